@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sampan's build. `make help` lists the targets.
+#
+#   CONFIG=debug|release|asan|cov|fuzz   which flavour (default release); output goes to out/$(CONFIG)/
+#   ARCH=amd64|arm64                     cross-builds with Debian's multiarch packages; out/$(CONFIG)-$(ARCH)/
+#   V=1                                  show the commands
+
+CONFIG ?= release
+HOST_ARCH := $(shell dpkg --print-architecture 2>/dev/null || uname -m | sed 's/x86_64/amd64/;s/aarch64/arm64/')
+ARCH ?= $(HOST_ARCH)
+O := out/$(CONFIG)$(if $(filter-out $(HOST_ARCH),$(ARCH)),-$(ARCH))
+VERSION := $(shell cat VERSION)
+Q := $(if $(V),,@)
+PREFIX ?= /usr
+LIBEXECDIR ?= $(PREFIX)/libexec
+PYTEST ?= /usr/bin/python3 -m pytest
+
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.PHONY: all
+all: programs
+
+# --- tools and flags -----------------------------------------------------------------------------
+
+ifneq ($(ARCH),$(HOST_ARCH))
+CROSS := $(if $(filter arm64,$(ARCH)),aarch64-linux-gnu-,x86_64-linux-gnu-)
+TRIPLET := $(CROSS:-=)
+export PKG_CONFIG_LIBDIR := /usr/lib/$(TRIPLET)/pkgconfig:/usr/share/pkgconfig
+# Debian's ISA-L is not co-installable for two architectures: tools/fetch-cross unpacks it here.
+DEPS_DIR := out/deps/$(ARCH)
+CPPFLAGS += -isystem $(DEPS_DIR)/usr/include
+LDFLAGS += -L$(DEPS_DIR)/usr/lib/$(TRIPLET)
+RUNNER := qemu-$(if $(filter arm64,$(ARCH)),aarch64,x86_64)-static -L /usr/$(TRIPLET) -E LD_LIBRARY_PATH=$(DEPS_DIR)/usr/lib/$(TRIPLET):/usr/lib/$(TRIPLET)
+endif
+
+ifeq ($(CONFIG),fuzz)
+CC := clang
+else ifeq ($(origin CC),default)
+CC := $(CROSS)gcc
+endif
+AR := $(CROSS)gcc-ar
+STRIP := $(CROSS)strip
+PKG_CONFIG ?= pkg-config
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+	-Wpointer-arith -Wwrite-strings -Wformat=2 -Wundef -Wvla -Wcast-qual -Wno-missing-field-initializers \
+	-Wno-unused-command-line-argument
+ifneq ($(CONFIG),fuzz)
+WARN := $(filter-out -Wno-unused-command-line-argument,$(WARN)) -Wlogical-op -Wduplicated-cond -Wduplicated-branches
+endif
+ALL_CPPFLAGS = -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DSAMPAN_VERSION='"$(VERSION)"' \
+	-DSAMPAN_LIBEXECDIR='"$(LIBEXECDIR)/sampan"' -include common/banned.h $(CPPFLAGS)
+ALL_CFLAGS = -std=gnu11 -g $(WARN) -fno-strict-aliasing -fno-common -fPIE $(CFLAGS_$(CONFIG)) $(CFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(LDFLAGS_$(CONFIG)) $(LDFLAGS)
+
+HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2
+CFLAGS_release := -O2 -flto=auto -ffunction-sections -fdata-sections $(HARDEN)
+LDFLAGS_release := -O2 -flto=auto -Wl,--gc-sections
+CFLAGS_debug := -O0
+CFLAGS_asan := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+LDFLAGS_asan := -fsanitize=address,undefined
+CFLAGS_cov := -O0 --coverage
+LDFLAGS_cov := --coverage
+CFLAGS_fuzz := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+LDFLAGS_fuzz := -fsanitize=address,undefined
+
+# What each program may link: docs and DESIGN keep libcurl and its kin out of a container's start.
+PKG_BASE := libseccomp libcap jansson yajl
+PKG_IMAGE := libcurl libcrypto libarchive libzstd
+LIBS_BASE = $(shell $(PKG_CONFIG) --libs $(PKG_BASE))
+LIBS_IMAGE = $(shell $(PKG_CONFIG) --libs $(PKG_IMAGE)) -lisal $(LIBS_BASE)
+
+# --- folders, lowest layer last in each list (link order) ------------------------------------------
+
+FOLDERS := common oci cgroups store runtime pull engine build ota cli
+NEEDS_common :=
+NEEDS_oci := common
+NEEDS_cgroups := oci common
+NEEDS_store := oci common
+NEEDS_runtime := cgroups oci common
+NEEDS_pull := store oci common
+NEEDS_engine := runtime store cgroups oci common
+NEEDS_build := pull runtime store cgroups oci common
+NEEDS_ota := engine pull store oci common
+NEEDS_cli := ota build engine pull runtime store cgroups oci common
+LIBS_OF_pull = $(LIBS_IMAGE)
+LIBS_OF_build = $(LIBS_IMAGE)
+LIBS_OF_ota = $(LIBS_IMAGE)
+
+# cli/: main_<program>.c and the commands of each program by prefix; the rest is shared by all three.
+CLI_SAMPAN := $(wildcard cli/main_sampan.c cli/cmd_*.c)
+CLI_OCI := $(wildcard cli/main_oci.c cli/oci_*.c)
+CLI_IMAGE := $(wildcard cli/main_image.c cli/image_*.c)
+sources = $(filter-out $(CLI_SAMPAN) $(CLI_OCI) $(CLI_IMAGE),$(wildcard $(1)/*.c))
+objects = $(patsubst %.c,$(O)/obj/%.o,$(1))
+archives = $(foreach f,$(1),$(if $(call sources,$(f)),$(O)/lib/$(f).a))
+
+define folder_rules
+$(O)/lib/$(1).a: $(call objects,$(call sources,$(1)))
+	$$(Q)mkdir -p $$(@D) && rm -f $$@ && $$(AR) rcs $$@ $$^
+endef
+$(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
+
+$(O)/obj/%.o: %.c $(O)/flags
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC      $<")
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Rebuild when the flags or the version change.
+.PHONY: force
+$(O)/flags: force
+	@mkdir -p $(@D)
+	@echo '$(CC) $(subst ','"'"',$(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS))' | cmp -s - $@ || \
+		echo '$(CC) $(subst ','"'"',$(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS))' >$@
+
+link = $(if $(V),,@echo "  LINK    $@" &&) mkdir -p $(@D) && \
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(1) $(2)
+
+# --- programs -------------------------------------------------------------------------------------
+
+PROGRAMS := $(O)/sampan $(O)/sampan-oci $(O)/libexec/sampan/sampan-image
+.PHONY: programs
+programs: $(PROGRAMS)
+
+BASE_ARCHIVES := $(call archives,cli engine runtime store cgroups oci common)
+$(O)/sampan: $(call objects,$(CLI_SAMPAN)) $(BASE_ARCHIVES)
+	$(call link,$^,$(LIBS_BASE))
+$(O)/sampan-oci: $(call objects,$(CLI_OCI)) $(call archives,cli runtime cgroups oci common)
+	$(call link,$^,$(LIBS_BASE))
+$(O)/libexec/sampan/sampan-image: $(call objects,$(CLI_IMAGE)) $(call archives,cli pull store oci common)
+	$(call link,$^,$(LIBS_IMAGE))
+
+# --- unit tests -----------------------------------------------------------------------------------
+
+UNIT_SOURCES := $(wildcard tests/unit/*/test_*.c)
+UNIT_TESTS := $(patsubst %.c,$(O)/%,$(UNIT_SOURCES))
+.PHONY: unit-tests
+unit-tests: $(UNIT_TESTS)
+
+# A test links with its folder and those above it: tests/unit/oci/test_platform.c -> oci.a common.a
+define unit_rule
+$(O)/tests/unit/$(1)/%: $(O)/obj/tests/unit/$(1)/%.o $(call archives,$(1) $(NEEDS_$(1)))
+	$$(call link,$$^,-lcmocka $$(or $$(LIBS_OF_$(1)),$$(LIBS_BASE)))
+endef
+$(foreach f,$(FOLDERS),$(eval $(call unit_rule,$(f))))
+.PRECIOUS: $(O)/obj/%.o
+
+-include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
+
+# --- checks, demo, bench, packaging: mk/*.mk --------------------------------------------------------
+
+include $(wildcard tools/*.mk)
+
+.PHONY: clean
+clean: ## remove out/
+	rm -rf out

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Paths that come from an image, a config or a tar, resolved inside a root that they cannot leave.
+ * openat2(2) with RESOLVE_IN_ROOT; magic links (/proc/PID/fd) are refused. root_fd is always
+ * borrowed, *ret_fd is owned by the caller and untouched on failure. */
+#ifndef SAMPAN_COMMON_ROOTFD_H
+#define SAMPAN_COMMON_ROOTFD_H
+
+#include <sys/types.h>
+
+#include "common/err.h"
+
+/* Opens `path` as a process rooted at root_fd would; neither ".." nor a symlink leaves it.
+ * O_CLOEXEC is added. -ENOENT, -ELOOP, -ENOTDIR; -EXDEV never reaches the caller. */
+int rootfd_open(int root_fd, const char *path, int flags, mode_t mode, int *ret_fd, struct err *e) MUST_CHECK;
+
+/* mkdir -p below the root, and opens the result (O_PATH | O_DIRECTORY). Symlinks on the way are
+ * followed inside the root; those that dangle get their targets made, as runc does. */
+int rootfd_mkdir_p(int root_fd, const char *path, mode_t mode, int *ret_fd, struct err *e) MUST_CHECK;
+
+/* As above for a regular file: makes the parents and an empty file where there is nothing. Opens
+ * what is there (O_PATH) without truncating it. */
+int rootfd_make_file(int root_fd, const char *path, mode_t mode, int *ret_fd, struct err *e) MUST_CHECK;
+
+/* Opens the parent directory of `path` (O_PATH | O_DIRECTORY), making it if `make`, and points
+ * *ret_name at the last component inside `path`. -EINVAL if the last component is "", "." or "..". */
+int rootfd_open_parent(int root_fd, const char *path, mode_t mode_if_made, int *ret_fd, const char **ret_name,
+		       struct err *e) MUST_CHECK;
+
+#endif

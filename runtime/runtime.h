@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bundle -> container: the operations of runtime-spec runtime.md. Knows neither store nor pull.
+ *
+ * Where things are: <state root>/<id>/ holds state.json (see runtime/state.h) and, between create and start of separate processes,
+ * exec.fifo. The directory is made last of create's reservations and removed last of delete's.
+ */
+#ifndef SAMPAN_RUNTIME_RUNTIME_H
+#define SAMPAN_RUNTIME_RUNTIME_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "cgroups/cgroup.h"
+#include "common/err.h"
+#include "oci/overlay.h"
+#include "oci/runtime_spec.h"
+
+struct runtime_args {
+	const char *state_root; /* /run/sampan-oci, /run/sampan */
+	const char *id;         /* checked: [A-Za-z0-9_+.-]{1,1024}, not "." or ".." */
+	const char *bundle;     /* absolute; where a relative root.path is looked up. For state.json too */
+	const struct runtime_spec *spec;
+	const struct overlay_plan *overlay; /* NULL: spec->root_path is the rootfs */
+	const char *console_socket;         /* AF_UNIX path that gets the pty master (create, run -d); NULL */
+	const char *pid_file;               /* NULL */
+	int preserve_fds;                   /* beside 0, 1, 2: that many from 3 on */
+	bool no_pivot;
+	bool no_new_keyring;
+	bool separate_start; /* create: `start` comes from another process, through exec.fifo */
+	bool init_process;   /* --init: a tiny reaper (our own binary) as pid 1 */
+};
+
+/* A container whose creator is still here. */
+struct runtime_container {
+	pid_t pid;
+	int pidfd;
+	int console_fd; /* pty master with process.terminal and no console_socket; else -1 */
+	int start_fd;   /* writing the start byte to it lets init exec; else -1 */
+	struct cgroup cgroup;
+};
+void runtime_container_done(struct runtime_container *c);
+#define cleanup_runtime_container __attribute__((cleanup(runtime_container_done)))
+
+/* Creates: namespaces, cgroup, rootfs, mounts, devices, hooks; init waits for start. On failure nothing is left.
+ * The error text of a failed init arrives from the child. */
+int runtime_create(const struct runtime_args *args, struct runtime_container *ret, struct err *e) MUST_CHECK;
+
+/* Starts one that this process created. Returns when init has called execve: -ENOENT, -EACCES, -ENOEXEC and the like if that failed, with runc's words:
+ * 'exec: "foo": executable file not found in $PATH', 'exec: "/x": permission denied', 'exec: "/x": stat /x: no such file or directory'. */
+int runtime_start(const struct runtime_args *args, struct runtime_container *c, struct err *e) MUST_CHECK;
+
+/* The rest works by state root and id. -ENOENT 'container "x" does not exist'. */
+int runtime_start_by_id(const char *state_root, const char *id, struct err *e) MUST_CHECK;
+int runtime_kill(const char *state_root, const char *id, int signal, bool all, struct err *e) MUST_CHECK;
+/* -EBUSY if it is not stopped, unless `force`: then it is killed first; force on an absent one is a success. */
+int runtime_delete(const char *state_root, const char *id, bool force, struct err *e) MUST_CHECK;
+
+enum runtime_status { RUNTIME_CREATING, RUNTIME_CREATED, RUNTIME_RUNNING, RUNTIME_PAUSED, RUNTIME_STOPPED };
+const char *runtime_status_name(enum runtime_status s);
+
+#endif

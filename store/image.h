@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Image names and what they are bound to. One small file per name; a name is bound last, durably. */
+#ifndef SAMPAN_STORE_IMAGE_H
+#define SAMPAN_STORE_IMAGE_H
+
+#include "common/buf.h"
+#include "oci/image_config.h"
+#include "oci/overlay.h"
+#include "oci/reference.h"
+#include "store/layer.h"
+#include "store/store.h"
+
+struct image_record {
+	char *name;          /* canonical reference ("docker.io/library/busybox:latest") */
+	struct digest index; /* what the name pointed at, if that was an index; else unset */
+	struct digest manifest;
+	struct digest config; /* the image's ID */
+	struct strvec layers; /* keys, base first */
+	char *bound;          /* RFC 3339: when */
+	uint64_t size_bytes;  /* unpacked, the sum of its layers */
+};
+void image_record_done(struct image_record *r);
+#define cleanup_image_record __attribute__((cleanup(image_record_done)))
+
+/* Binds r->name, replacing what it was bound to. Blobs and layers must be there and synced. */
+int image_bind(const struct store *s, const struct image_record *r, struct err *e) MUST_CHECK;
+
+/* Finds by what a person types: a reference, an ID or a prefix of one (with or without "sha256:"; 2 to 64 hex digits; a name of that
+ * spelling wins). -ENOENT "no such image: X"; -EINVAL ambiguous prefix. */
+int image_find(const struct store *s, const char *what, struct image_record *ret, struct err *e) MUST_CHECK;
+
+/* Exactly this reference. -ENOENT. */
+int image_lookup(const struct store *s, const struct reference *ref, struct image_record *ret,
+		 struct err *e) MUST_CHECK;
+
+/* All of them, ordered by name. Caller frees each item (image_record_done) and the array. A damaged file is skipped and counted. */
+int image_list(const struct store *s, struct image_record **ret_items, size_t *ret_len, size_t *ret_damaged,
+	       struct err *e) MUST_CHECK;
+void image_list_free(struct image_record *items, size_t len);
+
+/* Removes the name only; gc takes the rest. -ENOENT. */
+int image_unbind(const struct store *s, const char *canonical_name, struct err *e) MUST_CHECK;
+
+/* The decoded configuration, and its raw text where `raw` is not NULL. */
+int image_load_config(const struct store *s, const struct image_record *r, struct image_config *ret,
+		      struct buf *raw, struct err *e) MUST_CHECK;
+
+#endif

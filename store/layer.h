@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Unpacked layers, and the staging area that they are made in. */
+#ifndef SAMPAN_STORE_LAYER_H
+#define SAMPAN_STORE_LAYER_H
+
+#include <stdint.h>
+
+#include "common/digest.h"
+#include "common/strvec.h"
+#include "store/store.h"
+
+#define LAYER_KEY_MAX 64 /* hex digits of a sha256 */
+
+struct layer_meta {
+	struct digest diff_id;
+	struct digest blob;     /* as the registry had it */
+	uint64_t blob_size;     /* bytes */
+	uint64_t unpacked_size; /* bytes of regular files */
+	char *media_type;
+	char *created; /* RFC 3339 */
+};
+void layer_meta_done(struct layer_meta *m);
+
+/* True if layers/<key> is there, whole (it is only ever renamed into place). */
+bool layer_exists(const struct store *s, const char *key);
+int layer_meta_read(const struct store *s, const char *key, struct layer_meta *ret, struct err *e) MUST_CHECK;
+
+/* The absolute path of a layer's tree. Owned; NULL: out of memory. */
+char *layer_tree_path(const struct store *s, const char *key) MUST_CHECK;
+
+/* A directory of one's own below staging/, locked (flock) while it is open. */
+struct staging {
+	int fd;        /* the directory; -1 when empty; holds the lock */
+	char name[32]; /* below staging/ */
+};
+int staging_begin(const struct store *s, struct staging *ret, struct err *e) MUST_CHECK;
+
+/* Removes what is left of it. Accepts an empty one. */
+void staging_end(const struct store *s, struct staging *st);
+
+/* Moves staging/<name>/<subdir> (with tree/ inside) to layers/<key>, after writing its meta.json. The contents must be on disk: call
+ * store_sync between unpacking and this. If another process was faster, ours is dropped and that is a success. */
+int layer_commit(const struct store *s, const struct staging *st, const char *subdir, const char *key,
+		 const struct layer_meta *meta, struct err *e) MUST_CHECK;
+
+/* syncfs(2) of the store: all that was staged is on disk after it. */
+int store_sync(const struct store *s, struct err *e) MUST_CHECK;
+
+/* Removes staging directories whose owner is gone, layers, blobs no image and no container refers to. Takes the lock exclusively;
+ * if somebody else holds it and `wait` is false, does nothing. */
+int store_gc(const struct store *s, bool wait, uint64_t *ret_freed_bytes, struct err *e) MUST_CHECK;
+
+#endif

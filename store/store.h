@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store: the only code that knows the disk layout.
+ *
+ *   version                      "1\n"
+ *   lock                         flock: shared by whoever uses layers, exclusive for gc and removal of layers
+ *   blobs/sha256/<hex>           manifests, indexes, configs (layers only where they are kept)
+ *   layers/<key>/tree            the layer as overlayfs wants it
+ *   layers/<key>/meta.json       diff ID, blob digest and size, unpacked size, when
+ *   names/<encoded reference>    one image name: what it is bound to
+ *   containers/<id>/             container.json config.json upper work rootfs
+ *   staging/<random>/            work in progress; whatever is here without a living owner (flock) is garbage
+ *
+ * A layer's key is the hex of its diff ID where the layer describes each directory that it has files in, else the hex of its chain ID, as
+ * then what the layer looks like depends on the layers below (docs/adr/0002).
+ */
+#ifndef SAMPAN_STORE_STORE_H
+#define SAMPAN_STORE_STORE_H
+
+#include <stdbool.h>
+
+#include "common/err.h"
+
+struct store;
+
+#define STORE_DEFAULT_ROOT      "/var/lib/sampan"
+#define STORE_DEFAULT_STATE_DIR "/run/sampan"
+
+/* Opens the store at `root`, making it where it is absent. -EOPNOTSUPP: of a newer version. -EACCES/-EROFS with a clear line. */
+int store_open(const char *root, struct store **ret, struct err *e) MUST_CHECK;
+void store_close(struct store *s);
+void store_close_fn(struct store **s);
+#define cleanup_store __attribute__((cleanup(store_close_fn)))
+
+/* Directory descriptors, borrowed; and the absolute path of the root. */
+int store_root_fd(const struct store *s);
+const char *store_root_path(const struct store *s);
+
+/* Takes the store's lock, shared or exclusive; *ret_fd holds it until it is closed. */
+int store_lock(const struct store *s, bool exclusive, int *ret_fd, struct err *e) MUST_CHECK;
+
+#endif
