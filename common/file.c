@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/file.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "common/cleanup.h"
+
+#define READ_CHUNK_BYTES 4096
+
+int write_all(int fd, const void *data, size_t len)
+{
+	const char *p = data;
+
+	while (len > 0) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int read_exactly(int fd, void *data, size_t len)
+{
+	char *p = data;
+
+	while (len > 0) {
+		ssize_t n = read(fd, p, len);
+
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		if (n == 0)
+			return -ENODATA;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Room for the next read: one byte past max tells a file that fits from one that is longer. */
+static int reserve_for_read(struct buf *out, struct err *e)
+{
+	size_t want = out->max - out->len;
+	int r;
+
+	if (want > READ_CHUNK_BYTES)
+		want = READ_CHUNK_BYTES > out->len ? READ_CHUNK_BYTES : out->len;
+	if (want > out->max - out->len)
+		want = out->max - out->len;
+	r = buf_reserve(out, want);
+	return r < 0 ? err_code(e, r, "cannot read") : 0;
+}
+
+int read_fd(int fd, struct buf *out, struct err *e)
+{
+	for (;;) {
+		ssize_t n;
+		int r = reserve_for_read(out, e);
+
+		if (r < 0)
+			return r;
+		/* cap is at least len + 1: the byte of the NUL serves as the one that must stay unread. */
+		n = read(fd, out->data + out->len, out->cap - out->len - (out->len == out->max ? 0 : 1));
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return err_errno(e, "cannot read");
+		}
+		if ((size_t)n > out->max - out->len) {
+			out->data[out->len] = '\0';
+			return err_set(e, -EFBIG, "longer than %zu bytes", out->max);
+		}
+		out->len += (size_t)n;
+		out->data[out->len] = '\0';
+		if (n == 0)
+			return 0;
+	}
+}
+
+static bool is_kernel_file(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && (fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC ||
+					 fs.f_type == CGROUP2_SUPER_MAGIC);
+}
+
+int file_read(int dir_fd, const char *path, struct buf *out, struct err *e)
+{
+	cleanup_fd int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+	int r;
+
+	if (fd < 0)
+		return err_errno(e, "cannot open '%s'", path);
+	if (fstat(fd, &st) < 0)
+		return err_errno(e, "cannot stat '%s'", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, -EINVAL, "'%s' is not a regular file", path);
+	if (st.st_size > 0 && !is_kernel_file(fd)) {
+		if ((uint64_t)st.st_size > out->max - out->len)
+			return err_set(e, -EFBIG, "'%s': longer than %zu bytes", path, out->max);
+		r = buf_reserve(out, (size_t)st.st_size);
+		if (r < 0)
+			return err_code(e, r, "cannot read '%s'", path);
+	}
+	r = read_fd(fd, out, e);
+	return r < 0 ? err_wrap(e, "'%s'", path) : 0;
+}
+
+/* ".NAME.XXXXXXXX" beside NAME, so that the rename stays in one directory. */
+static int open_temporary(int dir_fd, const char *name, mode_t mode, char *temporary, size_t size)
+{
+	for (int attempt = 0; attempt < 100; attempt++) {
+		uint32_t random;
+		int fd, n;
+
+		if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
+			return -errno;
+		n = snprintf(temporary, size, ".%.200s.%08x", name, random);
+		if (n < 0 || (size_t)n >= size)
+			return -ENAMETOOLONG;
+		fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+		if (fd >= 0 || errno != EEXIST)
+			return fd >= 0 ? fd : -errno;
+	}
+	return -EEXIST;
+}
+
+static int fill_temporary(int fd, const void *data, size_t len, mode_t mode, bool durable)
+{
+	int r = write_all(fd, data, len);
+
+	if (r < 0)
+		return r;
+	if (fchmod(fd, mode) < 0) /* whatever the umask is */
+		return -errno;
+	return durable && fsync(fd) < 0 ? -errno : 0;
+}
+
+static int write_and_rename(int dir_fd, const char *name, const void *data, size_t len, mode_t mode,
+			    bool durable, struct err *e)
+{
+	char temporary[256];
+	int fd = open_temporary(dir_fd, name, mode, temporary, sizeof(temporary));
+	int r;
+
+	if (fd < 0)
+		return err_code(e, fd, "cannot write '%s'", name);
+	r = fill_temporary(fd, data, len, mode, durable);
+	if (close(fd) < 0 && r == 0)
+		r = -errno;
+	if (r == 0 && renameat(dir_fd, temporary, dir_fd, name) < 0)
+		r = -errno;
+	if (r < 0) {
+		(void)unlinkat(dir_fd, temporary, 0); /* garbage at worst; the error that matters is in r */
+		return err_code(e, r, "cannot write '%s'", name);
+	}
+	return durable ? dir_sync(dir_fd, e) : 0;
+}
+
+int file_write_durable(int dir_fd, const char *name, const void *data, size_t len, mode_t mode, struct err *e)
+{
+	return write_and_rename(dir_fd, name, data, len, mode, true, e);
+}
+
+int file_write_atomic(int dir_fd, const char *name, const void *data, size_t len, mode_t mode, struct err *e)
+{
+	return write_and_rename(dir_fd, name, data, len, mode, false, e);
+}
+
+int file_poke(int dir_fd, const char *path, const char *text)
+{
+	cleanup_fd int fd = openat(dir_fd, path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	size_t len = strlen(text);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	do
+		n = write(fd, text, len);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	return (size_t)n == len ? 0 : -EIO;
+}
+
+int dir_sync(int dir_fd, struct err *e)
+{
+	cleanup_fd int fd = -1;
+
+	/* AT_FDCWD and O_PATH descriptors cannot be synced themselves. */
+	fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(e, "cannot open directory to sync it");
+	if (fsync(fd) < 0)
+		return err_errno(e, "cannot sync directory");
+	return 0;
+}
+
+int dir_make_open(int dir_fd, const char *path, mode_t mode, int *ret_fd, struct err *e)
+{
+	cleanup_free char *copy = strdup(path);
+	int fd;
+
+	if (!copy)
+		return err_code(e, -ENOMEM, "cannot make '%s'", path);
+	fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (char *p = copy + 1; fd < 0 && errno == ENOENT && *copy; p++) {
+		char c = *p;
+
+		if (c != '/' && c != '\0')
+			continue;
+		*p = '\0';
+		if (mkdirat(dir_fd, copy, mode) < 0 && errno != EEXIST)
+			return err_errno(e, "cannot make directory '%s'", copy);
+		*p = c;
+		if (c == '\0') {
+			fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			break;
+		}
+		errno = ENOENT;
+	}
+	if (fd < 0)
+		return err_errno(e, "cannot open directory '%s'", path);
+	*ret_fd = fd;
+	return 0;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/cleanup.h"
+#include "common/file.h"
+
+/* Hostile trees are deeper than there are descriptors or stack. So the walk holds one directory, goes back up
+ * through "..", and checks there that it is where it came from: nobody moves directories in a tree that
+ * is being removed, and if somebody does, the walk stops. */
+struct level {
+	dev_t device;
+	ino_t inode;
+};
+
+struct walk {
+	int fd;               /* the directory we are in */
+	dev_t device;         /* of the tree: mount points are not entered */
+	struct level *levels; /* from the top to the parent of fd */
+	size_t depth;
+	size_t cap;
+};
+
+static void walk_done(struct walk *w)
+{
+	if (w->fd >= 0)
+		(void)close(w->fd);
+	free(w->levels);
+}
+
+static int open_dir(int dir_fd, const char *name)
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	/* A directory without permissions is in an unprivileged user's way, not in root's. */
+	if (fd < 0 && errno == EACCES && fchmodat(dir_fd, name, 0700, 0) == 0)
+		fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int push(struct walk *w)
+{
+	struct stat st;
+
+	if (w->depth == w->cap) {
+		size_t cap = w->cap ? w->cap * 2 : 64;
+		struct level *levels = realloc(w->levels, cap * sizeof(*levels));
+
+		if (!levels)
+			return -ENOMEM;
+		w->levels = levels;
+		w->cap = cap;
+	}
+	if (fstat(w->fd, &st) < 0)
+		return -errno;
+	w->levels[w->depth++] = (struct level){ st.st_dev, st.st_ino };
+	return 0;
+}
+
+static int enter(struct walk *w, const char *name)
+{
+	struct stat st;
+	int fd, r = push(w);
+
+	if (r < 0)
+		return r;
+	fd = open_dir(w->fd, name);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0 || st.st_dev != w->device) {
+		(void)close(fd);
+		return -EXDEV;
+	}
+	(void)close(w->fd);
+	w->fd = fd;
+	return 0;
+}
+
+static int leave(struct walk *w)
+{
+	const struct level *up = &w->levels[--w->depth];
+	int fd = openat(w->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0 || st.st_dev != up->device || st.st_ino != up->inode) {
+		(void)close(fd);
+		return -ESTALE;
+	}
+	(void)close(w->fd);
+	w->fd = fd;
+	return 0;
+}
+
+/* Removes what is not a directory; stops at the first directory that has something in it and says which.
+ * Returns 1 if there is one, 0 if the directory is empty now. */
+static int sweep(int dir_fd, char *name, size_t size)
+{
+	cleanup_dir DIR *dir = NULL;
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct dirent *entry;
+
+	if (fd < 0)
+		return -errno;
+	dir = fdopendir(fd);
+	if (!dir) {
+		(void)close(fd);
+		return -ENOMEM;
+	}
+	while ((errno = 0, entry = readdir(dir))) {
+		bool is_dir = entry->d_type == DT_DIR;
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		if (!is_dir && unlinkat(dir_fd, entry->d_name, 0) == 0)
+			continue;
+		if (!is_dir && errno != EISDIR && errno != EPERM)
+			return -errno;
+		if (unlinkat(dir_fd, entry->d_name, AT_REMOVEDIR) == 0)
+			continue;
+		if (errno != ENOTEMPTY && errno != EEXIST)
+			return -errno;
+		(void)snprintf(name, size, "%s", entry->d_name); /* NAME_MAX fits */
+		return 1;
+	}
+	return -errno;
+}
+
+/* Empties the directory that `w` is in. Each time round, either a directory is entered or one is left empty. */
+static int empty_tree(struct walk *w)
+{
+	char name[256];
+
+	for (;;) {
+		int r = sweep(w->fd, name, sizeof(name));
+
+		if (r < 0)
+			return r;
+		if (r == 0 && w->depth == 0)
+			return 0;
+		r = r == 1 ? enter(w, name) : leave(w);
+		if (r < 0)
+			return r;
+	}
+}
+
+int tree_remove(int dir_fd, const char *name, struct err *e)
+{
+	struct walk w = { .fd = -1 };
+	struct stat st;
+	int r = 0;
+
+	if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return err_errno(e, "cannot remove '%s'", name);
+	w.fd = open_dir(dir_fd, name);
+	if (w.fd < 0 || fstat(w.fd, &st) < 0)
+		r = w.fd < 0 ? w.fd : -errno;
+	w.device = st.st_dev;
+	if (r == 0)
+		r = empty_tree(&w);
+	walk_done(&w);
+	if (r == 0 && unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		r = -errno;
+	return r < 0 ? err_code(e, r, "cannot remove '%s'", name) : 0;
+}
