@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -51,43 +52,42 @@ int read_exactly(int fd, void *data, size_t len)
 	return 0;
 }
 
-/* Room for the next read: one byte past max tells a file that fits from one that is longer. */
-static int reserve_for_read(struct buf *out, struct err *e)
+/* Reads what there is room for; at the maximum, one byte more to tell a file that fits from one that is longer.
+ * Returns the bytes read (0 at the end of the file) or a negative errno. */
+static ssize_t read_some(int fd, struct buf *out)
 {
-	size_t want = out->max - out->len;
+	size_t left = out->max - out->len;
+	size_t want = out->len > READ_CHUNK_BYTES ? out->len : READ_CHUNK_BYTES;
+	char probe;
+	ssize_t n;
 	int r;
 
-	if (want > READ_CHUNK_BYTES)
-		want = READ_CHUNK_BYTES > out->len ? READ_CHUNK_BYTES : out->len;
-	if (want > out->max - out->len)
-		want = out->max - out->len;
-	r = buf_reserve(out, want);
-	return r < 0 ? err_code(e, r, "cannot read") : 0;
+	if (left == 0) {
+		n = read(fd, &probe, 1);
+		return n > 0 ? -EFBIG : n < 0 ? -errno : 0;
+	}
+	r = buf_reserve(out, want < left ? want : left);
+	if (r < 0)
+		return r;
+	want = out->cap - out->len - 1;
+	n = read(fd, out->data + out->len, want < left ? want : left);
+	if (n < 0)
+		return -errno;
+	out->len += (size_t)n;
+	out->data[out->len] = '\0';
+	return n;
 }
 
 int read_fd(int fd, struct buf *out, struct err *e)
 {
 	for (;;) {
-		ssize_t n;
-		int r = reserve_for_read(out, e);
+		ssize_t n = read_some(fd, out);
 
-		if (r < 0)
-			return r;
-		/* cap is at least len + 1: the byte of the NUL serves as the one that must stay unread. */
-		n = read(fd, out->data + out->len, out->cap - out->len - (out->len == out->max ? 0 : 1));
-		if (n < 0) {
-			if (errno == EINTR)
-				continue;
-			return err_errno(e, "cannot read");
-		}
-		if ((size_t)n > out->max - out->len) {
-			out->data[out->len] = '\0';
+		if (n == -EINTR || n > 0)
+			continue;
+		if (n == -EFBIG)
 			return err_set(e, -EFBIG, "longer than %zu bytes", out->max);
-		}
-		out->len += (size_t)n;
-		out->data[out->len] = '\0';
-		if (n == 0)
-			return 0;
+		return n < 0 ? err_code(e, (int)n, "cannot read") : 0;
 	}
 }
 

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/process.h"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/file.h"
+#include "common/parse.h"
+
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
+
+pid_t process_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd)
+{
+	int pidfd = -1;
+	struct clone_args args = {
+		.flags = flags | CLONE_PIDFD,
+		.pidfd = (uint64_t)(uintptr_t)&pidfd,
+		.exit_signal = SIGCHLD,
+	};
+	long pid;
+
+	if (cgroup_fd >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)cgroup_fd;
+	}
+	pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (pid < 0)
+		return -errno;
+	if (pid > 0)
+		*ret_pidfd = pidfd;
+	return (pid_t)pid;
+}
+
+int process_pidfd_open(pid_t pid)
+{
+	long fd = syscall(SYS_pidfd_open, pid, 0);
+
+	return fd < 0 ? -errno : (int)fd;
+}
+
+int process_signal(int pidfd, int signal)
+{
+	return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) < 0 ? -errno : 0;
+}
+
+/* waitid's view of a child in waitpid's form. */
+static int status_of(const siginfo_t *info)
+{
+	if (info->si_code == CLD_EXITED)
+		return (info->si_status & 0xff) << 8;
+	return (info->si_status & 0x7f) | (info->si_code == CLD_DUMPED ? 0x80 : 0);
+}
+
+int process_wait(int pidfd, int *ret_status)
+{
+	siginfo_t info = { 0 };
+	int r;
+
+	do
+		r = waitid((idtype_t)P_PIDFD, (id_t)pidfd, &info, WEXITED);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return -errno;
+	*ret_status = status_of(&info);
+	return 0;
+}
+
+int process_exit_code(int wait_status)
+{
+	return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+}
+
+/* The n-th blank-separated field (from 0), cut out of `text` in place; NULL if there are fewer. */
+static char *field_at(char *text, unsigned int n)
+{
+	while (n-- > 0) {
+		text = strchr(text, ' ');
+		if (!text)
+			return NULL;
+		text++;
+	}
+	text[strcspn(text, " \n")] = '\0';
+	return text;
+}
+
+int process_stat(pid_t pid, char *ret_state, uint64_t *ret_ticks)
+{
+	cleanup_buf struct buf text = BUF_INIT(4096);
+	char path[32], *fields, *ticks;
+	struct err e;
+	char state;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	if (file_read(AT_FDCWD, path, &text, &e) < 0)
+		return e.code == -ENOENT ? -ESRCH : e.code;
+	/* proc_pid_stat(5): the name may hold blanks and parentheses, so look for the last one; state is field 3
+	 * and the start time field 22. */
+	fields = strrchr(text.data, ')');
+	if (!fields || fields[1] != ' ' || fields[2] == '\0')
+		return -EPROTO;
+	state = fields[2];
+	ticks = field_at(fields + 2, 19);
+	if (!ticks || parse_u64(ticks, 0, UINT64_MAX, ret_ticks) < 0)
+		return -EPROTO;
+	*ret_state = state;
+	return 0;
+}
+
+int process_start_time(pid_t pid, uint64_t *ret_ticks)
+{
+	char state;
+
+	return process_stat(pid, &state, ret_ticks);
+}
+
+int process_close_from(unsigned int first)
+{
+	return syscall(SYS_close_range, first, ~0U, 0) < 0 ? -errno : 0;
+}
+
+/* CLOSE_RANGE_CLOEXEC came with Linux 5.11; on 5.10 the list of /proc/self/fd does. */
+static int cloexec_by_hand(unsigned int first)
+{
+	cleanup_dir DIR *dir = opendir("/proc/self/fd");
+	const struct dirent *entry;
+	uint64_t fd;
+
+	if (!dir)
+		return -errno;
+	while ((errno = 0, entry = readdir(dir)))
+		if (parse_u64(entry->d_name, first, INT32_MAX, &fd) == 0 &&
+		    fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
+			return -errno;
+	return -errno;
+}
+
+int process_cloexec_from(unsigned int first)
+{
+	if (syscall(SYS_close_range, first, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+		return 0;
+	return errno == EINVAL || errno == ENOSYS ? cloexec_by_hand(first) : -errno;
+}
