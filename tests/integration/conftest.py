@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures for the integration tests. The same files run natively and in a virtual machine (tests/vm/run-pytest).
+
+Environment:
+  SAMPAN_BUILD   folder of the built programs (default out/release)
+  SAMPAN_IN_VM   1 in the virtual machine: it has everything, so a test that would be skipped fails there
+  SAMPAN_SLOW    how much slower than usual this machine is (default 1); multiplies the time-outs
+
+Markers:
+  cgroup2        needs the cpu, memory and pids controllers on cgroup v2, and root
+  systemd        needs systemd as pid 1
+  root           needs root
+  main_job       part of the main job; runs in the arm64 virtual machine too
+"""
+import contextlib
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+TOP = HERE.parent.parent
+BUILD = pathlib.Path(os.environ.get("SAMPAN_BUILD", TOP / "out" / "release")).resolve()
+IN_VM = os.environ.get("SAMPAN_IN_VM") == "1"
+SLOW = float(os.environ.get("SAMPAN_SLOW", "1"))
+CGROUP2_CONTROLLERS = {"cpu", "memory", "pids"}
+
+sys.path.insert(0, str(HERE))
+
+
+# --- what this machine has ---------------------------------------------------------------------------
+
+
+def missing_cgroup2():
+    """Why the cgroup v2 tests cannot run here, or None."""
+    try:
+        have = set(pathlib.Path("/sys/fs/cgroup/cgroup.controllers").read_text(encoding="ascii").split())
+    except OSError:
+        return "/sys/fs/cgroup is not cgroup v2"
+    missing = CGROUP2_CONTROLLERS - have
+    return f"controllers {' '.join(sorted(missing))} are not on cgroup v2" if missing else missing_root()
+
+
+def missing_systemd():
+    return None if os.path.isdir("/run/systemd/system") else "systemd does not run here"
+
+
+def missing_root():
+    return None if os.geteuid() == 0 else "needs root"
+
+
+MARKERS = {
+    "cgroup2": ("needs the cpu, memory and pids controllers on cgroup v2, and root", missing_cgroup2),
+    "systemd": ("needs systemd as pid 1", missing_systemd),
+    "root": ("needs root", missing_root),
+    "main_job": ("part of the main job; runs in the arm64 virtual machine too", lambda: None),
+}
+
+
+def pytest_configure(config):
+    for name, (text, _) in MARKERS.items():
+        config.addinivalue_line("markers", f"{name}: {text}")
+
+
+def pytest_runtest_setup(item):
+    for name, (_, missing) in MARKERS.items():
+        why = missing() if item.get_closest_marker(name) else None
+        if why:
+            pytest.skip(why)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    if IN_VM and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid}: skipped in the virtual machine: {call.excinfo.value}"
+
+
+# --- the programs ------------------------------------------------------------------------------------
+
+
+class Program:
+    """A built program with the options that every call gets.
+
+    program("images", "-q") runs it and returns a subprocess.CompletedProcess with text output; check=True
+    asserts exit status 0. program.popen(...) starts it and returns the Popen, which the fixture ends.
+    """
+
+    def __init__(self, path, *options, env=None):
+        self.argv = [str(path), *map(str, options)]
+        self.env = {**os.environ, "LC_ALL": "C.UTF-8", **(env or {})}
+        self._running = []
+
+    def __call__(self, *args, check=False, timeout=60, env=None, text=True, **kwargs):
+        argv = self.argv + [str(a) for a in args]
+        if "input" not in kwargs:
+            kwargs.setdefault("stdin", subprocess.DEVNULL)
+        kwargs.setdefault("stdout", subprocess.PIPE)
+        kwargs.setdefault("stderr", subprocess.PIPE)
+        done = subprocess.run(argv, env={**self.env, **(env or {})}, timeout=timeout * SLOW, text=text, check=False,
+                              **kwargs)
+        if check:
+            assert done.returncode == 0, f"{argv} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def popen(self, *args, env=None, text=True, **kwargs):
+        kwargs.setdefault("stdin", subprocess.DEVNULL)
+        kwargs.setdefault("stdout", subprocess.PIPE)
+        kwargs.setdefault("stderr", subprocess.PIPE)
+        process = subprocess.Popen(self.argv + [str(a) for a in args], env={**self.env, **(env or {})}, text=text,
+                                   **kwargs)
+        self._running.append(process)
+        return process
+
+    def end(self):
+        for process in self._running:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                try:
+                    process.wait(5 * SLOW)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+            for stream in (process.stdin, process.stdout, process.stderr):
+                if stream:
+                    with contextlib.suppress(OSError):
+                        stream.close()
+
+
+def file_system_of(path):
+    return subprocess.run(["stat", "-f", "-c", "%T", path], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def unmount_below(top):
+    """Unmounts what a test left mounted, the newest first."""
+    with open("/proc/self/mountinfo", encoding="utf-8") as table:
+        points = [line.split()[4].replace("\\040", " ") for line in table]
+    for point in reversed(points):
+        if point == str(top) or point.startswith(f"{top}/"):
+            subprocess.run(["umount", "-l", point], check=False, stderr=subprocess.DEVNULL)
+
+
+@pytest.fixture
+def scratch(tmp_path):
+    """A folder for stores and states whose file system can hold an overlay's upper directory."""
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    if file_system_of(tmp_path) == "overlayfs":
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=700", "scratch", folder], check=True)
+    yield folder
+    if os.geteuid() == 0:
+        unmount_below(folder)
+
+
+@pytest.fixture
+def sampan(scratch):
+    """`sampan` with a fresh store (.root) and state folder (.state_dir). Containers that a test left are removed."""
+    path = BUILD / "sampan"
+    program = Program(path, "--root", scratch / "store", "--state-dir", scratch / "state")
+    program.root, program.state_dir = scratch / "store", scratch / "state"
+    yield program
+    program.end()
+    containers = program.root / "containers"
+    for name in os.listdir(containers) if containers.is_dir() else []:
+        program("rm", "-f", name)
+
+
+@pytest.fixture
+def sampan_oci(scratch):
+    """`sampan-oci` with a fresh state folder (.root). Containers that a test left are deleted."""
+    program = Program(BUILD / "sampan-oci", "--root", scratch / "oci")
+    program.root = scratch / "oci"
+    yield program
+    program.end()
+    for name in os.listdir(program.root) if program.root.is_dir() else []:
+        program("delete", "--force", name)
+
+
+# --- registry and images -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory):
+    """A real docker-registry on a free loopback port; see registry_fixture.py for what it offers."""
+    import registry_fixture  # pylint: disable=import-outside-toplevel
+
+    with registry_fixture.Registry(tmp_path_factory.mktemp("registry")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def busybox_image(registry):
+    """The reference of a multi-arch (amd64, arm64) busybox image in the registry."""
+    import image_fixture  # pylint: disable=import-outside-toplevel
+
+    return image_fixture.push_busybox(registry)
+
+
+@pytest.fixture(scope="session")
+def busybox():
+    """Path of a static busybox for this machine."""
+    arch = subprocess.run(["dpkg", "--print-architecture"], check=True, capture_output=True, text=True).stdout.strip()
+    for path in (TOP / "out" / "deps" / arch / "bin" / "busybox", pathlib.Path("/bin/busybox")):
+        if path.exists():
+            return path
+    return pytest.fail("no static busybox: run tools/install-deps test")

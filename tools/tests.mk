@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+# What runs: unit tests, integration tests, virtual machines, fuzz corpora, and all of it together.
+
+SUBMAKE := $(MAKE) --no-print-directory
+# Leaks count; UBSan says where.
+export ASAN_OPTIONS ?= detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1
+export UBSAN_OPTIONS ?= print_stacktrace=1
+
+.PHONY: run-units check-unit check-integration check-fuzz check-vm check-arm64 check-fast check torture cov
+run-units: unit-tests
+	@tools/run-units --runner '$(RUNNER)' $(UNIT_TESTS)
+
+check-unit: ## all unit tests with ASan and UBSan
+	@$(SUBMAKE) CONFIG=asan run-units
+
+# The release build: what users get, and what the virtual machines run too. ASan's own needs (its shadow, its signal
+# handlers) do not outlive the seccomp filters and roots that the programs put themselves into.
+check-integration: programs ## the programs against real parts, on this machine (as root)
+	@SAMPAN_BUILD=$(O) $(PYTEST) tests/integration $(PYTEST_ARGS)
+
+check-fast: ## under 10 s: run it before every commit
+	@$(SUBMAKE) check-layers check-headers check-format check-size
+	@$(SUBMAKE) CONFIG=debug run-units
+
+check-vm: programs unit-tests ## what needs cgroup v2 or systemd, in a virtual machine of this architecture
+	@tests/vm/run-pytest $(ARCH) --build $(O) --systemd --units 'cgroups runtime' -- -m 'cgroup2 or systemd' $(PYTEST_ARGS)
+
+check-arm64: ## cross-build; units under qemu-user; the main job in an arm64 virtual machine
+	@$(SUBMAKE) ARCH=arm64 run-units
+	@$(SUBMAKE) ARCH=arm64 check-main-job
+.PHONY: check-main-job
+check-main-job: programs
+	@tests/vm/run-pytest $(ARCH) --build $(O) -- -m main_job $(PYTEST_ARGS)
+
+# tests/fuzz/fuzz_NAME.c replays tests/fuzz/corpus/NAME/.
+FUZZERS := $(patsubst tests/fuzz/%.c,$(O)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+.PHONY: run-fuzz
+$(O)/tests/fuzz/%: $(O)/obj/tests/fuzz/%.o $(call archives,$(NEEDS_cli))
+	$(call link,$^,-fsanitize=fuzzer $(LIBS_IMAGE))
+run-fuzz: $(FUZZERS)
+	@tools/run-fuzz $(FUZZERS)
+check-fuzz: ## replays the fuzz corpora
+	@$(SUBMAKE) CONFIG=fuzz run-fuzz
+
+check: ## everything that CI checks
+	@tools/install-deps build test cross-arm64 vm
+	@tools/check
+
+torture: ## fails each allocation of each unit test in turn
+	@$(SUBMAKE) CONFIG=debug unit-tests
+	@tools/torture out/debug/tests/unit
+
+cov: ## coverage of the unit tests: out/cov/index.html
+	@$(SUBMAKE) CONFIG=cov run-units
+	gcovr --root . --object-directory out/cov/obj --exclude 'tests/' --html-details out/cov/index.html --print-summary
