@@ -129,9 +129,9 @@ struct json_pointer {
 int json_read_pointer(const struct json_in *in, const void *arg, void *member, struct err *e);
 
 /* --- by hand, for readers of one's own --- */
-bool json_is_string(const struct json_in *in);
-bool json_is_object(const struct json_in *in);
-bool json_is_array(const struct json_in *in);
+bool json_in_is_string(const struct json_in *in);
+bool json_in_is_object(const struct json_in *in);
+bool json_in_is_array(const struct json_in *in);
 size_t json_len(const struct json_in *in);                          /* of an array; else 0 */
 struct json_in json_at(const struct json_in *in, size_t index);     /* value is NULL past the end */
 struct json_in json_get(const struct json_in *in, const char *key); /* value is NULL if absent or null */
