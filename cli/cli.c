@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void cli_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	(void)fputs("sampan: ", stderr); /* there is no place left to report that stderr fails */
+	va_start(ap, fmt);
+	(void)vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	(void)fputc('\n', stderr);
+}
+
+int cli_fail(const struct err *e)
+{
+	cli_error("%s", e->text);
+	return CLI_EXIT_FAILED;
+}
+
+/* The number of arguments, in docker's words. */
+static int check_count(const struct command_def *c, int n, struct err *e)
+{
+	const char *s;
+
+	if (n < c->min_args) {
+		s = c->min_args == 1 ? "" : "s";
+		return err_set(e, -EINVAL, "'%s' requires %s %d argument%s", c->name,
+			       c->min_args == c->max_args ? "exactly" : "at least", c->min_args, s);
+	}
+	if (c->max_args == 0 && n > 0)
+		return err_set(e, -EINVAL, "'%s' accepts no arguments", c->name);
+	if (c->max_args >= 0 && n > c->max_args) {
+		s = c->max_args == 1 ? "" : "s";
+		return err_set(e, -EINVAL, "'%s' accepts at most %d argument%s", c->name, c->max_args, s);
+	}
+	return 0;
+}
+
+bool cli_options(const struct command_def *c, int argc, char **argv, void *dest, int *ret_argc, int *ret_exit)
+{
+	struct err e = { 0 };
+	int n = 0;
+	int r = options_parse(c, argc, argv, dest, &n, &e);
+
+	if (r == OPTIONS_HELP) {
+		options_help(c, stdout);
+		*ret_exit = cli_end_output(0);
+		return false;
+	}
+	if (r == 0)
+		r = check_count(c, n, &e);
+	if (r < 0) {
+		cli_error("%s\nSee '%s --help'.", e.text, c->name);
+		*ret_exit = CLI_EXIT_SAMPAN;
+		return false;
+	}
+	*ret_argc = n;
+	return true;
+}
+
+int cli_end_output(int code)
+{
+	struct err e = { 0 };
+
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	(void)err_errno(&e, "cannot write to stdout");
+	return cli_fail(&e);
+}

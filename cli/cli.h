@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the commands of `sampan` share: the global options, the exit codes, and how errors are shown. */
+#ifndef SAMPAN_CLI_CLI_H
+#define SAMPAN_CLI_CLI_H
+
+#include <stdbool.h>
+
+#include "cli/options.h"
+#include "common/err.h"
+
+enum cli_exit { /* docker's */
+		CLI_EXIT_FAILED = 1,
+		CLI_EXIT_SAMPAN = 125, /* sampan itself failed, or did not understand the command line */
+		CLI_EXIT_NOT_EXECUTABLE = 126,
+		CLI_EXIT_NOT_FOUND = 127,
+};
+
+/* Options in front of the command. */
+struct cli_globals {
+	const char *root;      /* of the store; absolute */
+	const char *state_dir; /* absolute */
+	bool debug;            /* say on stderr what takes how long */
+};
+
+/* The commands. argv[0] is the command's name. Each returns the exit code of the program. */
+int cmd_images(int argc, char **argv, const struct cli_globals *g);
+int cmd_info(int argc, char **argv, const struct cli_globals *g);
+int cmd_inspect(int argc, char **argv, const struct cli_globals *g);
+int cmd_ps(int argc, char **argv, const struct cli_globals *g);
+int cmd_pull(int argc, char **argv, const struct cli_globals *g);
+int cmd_rm(int argc, char **argv, const struct cli_globals *g);
+int cmd_rmi(int argc, char **argv, const struct cli_globals *g);
+int cmd_run(int argc, char **argv, const struct cli_globals *g);
+int cmd_version(int argc, char **argv, const struct cli_globals *g);
+
+/* "sampan: TEXT" on stderr. */
+void cli_error(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+/* The same for an error value. Returns CLI_EXIT_FAILED. */
+int cli_fail(const struct err *e);
+
+/* Parses a command's options into `dest` (see options_parse) and checks the number of arguments. True: go on with
+ * argv[1] to argv[*ret_argc]. False: --help or an error has been printed; the program ends with *ret_exit. */
+bool cli_options(const struct command_def *c, int argc, char **argv, void *dest, int *ret_argc,
+		 int *ret_exit) MUST_CHECK;
+
+/* Flushes stdout. A full disk or a closed pipe is an error that scripts must see: CLI_EXIT_FAILED, else `code`. */
+int cli_end_output(int code) MUST_CHECK;
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sampan: what people type. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "common/cleanup.h"
+#include "store/store.h"
+
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv, const struct cli_globals *g);
+	const char *summary;
+};
+
+static const struct command COMMANDS[] = {
+	{ "run", cmd_run, "Create a container from an image and run it" },
+	{ "pull", cmd_pull, "Download an image" },
+	{ "images", cmd_images, "List images" },
+	{ "rmi", cmd_rmi, "Remove images" },
+	{ "ps", cmd_ps, "List containers" },
+	{ "rm", cmd_rm, "Remove containers" },
+	{ "inspect", cmd_inspect, "Show all that is known about images and containers, as JSON" },
+	{ "info", cmd_info, "Show what Sampan found on this machine" },
+	{ "version", cmd_version, "Show the version" },
+};
+
+struct global_options {
+	const char *root, *state_dir;
+	bool debug, version;
+};
+
+#define GLOBAL(member) offsetof(struct global_options, member)
+static const struct option_def OPTIONS[] = {
+	{ "root", 0, OPTION_STRING, GLOBAL(root), "dir",
+	  "Where images and containers are kept (default " STORE_DEFAULT_ROOT ")" },
+	{ "state-dir", 0, OPTION_STRING, GLOBAL(state_dir), "dir",
+	  "Where the state of running containers is (default " STORE_DEFAULT_STATE_DIR ")" },
+	{ "debug", 'D', OPTION_BOOL, GLOBAL(debug), NULL, "Say what takes how long, on stderr" },
+	{ "version", 'v', OPTION_BOOL, GLOBAL(version), NULL, "Print the version and quit" },
+	{ 0 },
+};
+
+static const struct command_def SAMPAN = {
+	.name = "sampan",
+	.usage = "[OPTIONS] COMMAND",
+	.summary = "Pull, run and look after containers on small machines",
+	.options = OPTIONS,
+	.options_first = true,
+	.max_args = -1,
+};
+
+static int usage(void)
+{
+	(void)printf("Usage:  %s %s\n\n%s\n\nCommands:\n", SAMPAN.name, SAMPAN.usage, SAMPAN.summary);
+	for (size_t i = 0; i < ARRAY_LEN(COMMANDS); i++)
+		(void)printf("  %-10s %s\n", COMMANDS[i].name, COMMANDS[i].summary);
+	(void)printf("\nOptions:\n");
+	options_help_list(OPTIONS, stdout);
+	(void)printf("\nRun 'sampan COMMAND --help' for more about a command.\n");
+	return cli_end_output(0);
+}
+
+/* Relative paths become absolute, as container processes and helpers have other working directories. */
+static char *absolute(const char *path)
+{
+	cleanup_free char *here = NULL;
+	char *out = NULL;
+
+	if (path[0] == '/')
+		return strdup(path);
+	here = getcwd(NULL, 0);
+	if (!here || asprintf(&out, "%s/%s", here, path) < 0)
+		return NULL;
+	return out;
+}
+
+static int dispatch(int argc, char **argv, const struct global_options *o)
+{
+	cleanup_free char *root = absolute(o->root ? o->root : STORE_DEFAULT_ROOT);
+	cleanup_free char *state_dir = absolute(o->state_dir ? o->state_dir : STORE_DEFAULT_STATE_DIR);
+	struct cli_globals g = { .root = root, .state_dir = state_dir, .debug = o->debug };
+
+	if (!root || !state_dir) {
+		cli_error("cannot find out the working directory");
+		return CLI_EXIT_SAMPAN;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(COMMANDS); i++)
+		if (strcmp(COMMANDS[i].name, argv[0]) == 0)
+			return COMMANDS[i].run(argc, argv, &g);
+	if (strcmp(argv[0], "help") == 0)
+		return usage();
+	cli_error("'%s' is not a sampan command\nSee 'sampan --help'.", argv[0]);
+	return CLI_EXIT_SAMPAN;
+}
+
+/* A program started with a closed 0, 1 or 2 would get the next file that it opens there. */
+static int fill_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", O_RDWR) != fd) /* NOLINT(android-cloexec-open): stdio */
+			return -1;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct global_options o = { 0 };
+	struct err e = { 0 };
+	int n = 0;
+	int r;
+
+	if (fill_standard_descriptors() < 0)
+		return CLI_EXIT_SAMPAN;
+	r = options_parse(&SAMPAN, argc, argv, &o, &n, &e);
+	if (r == OPTIONS_HELP)
+		return usage();
+	if (r < 0) {
+		cli_error("%s\nSee 'sampan --help'.", e.text);
+		return CLI_EXIT_SAMPAN;
+	}
+	if (o.version) {
+		(void)printf("sampan version %s\n", SAMPAN_VERSION);
+		return cli_end_output(0);
+	}
+	if (n == 0) {
+		(void)usage();
+		return CLI_EXIT_FAILED;
+	}
+	return dispatch(n, argv + 1, &o);
+}
