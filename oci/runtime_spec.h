@@ -12,11 +12,25 @@
 #include "common/json_write.h"
 #include "common/strvec.h"
 
-#define SPEC_MAX_BYTES (16u << 20)
+#define SPEC_MAX_BYTES   (16u << 20)
+#define SPEC_MAX_DEPTH   32u
+#define SPEC_MAX_ITEMS   65536u /* in any one list */
+
+/* What we accept, and what `features` says. */
+#define SPEC_VERSION_MIN "1.0.0"
+#define SPEC_VERSION_MAX "1.3.0"
+
+struct spec_id_mapping {
+	uint32_t container_id, host_id, size;
+};
 
 struct spec_mount {
-	char *destination, *type, *source; /* type, source: NULL where absent */
+	char *destination, *type, *source; /* destination: absolute; type, source: NULL where absent */
 	struct strvec options;
+	struct spec_id_mapping *uid_mappings; /* idmapped mounts */
+	size_t uid_mappings_len;
+	struct spec_id_mapping *gid_mappings;
+	size_t gid_mappings_len;
 };
 
 struct spec_rlimit {
@@ -35,6 +49,22 @@ struct spec_user {
 	size_t additional_gids_len;
 };
 
+struct spec_scheduler {
+	char *policy; /* "SCHED_FIFO" */
+	struct opt_i64 nice, priority;
+	struct strvec flags; /* "SCHED_FLAG_RESET_ON_FORK" */
+	struct opt_u64 runtime_ns, deadline_ns, period_ns;
+};
+
+struct spec_io_priority {
+	char *class_name; /* "IOPRIO_CLASS_BE" */
+	int32_t priority;
+};
+
+struct spec_cpu_affinity {
+	char *initial, *final; /* "0-3,7"; NULL where absent */
+};
+
 struct spec_process {
 	bool terminal;
 	struct opt_u64 console_height, console_width;
@@ -47,6 +77,9 @@ struct spec_process {
 	bool no_new_privileges;
 	struct opt_i64 oom_score_adj;
 	char *apparmor_profile, *selinux_label;
+	struct spec_scheduler *scheduler; /* NULL: absent; so are the next two */
+	struct spec_io_priority *io_priority;
+	struct spec_cpu_affinity *exec_cpu_affinity;
 };
 
 struct spec_hook {
@@ -76,10 +109,6 @@ enum spec_namespace_type {
 struct spec_namespace {
 	int type;   /* enum spec_namespace_type */
 	char *path; /* NULL: a new one */
-};
-
-struct spec_id_mapping {
-	uint32_t container_id, host_id, size;
 };
 
 struct spec_device {
@@ -116,6 +145,11 @@ struct spec_rdma_limit {
 	struct opt_u64 hca_handles, hca_objects;
 };
 
+struct spec_network_priority {
+	char *name; /* of an interface */
+	uint32_t priority;
+};
+
 struct spec_resources {
 	struct spec_device_rule *devices;
 	size_t devices_len;
@@ -135,7 +169,10 @@ struct spec_resources {
 	size_t hugepage_limits_len;
 	struct spec_rdma_limit *rdma;
 	size_t rdma_len;
-	bool has_network;      /* classID or priorities: cgroup v1 only */
+	bool has_network; /* classID or priorities: cgroup v1 only */
+	struct opt_u64 network_class_id;
+	struct spec_network_priority *network_priorities;
+	size_t network_priorities_len;
 	struct strvec unified; /* "memory.high=1000" */
 };
 
@@ -154,15 +191,41 @@ struct spec_syscall {
 struct spec_seccomp {
 	char *default_action;
 	struct opt_u64 default_errno_ret;
-	struct strvec architectures, flags;
+	struct strvec architectures, flags; /* "SCMP_ARCH_ARM", "SECCOMP_FILTER_FLAG_LOG" */
+	bool has_flags;                     /* "flags" is there, maybe empty; without it runtimes choose */
 	char *listener_path, *listener_metadata;
 	struct spec_syscall *syscalls;
 	size_t syscalls_len;
 };
 
+struct spec_time_offset {
+	char *clock; /* "monotonic", "boottime" */
+	int64_t secs;
+	uint32_t nanosecs;
+};
+
+struct spec_net_device {
+	char *host_name; /* in the runtime's network namespace */
+	char *name;      /* in the container's; NULL: the same */
+};
+
+struct spec_memory_policy {
+	char *mode;          /* "MPOL_BIND" */
+	char *nodes;         /* "0-1" */
+	struct strvec flags; /* "MPOL_F_STATIC_NODES" */
+};
+
+struct spec_intel_rdt {
+	char *clos_id, *l3_cache_schema, *mem_bw_schema;
+	struct strvec schemata;
+	bool enable_cmt, enable_mbm, enable_monitoring;
+};
+
 struct spec_linux {
-	struct spec_id_mapping *uid_mappings, *gid_mappings;
-	size_t uid_mappings_len, gid_mappings_len;
+	struct spec_id_mapping *uid_mappings;
+	size_t uid_mappings_len;
+	struct spec_id_mapping *gid_mappings;
+	size_t gid_mappings_len;
 	struct strvec sysctl; /* "net.ipv4.ip_forward=1" */
 	struct spec_resources *resources;
 	char *cgroups_path;
@@ -175,7 +238,14 @@ struct spec_linux {
 	struct strvec masked_paths, readonly_paths;
 	char *mount_label;
 	bool has_intel_rdt, has_personality;
-	char *personality_domain;
+	struct spec_intel_rdt *intel_rdt; /* NULL unless has_intel_rdt */
+	char *personality_domain;         /* "LINUX", "LINUX32" */
+	struct strvec personality_flags;
+	struct spec_time_offset *time_offsets;
+	size_t time_offsets_len;
+	struct spec_net_device *net_devices;
+	size_t net_devices_len;
+	struct spec_memory_policy *memory_policy; /* NULL: absent */
 };
 
 struct runtime_spec {
@@ -191,12 +261,14 @@ struct runtime_spec {
 	struct spec_linux linux_; /* "linux" is a macro of gcc's */
 };
 
-/* Decodes and validates what can be told from the text alone. -EINVAL with the path of what is wrong; -EOPNOTSUPP version. */
+/* Decodes and validates what can be told from the text alone. A relative mount destination gets a leading '/', as runc does; a
+ * device rule without a type is one of type 'a'. What another platform owns (windows, solaris, vm, zos) is ignored.
+ * -EINVAL with the path of what is wrong; -EOPNOTSUPP version; -EFBIG over SPEC_MAX_*; -ENOMEM. *ret is emptied on failure. */
 int runtime_spec_decode(const char *text, size_t len, struct runtime_spec *ret, struct err *e) MUST_CHECK;
 void runtime_spec_done(struct runtime_spec *s);
 #define cleanup_runtime_spec __attribute__((cleanup(runtime_spec_done)))
 
-/* A process.json of exec --process. */
+/* A process.json of exec --process; checked as the process of a config.json is. */
 int spec_process_decode(const char *text, size_t len, struct spec_process *ret, struct err *e) MUST_CHECK;
 void spec_process_done(struct spec_process *p);
 
@@ -204,14 +276,19 @@ void spec_process_done(struct spec_process *p);
 void runtime_spec_write(struct json_out *o, const struct runtime_spec *s);
 
 /* --- runtime_spec_default.c --- */
-/* What `runc spec` writes, with its values: args ["sh"], terminal, root rootfs, readonly... */
+/* What `runc spec` writes, with its values: args ["sh"], terminal, root rootfs, readonly... Only the hostname is ours. */
 int runtime_spec_example(struct runtime_spec *ret, struct err *e) MUST_CHECK;
 
 /* What Docker gives a container: its capabilities, mounts, masked and read-only paths, devices rules, namespaces (pid, mount, uts, ipc, network,
  * cgroup); no seccomp profile (see spec_seccomp_default), no args, no resources. */
 int runtime_spec_docker_default(struct runtime_spec *ret, struct err *e) MUST_CHECK;
 
-/* --- growing a spec in memory; each appends a zeroed element and returns it, NULL when memory is out --- */
+/* Changes a spec into what `spec --rootless` writes: a user namespace that maps uid and gid to root, no network namespace, /sys
+ * bound from the host, no resources. -ENOMEM. */
+int runtime_spec_make_rootless(struct runtime_spec *s, uint32_t uid, uint32_t gid, struct err *e) MUST_CHECK;
+
+/* --- growing a spec in memory; each appends an element with these values (copied, the rest zero) and returns it,
+ * borrowed until the next one is added; NULL when memory is out, and the spec is as it was --- */
 struct spec_mount *spec_add_mount(struct runtime_spec *s, const char *destination, const char *type,
 				  const char *source);
 struct spec_device *spec_add_device(struct runtime_spec *s, const char *path, char type, int64_t major,
