@@ -48,9 +48,8 @@ int json_error(const struct json_in *in, int code, struct err *e, const char *fm
 /* --- parsing ------------------------------------------------------------------------------------- */
 
 /* jansson's integers end at INT64_MAX, but rlimits and seccomp values go up to UINT64_MAX. Such numbers are
- * handed to it as strings behind this mark, which no JSON text can hold by itself: a raw control character is
- * not allowed in it, and an escaped one is not this byte sequence, as the mark is written with an escape
- * that is refused in the input. */
+ * handed to it as strings behind this mark. A document that spells the mark itself gets a number where it
+ * wrote a string, and nothing more. */
 #define BIG_MARK         "\001u64:"
 #define BIG_MARK_ESCAPED "\\u0001u64:"
 
