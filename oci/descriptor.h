@@ -14,10 +14,12 @@
 #include "common/json_write.h"
 #include "oci/platform.h"
 
-#define MANIFEST_MAX_BYTES  (4u << 20) /* what registries themselves accept */
-#define CONFIG_MAX_BYTES    (8u << 20)
-#define MANIFEST_MAX_LAYERS 1024
-#define INDEX_MAX_MANIFESTS 1024
+#define MANIFEST_MAX_BYTES   (4u << 20) /* what registries themselves accept */
+#define CONFIG_MAX_BYTES     (8u << 20)
+#define MANIFEST_MAX_LAYERS  1024
+#define INDEX_MAX_MANIFESTS  1024
+/* One blob. The sum of all layers of a manifest stays far below 2^64. */
+#define DESCRIPTOR_MAX_BYTES (UINT64_C(1) << 50)
 
 /* What a media type says that a document or a layer is. */
 enum media_kind {
@@ -31,7 +33,7 @@ enum media_kind {
 	MEDIA_LAYER_ZSTD,
 };
 
-/* Foreign ("nondistributable") layers count as layers. */
+/* Foreign ("nondistributable") layers count as layers. Parameters (";charset=...") and case do not matter. */
 enum media_kind media_kind_of(const char *media_type);
 
 struct descriptor {
@@ -49,6 +51,10 @@ void descriptor_write(struct json_out *o, const char *key, const struct descript
 
 /* A json_field reader: member is a struct descriptor. */
 int descriptor_read(const struct json_in *in, const void *arg, void *member, struct err *e);
+
+/* The same for an array: arg points at a size_t, the most entries (-EFBIG); member is a struct json_items of struct
+ * descriptor. */
+int descriptor_read_array(const struct json_in *in, const void *arg, void *member, struct err *e);
 
 struct manifest {
 	char *media_type;
@@ -69,12 +75,15 @@ struct image_index {
 void image_index_done(struct image_index *i);
 #define cleanup_image_index __attribute__((cleanup(image_index_done)))
 
-/* Both check sizes, counts, duplicate keys and depth first (json_guard). A document that is both or neither (a manifest with
- * "manifests", an index with "layers") is refused: -EINVAL, as CVE-2021-41190 taught. */
+/* Both check sizes, counts, duplicate keys and depth first (json_guard); -EFBIG over a limit. Docker's schema 1 is -EOPNOTSUPP.
+ * A document that is both or neither (a manifest with
+ * "manifests", an index with "layers") is refused: -EINVAL, as CVE-2021-41190 taught. What the config and the layers of a
+ * manifest are (an artifact has others than an image) is the caller's to check, by their media types. */
 int manifest_decode(const char *text, size_t len, struct manifest *ret, struct err *e) MUST_CHECK;
 int image_index_decode(const char *text, size_t len, struct image_index *ret, struct err *e) MUST_CHECK;
 
-/* The kind of a document: by its mediaType, else by the content type that came with it (may be NULL), else by its members. */
+/* The kind of a document: by its mediaType, else by the content type that came with it (may be NULL), else by its members.
+ * -EINVAL if mediaType and content type are of two kinds; limits and syntax as above. */
 int document_kind(const char *text, size_t len, const char *content_type, enum media_kind *ret,
 		  struct err *e) MUST_CHECK;
 

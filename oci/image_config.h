@@ -3,6 +3,7 @@
 #ifndef SAMPAN_OCI_IMAGE_CONFIG_H
 #define SAMPAN_OCI_IMAGE_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
