@@ -106,6 +106,9 @@ enum spec_namespace_type {
 	SPEC_NS_CGROUP,
 	SPEC_NS_TIME
 };
+/* "pid", "network"...; NULL for no such type. Static. */
+const char *spec_namespace_name(int type);
+
 struct spec_namespace {
 	int type;   /* enum spec_namespace_type */
 	char *path; /* NULL: a new one */
