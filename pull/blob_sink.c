@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pull/blob_sink.h"
+
+#include <unistd.h>
+
+#include "common/file.h"
+
+static int begin(void *arg, struct err *e)
+{
+	struct blob_sink *b = arg;
+
+	b->done_bytes = 0;
+	if (lseek(b->fd, 0, SEEK_SET) < 0 || ftruncate(b->fd, 0) < 0)
+		return err_errno(e, "cannot empty a file");
+	hash_done(&b->hash);
+	return hash_init(&b->hash, digest_algorithm(&b->expected), e);
+}
+
+static int write_some(void *arg, const void *data, size_t len, struct err *e)
+{
+	struct blob_sink *b = arg;
+	int r;
+
+	if (len > b->size_bytes - b->done_bytes)
+		return err_set(e, -EBADMSG, "it is larger than the %llu bytes that the manifest says",
+			       (unsigned long long)b->size_bytes);
+	r = write_all(b->fd, data, len);
+	if (r < 0)
+		return err_code(e, r, "cannot write");
+	b->done_bytes += len;
+	if (b->progress)
+		b->progress(b->progress_arg, b->done_bytes);
+	return hash_update(&b->hash, data, len, e);
+}
+
+struct sink blob_sink_start(struct blob_sink *b)
+{
+	return (struct sink){ .begin = begin, .write = write_some, .arg = b };
+}
+
+int blob_sink_finish(struct blob_sink *b, struct err *e)
+{
+	struct digest actual;
+	int r;
+
+	if (b->done_bytes != b->size_bytes)
+		return err_set(e, -EBADMSG, "it has %llu bytes where the manifest says %llu",
+			       (unsigned long long)b->done_bytes, (unsigned long long)b->size_bytes);
+	r = hash_final(&b->hash, &actual, e);
+	if (r < 0)
+		return r;
+	if (!digest_equal(&actual, &b->expected))
+		return err_set(e, -EBADMSG, "its content has digest %s", actual.text);
+	return 0;
+}
+
+void blob_sink_done(struct blob_sink *b)
+{
+	hash_done(&b->hash);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A blob on its way into a file: counted, hashed, and refused where it is not what its descriptor says. */
+#ifndef SAMPAN_PULL_BLOB_SINK_H
+#define SAMPAN_PULL_BLOB_SINK_H
+
+#include <stdint.h>
+
+#include "common/digest.h"
+#include "common/err.h"
+#include "pull/hash.h"
+#include "pull/sink.h"
+
+struct blob_sink {
+	int fd; /* borrowed; written from its start */
+	struct digest expected;
+	uint64_t size_bytes; /* expected; more is refused as it comes */
+	uint64_t done_bytes;
+	struct hash hash;
+	void (*progress)(void *arg, uint64_t done_bytes); /* NULL: none */
+	void *progress_arg;
+};
+
+/* The sink of a blob_sink whose fd, expected, size_bytes and progress are set and whose rest is zero. */
+struct sink blob_sink_start(struct blob_sink *b);
+
+/* After the last byte. -EBADMSG: size or digest are others. */
+int blob_sink_finish(struct blob_sink *b, struct err *e) MUST_CHECK;
+
+void blob_sink_done(struct blob_sink *b);
+#define cleanup_blob_sink __attribute__((cleanup(blob_sink_done)))
+
+#endif

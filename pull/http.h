@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One HTTP exchange at a time over libcurl. Only pull/http.c includes curl. libcurl may start threads, so this is for worker
+ * processes that never clone again. */
+#ifndef SAMPAN_PULL_HTTP_H
+#define SAMPAN_PULL_HTTP_H
+
+#include <stdbool.h>
+
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/strvec.h"
+#include "pull/sink.h"
+
+#define HTTP_ERROR_BODY_MAX    16384 /* bytes kept of a body that comes with an error status */
+#define HTTP_CONTENT_TYPE_MAX  128
+#define HTTP_CHALLENGES_MAX    8
+#define HTTP_CONNECT_TIMEOUT_S 20
+#define HTTP_STALL_TIMEOUT_S   60 /* less than a byte per second for so long ends a transfer */
+
+struct http_options {
+	bool tls_verify;
+	unsigned int connect_timeout_s; /* 0: HTTP_CONNECT_TIMEOUT_S */
+	unsigned int stall_timeout_s;   /* 0: HTTP_STALL_TIMEOUT_S */
+};
+
+struct http; /* a libcurl handle: keeps connections and TLS sessions */
+
+int http_new(const struct http_options *options, struct http **ret, struct err *e) MUST_CHECK;
+void http_free(struct http *h);
+void http_free_fn(struct http **h);
+#define cleanup_http __attribute__((cleanup(http_free_fn)))
+
+/* Certificates are checked, or not, from here on. */
+void http_set_tls_verify(struct http *h, bool verify);
+
+struct http_request {
+	const char *url;
+	const char *accept;        /* value of the Accept header; NULL: none */
+	const char *authorization; /* value of the Authorization header; NULL: none */
+	const struct sink *sink;   /* gets the body of a 2xx answer */
+};
+
+/* Why an exchange failed. */
+enum http_failure {
+	HTTP_NO_FAILURE, /* an answer came, whatever its status */
+	HTTP_FAILED_CONNECT,
+	HTTP_FAILED_TLS,         /* the peer does not speak TLS as we do, or not at all */
+	HTTP_FAILED_CERTIFICATE, /* it does, but cannot prove who it is */
+	HTTP_FAILED_TRANSFER,    /* broken off or stalled: worth another try */
+	HTTP_FAILED_LOCAL,       /* the sink, memory, a bad URL: another try would end the same */
+};
+
+struct http_response {
+	enum http_failure failure; /* set on failure too */
+	unsigned int status;
+	char content_type[HTTP_CONTENT_TYPE_MAX]; /* without parameters; "" where absent */
+	struct strvec challenges;                 /* values of WWW-Authenticate */
+	char *location;                           /* of a 3xx: the absolute URL; NULL where absent */
+	unsigned int retry_after_s;               /* 0 where absent or not a number */
+	struct buf error_body;                    /* of an answer that is not 2xx, cut at its limit */
+};
+void http_response_done(struct http_response *r);
+#define cleanup_http_response __attribute__((cleanup(http_response_done)))
+
+/* GET without following redirects. `ret` is emptied first and is to be released by the caller after success and failure alike.
+ * -ECONNABORTED connection and transfer, -EPROTO TLS, -EACCES certificate, the sink's own error. */
+int http_get(struct http *h, const struct http_request *request, struct http_response *ret,
+	     struct err *e) MUST_CHECK;
+
+/* "https://host:5000" of a URL, in lower case: what two requests must share to be sent the same secrets. RFC 6454. Owned; NULL: no
+ * http or https URL, or out of memory. */
+char *http_origin(const char *url) MUST_CHECK;
+
+#endif

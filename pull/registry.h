@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One repository of one registry: distribution-spec over HTTP, with tokens, redirects, retries, and plain HTTP where that is allowed.
+ * For worker processes (see pull/http.h). */
+#ifndef SAMPAN_PULL_REGISTRY_H
+#define SAMPAN_PULL_REGISTRY_H
+
+#include <stdbool.h>
+
+#include "common/buf.h"
+#include "common/digest.h"
+#include "common/err.h"
+#include "pull/auth.h"
+#include "pull/http.h"
+#include "pull/sink.h"
+
+#define REGISTRY_REDIRECTS_MAX 5
+#define REGISTRY_TRIES         3
+#define REGISTRY_RETRY_MS      500 /* before the second try; doubled for each further one */
+#define REGISTRY_RETRY_MAX_S   30  /* what a Retry-After may ask of us */
+#define REGISTRY_TOKEN_BYTES   (1u << 20)
+
+/* Schemes that a registry may turn out to speak; a worker that knows tells the next one through the parent. */
+enum registry_scheme { REGISTRY_SCHEME_UNKNOWN, REGISTRY_HTTPS, REGISTRY_HTTP };
+
+struct registry_options {
+	const char *domain; /* of the reference: "docker.io", "localhost:5000" */
+	const char *path;   /* "library/busybox" */
+	bool tls_verify;    /* false: plain HTTP and any certificate will do */
+	enum registry_scheme scheme;
+	struct credentials credentials;
+	unsigned int retry_ms; /* 0: REGISTRY_RETRY_MS */
+	struct http_options http;
+};
+
+struct registry;
+
+/* `options` and what it points at are borrowed for as long as the registry lives. */
+int registry_new(const struct registry_options *options, struct registry **ret, struct err *e) MUST_CHECK;
+void registry_free(struct registry *r);
+void registry_free_fn(struct registry **r);
+#define cleanup_registry __attribute__((cleanup(registry_free_fn)))
+
+/* localhost, 127.0.0.0/8 and [::1], with or without a port: plain HTTP and any certificate are taken there, as docker does. */
+bool registry_is_local(const char *domain);
+
+/* Where the API of a registry is: docker.io's is at registry-1.docker.io. Borrowed. */
+const char *registry_host(const char *domain);
+
+/* What it speaks; REGISTRY_SCHEME_UNKNOWN before the first answer. */
+enum registry_scheme registry_scheme(const struct registry *r);
+
+/* Appends the manifest or index that a tag or digest names, as it came, and its content type ("" where absent). The digest is not
+ * checked here. -ENOENT it is not there, -EACCES refused, -EFBIG over body->max, -EPROTO, -ECONNABORTED.
+ * distribution-spec "Pulling manifests". */
+int registry_manifest(struct registry *r, const char *tag_or_digest, struct buf *body,
+		      char ret_type[HTTP_CONTENT_TYPE_MAX], struct err *e) MUST_CHECK;
+
+/* A blob into a sink. Errors as above, and the sink's. distribution-spec "Pulling blobs". */
+int registry_blob(struct registry *r, const struct digest *digest, const struct sink *sink,
+		  struct err *e) MUST_CHECK;
+
+/* The words of a registry's error document, with nothing in them that a terminal would obey: "manifest unknown". "" where it has
+ * none. `out` holds `max` bytes. distribution-spec "Error codes". */
+void registry_error_text(const char *body, size_t len, char *out, size_t max);
+
+#endif

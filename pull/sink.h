@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where the bytes of a document or a blob go while they arrive. */
+#ifndef SAMPAN_PULL_SINK_H
+#define SAMPAN_PULL_SINK_H
+
+#include <stddef.h>
+
+#include "common/buf.h"
+#include "common/err.h"
+
+struct sink {
+	/* Before the first byte of each try: forgets what an earlier try brought. */
+	int (*begin)(void *arg, struct err *e);
+	/* Bytes in order. A failure ends the transfer and is not retried. */
+	int (*write)(void *arg, const void *data, size_t len, struct err *e);
+	void *arg;
+};
+
+/* A sink into a buffer, up to its maximum (-EFBIG). `b` is borrowed. */
+struct sink sink_to_buf(struct buf *b);
+
+#endif

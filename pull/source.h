@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where an image comes from: a registry, an OCI layout directory, an archive. The parent makes a source; workers, forked from it, read it. */
+#ifndef SAMPAN_PULL_SOURCE_H
+#define SAMPAN_PULL_SOURCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/buf.h"
+#include "common/digest.h"
+#include "common/err.h"
+#include "oci/reference.h"
+#include "pull/http.h"
+#include "pull/registry.h"
+#include "pull/sink.h"
+#include "pull/transport.h"
+
+enum source_item {
+	SOURCE_TOP, /* a registry: what the reference names; a layout: index.json. No digest is known yet */
+	SOURCE_MANIFEST, /* a manifest or index by digest */
+	SOURCE_BLOB,     /* a config or a layer by digest */
+};
+
+/* What came with a document. */
+struct source_answer {
+	char content_type[HTTP_CONTENT_TYPE_MAX]; /* "" where unknown */
+	enum registry_scheme scheme;
+};
+
+struct source {
+	const struct source_ops *ops;
+	bool is_layout;     /* SOURCE_TOP is an index to choose from by name */
+	bool is_remote;     /* its workers need the network */
+	bool is_sequential; /* one worker is as fast as many */
+	int local_fd;       /* what its workers inherit; -1: nothing */
+	int scratch_fd;     /* an empty file for its workers; -1: nothing */
+};
+
+struct source_ops {
+	/* In the parent, before each request: opens what a worker may not open itself. *ret_fd stays -1 where there is nothing
+	 * to open; it is owned by the caller. NULL: never anything. -ENOENT. */
+	int (*open_local)(const struct source *s, enum source_item item, const struct digest *digest,
+			  int *ret_fd, struct err *e);
+
+	/* In a worker. `digest` is NULL for SOURCE_TOP; local_fd is what open_local opened, or -1. Content is not checked. `ret` is
+	 * NULL for blobs of which nobody asks it. -ENOENT, the sink's error, and those of pull/registry.h. */
+	int (*read)(struct source *s, enum source_item item, const struct digest *digest, int local_fd,
+		    const struct sink *sink, struct source_answer *ret, struct err *e);
+
+	/* In the parent: what a worker found out about the source is remembered for the next worker. NULL: nothing. */
+	void (*learn)(struct source *s, const struct source_answer *answer);
+
+	void (*free)(struct source *s);
+};
+
+/* Each makes a source that source_free frees. What is passed is copied, or borrowed where its header says so. */
+struct source_registry_options {
+	const struct reference *reference; /* borrowed for the life of the source */
+	bool tls_verify;
+	struct credentials credentials; /* borrowed */
+};
+int source_registry_new(const struct source_registry_options *options, struct source **ret,
+			struct err *e) MUST_CHECK;
+
+/* An OCI layout: image-spec image-layout.md. -ENOENT, -ENOTDIR. */
+int source_oci_dir_new(const char *path, struct source **ret, struct err *e) MUST_CHECK;
+
+/* A tar file, gzip-compressed or not: an OCI layout, or what `docker save` writes, which is presented as an OCI layout too. scratch_fd: an empty
+ * file without a name, taken, where a compressed archive is expanded to; writable for its workers. -ENOENT, -EINVAL. */
+int source_archive_new(const char *path, enum transport_kind kind, int scratch_fd, struct source **ret,
+		       struct err *e) MUST_CHECK;
+
+void source_free(struct source *s);
+void source_free_fn(struct source **s);
+#define cleanup_source __attribute__((cleanup(source_free_fn)))
+
+/* Copies a file from its start into a sink. */
+int source_copy_fd(int fd, const struct sink *sink, struct err *e) MUST_CHECK;
+
+#endif

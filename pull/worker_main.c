@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/process.h"
+#include "pull/blob_sink.h"
+#include "pull/worker_protocol.h"
+
+#define WORKER_FILES_MAX 256
+
+struct link {
+	struct source *source;
+	int sock;
+	struct timespec last_progress;
+};
+
+static int send_event(const struct link *l, struct worker_event *event, const void *data, size_t len,
+		      int flags)
+{
+	struct iovec parts[] = { { event, sizeof(*event) }, { (char *)(uintptr_t)data, len } };
+	struct msghdr message = { .msg_iov = parts, .msg_iovlen = len > 0 ? 2 : 1 };
+
+	event->data_len = (uint32_t)len;
+	return sendmsg(l->sock, &message, MSG_NOSIGNAL | flags) < 0 ? -errno : 0;
+}
+
+static void fail(const struct link *l, const struct err *e)
+{
+	struct worker_event event = { .kind = WORKER_FAILED, .error = *e };
+
+	if (send_event(l, &event, NULL, 0, 0) < 0)
+		_exit(1); /* nobody is there to hear it */
+}
+
+/* --- sinks --- */
+
+static void on_progress(void *arg, uint64_t done_bytes)
+{
+	struct link *l = arg;
+	struct worker_event event = { .kind = WORKER_PROGRESS, .bytes = done_bytes };
+	struct timespec now;
+	int64_t ms;
+
+	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now); /* cannot fail */
+	ms = (now.tv_sec - l->last_progress.tv_sec) * 1000 +
+	     (now.tv_nsec - l->last_progress.tv_nsec) / 1000000;
+	if (ms < WORKER_PROGRESS_MS)
+		return;
+	l->last_progress = now;
+	(void)send_event(l, &event, NULL, 0, MSG_DONTWAIT); /* a busy parent does without */
+}
+
+/* Documents wait in a buffer until they are whole: a second try must not follow half of the first. */
+static int send_document(const struct link *l, const struct buf *body, struct err *e)
+{
+	for (size_t at = 0; at < body->len;) {
+		struct worker_event event = { .kind = WORKER_DATA };
+		size_t len = body->len - at < WORKER_DATA_MAX ? body->len - at : WORKER_DATA_MAX;
+		int r = send_event(l, &event, body->data + at, len, 0);
+
+		if (r < 0)
+			return err_code(e, r, "cannot hand over a document");
+		at += len;
+	}
+	return 0;
+}
+
+/* --- requests --- */
+
+static void serve_document(struct link *l, const struct worker_request *rq, int local_fd)
+{
+	cleanup_buf struct buf body = BUF_INIT(rq->size_bytes);
+	struct sink sink = sink_to_buf(&body);
+	struct worker_event done = { .kind = WORKER_DONE };
+	struct err e;
+	int r = l->source->ops->read(l->source, (enum source_item)rq->item,
+				     rq->has_digest ? &rq->digest : NULL, local_fd, &sink, &done.answer, &e);
+
+	if (r == 0)
+		r = send_document(l, &body, &e);
+	done.bytes = body.len;
+	if (r == 0)
+		r = send_event(l, &done, NULL, 0, 0);
+	if (r < 0)
+		fail(l, &e);
+}
+
+static void serve_blob(struct link *l, const struct worker_request *rq, int local_fd, int out_fd)
+{
+	cleanup_blob_sink struct blob_sink b = { .fd = out_fd,
+						 .expected = rq->digest,
+						 .size_bytes = rq->size_bytes,
+						 .progress = on_progress,
+						 .progress_arg = l };
+	struct sink sink = blob_sink_start(&b);
+	struct worker_event done = { .kind = WORKER_DONE };
+	struct err e;
+	int r = l->source->ops->read(l->source, SOURCE_BLOB, &rq->digest, local_fd, &sink, &done.answer, &e);
+
+	if (r == 0)
+		r = blob_sink_finish(&b, &e);
+	done.bytes = b.done_bytes;
+	if (r == 0 && send_event(l, &done, NULL, 0, 0) < 0)
+		_exit(1); /* nobody is there to hear it */
+	if (r < 0)
+		fail(l, &e);
+}
+
+/* False at the end of the conversation. */
+static bool receive(const struct link *l, struct worker_request *ret, int fds[WORKER_REQUEST_FDS])
+{
+	union {
+		char space[CMSG_SPACE(sizeof(int) * WORKER_REQUEST_FDS)];
+		struct cmsghdr align;
+	} control;
+	struct iovec part = { ret, sizeof(*ret) };
+	struct msghdr message = { .msg_iov = &part,
+				  .msg_iovlen = 1,
+				  .msg_control = control.space,
+				  .msg_controllen = sizeof(control.space) };
+	const struct cmsghdr *c;
+	ssize_t n;
+
+	do
+		n = recvmsg(l->sock, &message, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n != sizeof(*ret))
+		return false;
+	c = CMSG_FIRSTHDR(&message);
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+		memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
+	return true;
+}
+
+static bool serve_one(struct link *l)
+{
+	int fds[WORKER_REQUEST_FDS] = { -1, -1 };
+	struct worker_request rq;
+	cleanup_fd int local_fd = -1, out_fd = -1;
+	size_t used = 0;
+
+	if (!receive(l, &rq, fds))
+		return false;
+	if (rq.has_local)
+		local_fd = fds[used++];
+	if (rq.has_out)
+		out_fd = fds[used];
+	if (rq.has_out)
+		serve_blob(l, &rq, local_fd, out_fd);
+	else
+		serve_document(l, &rq, local_fd);
+	return true;
+}
+
+/* --- confinement --- */
+
+/* Closes all but the standard ones and these: the store's lock and the user's files are none of a worker's. */
+static int close_others(const struct source *source, int sock)
+{
+	int keep[] = { sock, source->local_fd, source->scratch_fd };
+	unsigned int first = 3;
+
+	for (;;) {
+		unsigned int next = 0;
+
+		for (size_t i = 0; i < ARRAY_LEN(keep); i++)
+			if (keep[i] >= (int)first && (next == 0 || (unsigned int)keep[i] < next))
+				next = (unsigned int)keep[i];
+		if (next == 0)
+			return process_close_from(first);
+		for (; first < next; first++)
+			(void)close((int)first); /* may not be open */
+		first = next + 1;
+	}
+}
+
+static int become_nobody(void)
+{
+	if (geteuid() != 0)
+		return 0; /* rootless: the user's own rights are what there is */
+	if (setgroups(0, NULL) < 0 || setresgid(WORKER_UID, WORKER_UID, WORKER_UID) < 0 ||
+	    setresuid(WORKER_UID, WORKER_UID, WORKER_UID) < 0)
+		return -errno;
+	return 0;
+}
+
+/* In this order: unshare needs what setresuid drops, and setresuid clears the parent-death signal. */
+static int confine(const struct source *source, int sock, pid_t parent, struct err *e)
+{
+	struct rlimit files = { WORKER_FILES_MAX, WORKER_FILES_MAX }, core = { 0, 0 };
+	sigset_t none;
+	int r;
+
+	(void)sigemptyset(&none);                    /* cannot fail */
+	(void)sigprocmask(SIG_SETMASK, &none, NULL); /* cannot fail */
+	(void)signal(SIGINT, SIG_IGN);               /* the parent decides */
+	(void)signal(SIGTERM, SIG_DFL);
+	r = close_others(source, sock);
+	if (r < 0)
+		return err_code(e, r, "cannot close descriptors");
+	if (!source->is_remote && geteuid() == 0)
+		(void)unshare(CLONE_NEWNET | CLONE_NEWIPC); /* one wall more, where the kernel has it */
+	r = become_nobody();
+	if (r < 0)
+		return err_code(e, r, "cannot give up root's rights");
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return err_errno(e, "cannot confine a worker");
+	if (getppid() != parent)
+		_exit(1); /* it died before we asked to be told */
+	if (setrlimit(RLIMIT_NOFILE, &files) < 0 || setrlimit(RLIMIT_CORE, &core) < 0)
+		return err_errno(e, "cannot limit a worker");
+	return 0;
+}
+
+void worker_main(struct source *source, int sock, pid_t parent)
+{
+	struct link l = { .source = source, .sock = sock };
+	struct err e;
+
+	if (confine(source, sock, parent, &e) < 0) {
+		fail(&l, &e);
+		_exit(1);
+	}
+	while (serve_one(&l))
+		;
+	_exit(0);
+}
