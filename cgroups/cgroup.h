@@ -24,6 +24,7 @@ enum cgroup_controller { /* bits */
 			 CGROUP_CPUSET = 1 << 4,
 			 CGROUP_HUGETLB = 1 << 5,
 			 CGROUP_RDMA = 1 << 6,
+			 CGROUP_MISC = 1 << 7,
 };
 
 struct cgroup_host {
@@ -33,59 +34,86 @@ struct cgroup_host {
 	char own_path[4096];    /* of this process below the mount point: "/user.slice/..." */
 };
 
-/* Looks at /proc/self/mountinfo... as little as it takes: statfs of the two usual places, /proc/self/cgroup. Never fails for a host without cgroups. */
+/* Looks at as little as it takes: statfs of the two usual places, the root's cgroup.controllers, /proc/self/cgroup. Never fails
+ * for a host without cgroups; -errno where what is mounted cannot be read. */
 int cgroup_host_detect(struct cgroup_host *ret, struct err *e) MUST_CHECK;
 
-/* The name of a controller ("memory"), for messages. */
+/* The name of a controller ("memory"), a static string, for messages. `c` is one bit. */
 const char *cgroup_controller_name(enum cgroup_controller c);
 
-/* The controllers that these resources need. NULL needs none. Device rules need none: they are eBPF. */
+/* The controllers that these resources need. NULL needs none. Device rules need none: they are eBPF. What only lifts a limit
+ * (-1, pids <= 0) needs none either. */
 unsigned int cgroup_needed_controllers(const struct spec_resources *r);
 
+/* A zeroed struct is an empty one: it has no cgroup, and cgroup_done leaves its dir_fd alone. On an empty one cgroup_kill,
+ * cgroup_remove and cgroup_attach do nothing and succeed, cgroup_read_stats knows nothing, and cgroup_freeze fails. */
 struct cgroup {
-	char *path;           /* below the mount point, "/sampan/0123..."; NULL: none at all */
-	int dir_fd;           /* of it; -1 */
+	char *path; /* below the mount point, "/sampan/0123..."; NULL: none at all */
+	int dir_fd; /* of it, good for CLONE_INTO_CGROUP and *at(); meaningless where path is NULL */
 	unsigned int enabled; /* controllers that are on in it */
 };
 void cgroup_done(struct cgroup *c);
 #define cleanup_cgroup __attribute__((cleanup(cgroup_done)))
 
-/* Makes the cgroup: `spec_path` is linux.cgroupsPath (NULL: "/<parent>/<id>", parent "sampan" below the own cgroup's nearest place that the no-internal-processes rule allows;
- * absolute: from the mount point; relative: below our own default parent). Enables the needed controllers down the tree.
- * -EOPNOTSUPP: a controller is off: "cannot limit memory: controller 'memory' is off (add cgroup_enable=memory to /boot/firmware/cmdline.txt and reboot)"; where v1
- * holds it, says that. -EEXIST, -EBUSY: exists with processes in it. With r needing nothing and no v2 hierarchy the result is an empty struct cgroup and 0. */
+/* Makes the cgroup of a container. `spec_path` is linux.cgroupsPath: absolute: from the mount point; relative: below our default
+ * parent; NULL: `id` below our default parent. That is "/sampan", or where we may not write there (rootless) "sampan" beside our
+ * own cgroup, as the no-internal-processes rule forbids a place below it. Needed controllers are enabled from the mount point
+ * down, no others. One that exists without processes is taken over. *ret is owned by the caller (cgroup_done, which removes
+ * nothing); on failure nothing is left behind.
+ *
+ * -EOPNOTSUPP: a controller is off: "cannot limit memory: controller 'memory' is off (add cgroup_enable=memory to
+ * /boot/firmware/cmdline.txt and reboot)"; where v1 holds it, or a parent does not delegate it, says that. -EBUSY: exists with
+ * processes in it. -EINVAL: ".." in the path. With r needing nothing on a host without v2, or whose tree we may not write to,
+ * the result is an empty struct and 0. config-linux.md#control-groups, #cgroups-path. */
 int cgroup_create(const struct cgroup_host *host, const char *spec_path, const char *id,
 		  const struct spec_resources *r, struct cgroup *ret, struct err *e) MUST_CHECK;
 
-/* Opens one that is there, by the path that cgroup_create left in ->path. -ENOENT. */
+/* Opens one that is there, by the path that cgroup_create left in ->path; NULL gives an empty one. *ret is owned by the caller.
+ * -ENOENT, -EINVAL. */
 int cgroup_open(const struct cgroup_host *host, const char *path, struct cgroup *ret,
 		struct err *e) MUST_CHECK;
 
-/* Writes the limits, and attaches the device filter. Only what is set is written. cpu_shares become cpu.weight by the formula of runc >= 1.3; memory+swap becomes swap alone.
- * An error names file and value. */
+/* Writes the limits, then attaches the device filter if there are device rules. Only what is set is touched, so it serves updates
+ * too. cpu shares become cpu.weight by the formula of runc >= 1.3; memory+swap becomes swap alone. NULL: nothing to do.
+ * An error names file and value. -EOPNOTSUPP: what cgroup v1 alone can do (the text names the key), or what this kernel cannot;
+ * -EINVAL: bad values; -EBUSY: checkBeforeUpdate found more memory in use. -EPERM means one thing only: all limits are
+ * in force, but bpf(2) is not permitted here (user namespace), so there is no device filter; the caller decides.
+ * On an empty cgroup limits are -EOPNOTSUPP and device rules are left out. config-linux.md#memory and what follows. */
 int cgroup_apply(const struct cgroup *c, const struct spec_resources *r, struct err *e) MUST_CHECK;
 
-/* Moves a process (0: the caller) into it, for kernels and cases without CLONE_INTO_CGROUP. */
+/* The device filter alone: the rules of `r` (NULL: none), then runc's default devices (null, zero, full, random, urandom, tty,
+ * ptmx, pts; mknod of all), everything else denied. Replaces the filter that is there. Unlike cgroup_apply it does so without
+ * rules too. -EPERM as above; -EOPNOTSUPP on an empty cgroup or a kernel without CONFIG_CGROUP_BPF; -EINVAL, -EFBIG bad rules.
+ * config-linux.md#allowed-device-list */
+int cgroup_apply_devices(const struct cgroup *c, const struct spec_resources *r, struct err *e) MUST_CHECK;
+
+/* Moves a process (0: the caller) into it, for kernels and cases without CLONE_INTO_CGROUP. -ESRCH, -EACCES, -EBUSY. */
 int cgroup_attach(const struct cgroup *c, pid_t pid, struct err *e) MUST_CHECK;
 
-/* SIGKILLs everything below (cgroup.kill; before Linux 5.14 freezes and kills pid by pid). */
+/* SIGKILLs everything in and below it (cgroup.kill; before Linux 5.14 freezes and kills pid by pid). Does not wait for the exits.
+ * A removed cgroup is a success. */
 int cgroup_kill(const struct cgroup *c, struct err *e) MUST_CHECK;
 
-/* Removes it and what is below it, retrying briefly while exiting processes are still in it. Absent is a success. */
+/* Removes it and what is below it, retrying for up to 500 ms while exiting processes are still in it (-EBUSY after that). Absent
+ * is a success. dir_fd stays open until cgroup_done. */
 int cgroup_remove(const struct cgroup *c, struct err *e) MUST_CHECK;
 
+/* Whether a process lives in or below it. False where that cannot be told. */
 bool cgroup_is_populated(const struct cgroup *c);
 
+/* Freezes or thaws, and waits until all are frozen: -ETIMEDOUT after 2 s, and they are thawed again. -EOPNOTSUPP on an empty
+ * cgroup. */
 int cgroup_freeze(const struct cgroup *c, bool frozen, struct err *e) MUST_CHECK;
 
-struct cgroup_stats { /* UINT64_MAX: not known, or "max" */
+struct cgroup_stats { /* UINT64_MAX: not known (controller off, file of a newer kernel), or "max" */
 	uint64_t memory_current, memory_peak, memory_max, memory_swap_current, memory_swap_max, memory_low,
 		memory_high;
-	uint64_t oom_events, oom_kill_events; /* memory.events */
+	uint64_t oom_events, oom_kill_events; /* memory.events: of it and all below */
 	uint64_t cpu_usage_us, cpu_user_us, cpu_system_us, cpu_throttled_us, cpu_nr_throttled;
 	uint64_t cpu_quota_us, cpu_period_us, cpu_weight;
 	uint64_t pids_current, pids_max;
 };
+/* Reads what there is; -ENOENT when the cgroup has been removed. */
 int cgroup_read_stats(const struct cgroup *c, struct cgroup_stats *ret, struct err *e) MUST_CHECK;
 
 #endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cgroups/walk.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+
+/* Where the walk stands. cgroups cannot be renamed or moved, so ".." leads back to where we came from. */
+struct walk {
+	int fd;          /* of the cgroup that we are in */
+	struct buf path; /* of it below the top: "/a/b"; "" at the top */
+};
+
+/* Finds the directory entry that follows the one named `after` (NULL: the first one). If `after` is gone, starts anew. *ret is
+ * owned by the caller; NULL: there is none. */
+static int next_child(int fd, const char *after, char **ret)
+{
+	int dup_fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_dir DIR *dir = NULL;
+	cleanup_free char *first = NULL;
+	bool passed = after == NULL;
+	const struct dirent *entry;
+
+	*ret = NULL;
+	if (dup_fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	dir = fdopendir(dup_fd);
+	if (!dir) {
+		(void)close(dup_fd);
+		return -ENOMEM;
+	}
+	while ((entry = readdir(dir)) != NULL) {
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+			continue;
+		if (passed) {
+			*ret = strdup(entry->d_name);
+			return *ret ? 0 : -ENOMEM;
+		}
+		if (strcmp(entry->d_name, after) == 0) {
+			passed = true;
+		} else if (!first) {
+			first = strdup(entry->d_name);
+			if (!first)
+				return -ENOMEM;
+		}
+	}
+	if (!passed)
+		*ret = ptr_take(first);
+	return 0;
+}
+
+static void move_to(struct walk *w, int fd)
+{
+	(void)close(w->fd);
+	w->fd = fd;
+}
+
+/* Goes down to the deepest first child. `after` as in next_child; it is freed. */
+static int descend(struct walk *w, char *after)
+{
+	cleanup_free char *name = after;
+
+	for (;;) {
+		char *child;
+		int fd, r = next_child(w->fd, name, &child);
+
+		free(name);
+		name = child;
+		if (r < 0 || !name)
+			return r;
+		fd = openat(w->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0 && errno == ENOENT)
+			continue; /* vanished: what comes after it */
+		if (fd < 0)
+			return -errno;
+		move_to(w, fd);
+		r = buf_printf(&w->path, "/%s", name);
+		if (r < 0)
+			return r;
+		free(ptr_take(name));
+	}
+}
+
+/* Visits the cgroup that we are in, and goes up. *ret_name: what it was called. */
+static int visit_and_ascend(struct walk *w, int (*visit)(int, int, const char *, void *), void *arg,
+			    char **ret_name)
+{
+	cleanup_fd int parent_fd = openat(w->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char *slash = strrchr(w->path.data, '/');
+	int r;
+
+	if (parent_fd < 0)
+		return -errno;
+	r = visit(parent_fd, w->fd, slash + 1, arg);
+	if (r < 0)
+		return r;
+	*ret_name = strdup(slash + 1);
+	if (!*ret_name)
+		return -ENOMEM;
+	*slash = '\0';
+	w->path.len = (size_t)(slash - w->path.data);
+	move_to(w, fd_take(&parent_fd));
+	return 0;
+}
+
+int cgroup_walk(int dir_fd, int (*visit)(int parent_fd, int fd, const char *name, void *arg), void *arg)
+{
+	struct walk w = { .path = BUF_INIT(WALK_PATH_MAX) };
+	char *name = NULL;
+	int r;
+
+	w.fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (w.fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	do {
+		r = descend(&w, ptr_take(name));
+		if (r < 0 || w.path.len == 0)
+			break;
+		r = visit_and_ascend(&w, visit, arg, &name);
+	} while (r == 0);
+	free(name);
+	(void)close(w.fd);
+	buf_done(&w.path);
+	return r;
+}
