@@ -8,6 +8,13 @@
 #define MUST_CHECK            __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, arg) __attribute__((format(printf, fmt, arg)))
 
+/* Drops the result of a MUST_CHECK function: gcc does not take (void) for an answer. The line says why. */
+#define IGNORE_RESULT(call)                         \
+	do {                                        \
+		__typeof__(call) ignored_ = (call); \
+		(void)ignored_;                     \
+	} while (0)
+
 /* What the codes mean here, beside their errno(3) meaning:
  *
  *   -EBADMSG     content does not match its digest, size or checksum
