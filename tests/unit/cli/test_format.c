@@ -79,7 +79,7 @@ static void ages_of_images_without_a_date_are_not_available(void **state)
 
 	(void)state;
 	format_ago("2026-11-23T21:00:00Z", 1795474800 + 7200, out);
-	assert_string_equal(out, "5 hours ago");
+	assert_string_equal(out, "4 hours ago");
 	format_ago(NULL, 0, out);
 	assert_string_equal(out, "N/A");
 	format_ago("yesterday", 0, out);
