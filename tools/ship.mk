@@ -13,7 +13,7 @@ demo: ## the main job, shown: registry, pull, run under limits (as root)
 
 bench: ## against crun, runc, podman, skopeo + umoci (as root)
 	@tools/install-deps build test bench
-	@$(SUBMAKE) CONFIG=release programs
+	@$(SUBMAKE) CONFIG=release programs bench-programs
 	@/usr/bin/python3 bench/run.py $(BENCH_ARGS)
 
 install: programs ## DESTDIR, PREFIX (default /usr)
@@ -23,3 +23,9 @@ install: programs ## DESTDIR, PREFIX (default /usr)
 deb: ## out/sampan_VERSION_ARCH.deb
 	@$(SUBMAKE) CONFIG=release programs
 	@packaging/build-deb $(O) $(VERSION) $(ARCH)
+
+# The bench's own programs: one source each.
+$(O)/bench/%: $(O)/obj/bench/%.o $(call archives,common)
+	$(call link,$^,)
+.PHONY: bench-programs
+bench-programs: $(patsubst bench/%.c,$(O)/bench/%,$(wildcard bench/*.c))
