@@ -33,7 +33,8 @@ void container_record_done(struct container_record *c);
 /* "running" ... as docker says it. */
 const char *container_status_name(enum container_status s);
 
-/* Makes a new container: picks a random ID, and a name if c->name is NULL; makes its directories and writes container.json.
+/* Makes a new container: picks a random ID, and a name if c->name is NULL; makes its directories and writes container.json, all or
+ * nothing. -ENOENT a layer of c->layers is gone (gc was faster: pull again); -EINVAL bad name ([a-zA-Z0-9][a-zA-Z0-9_.-]+, up to 128 bytes);
  * -EEXIST: 'the container name "web" is already in use by container 0123...'. Fills c->id, c->name, c->created. */
 int container_create(const struct store *s, struct container_record *c, struct err *e) MUST_CHECK;
 
@@ -41,8 +42,9 @@ int container_create(const struct store *s, struct container_record *c, struct e
 int container_save(const struct store *s, const struct container_record *c, bool durable,
 		   struct err *e) MUST_CHECK;
 
-/* By ID, unique prefix of an ID, or name. -ENOENT "no such container: X". A record that says running but whose process is gone is
- * returned as exited (exit code 137, not rewritten). */
+/* By ID, name, or unique prefix of an ID, in this order. -ENOENT "no such container: X"; -EINVAL ambiguous prefix. A record that says
+ * running but whose process is gone (or was of another boot) is returned as exited (exit code 137, not rewritten). Of one that is damaged
+ * only id and name (the short ID) can be told; it is returned as exited, with the reason in `error`, so that it can be removed. */
 int container_find(const struct store *s, const char *what, struct container_record *ret,
 		   struct err *e) MUST_CHECK;
 
@@ -51,14 +53,14 @@ int container_list(const struct store *s, struct container_record **ret_items, s
 		   struct err *e) MUST_CHECK;
 void container_list_free(struct container_record *items, size_t len);
 
-/* Removes directory and record. The caller has made sure that it does not run. */
+/* Removes directory, record and name. The caller has made sure that it does not run. -ENOENT. */
 int container_remove(const struct store *s, const char *id, struct err *e) MUST_CHECK;
 
-/* The overlay of a container: absolute paths. */
+/* The overlay of a container: absolute paths, of the upper directory too. */
 int container_overlay(const struct store *s, const struct container_record *c, struct overlay_plan *ret,
 		      struct err *e) MUST_CHECK;
 
-/* Opens containers/<id>. */
+/* Opens containers/<id>. -ENOENT. */
 int container_open_dir(const struct store *s, const char *id, int *ret_fd, struct err *e) MUST_CHECK;
 
 #endif

@@ -22,14 +22,16 @@ struct image_record {
 void image_record_done(struct image_record *r);
 #define cleanup_image_record __attribute__((cleanup(image_record_done)))
 
-/* Binds r->name, replacing what it was bound to. Blobs and layers must be there and synced. */
+/* Binds r->name, replacing what it was bound to, durably. The contents of blobs and layers must be synced (store_sync). -ENOENT if one of
+ * them is not there; -EINVAL r->name is not canonical, or a name over 255 bytes. r->bound NULL: now. */
 int image_bind(const struct store *s, const struct image_record *r, struct err *e) MUST_CHECK;
 
 /* Finds by what a person types: a reference, an ID or a prefix of one (with or without "sha256:"; 2 to 64 hex digits; a name of that
- * spelling wins). -ENOENT "no such image: X"; -EINVAL ambiguous prefix. */
+ * spelling wins). NAME@DIGEST also finds an image that NAME:TAG is bound to. -ENOENT "no such image: X"; -EINVAL ambiguous prefix;
+ * -EBADMSG damaged record. */
 int image_find(const struct store *s, const char *what, struct image_record *ret, struct err *e) MUST_CHECK;
 
-/* Exactly this reference. -ENOENT. */
+/* Exactly this reference. -ENOENT; -EBADMSG damaged record. */
 int image_lookup(const struct store *s, const struct reference *ref, struct image_record *ret,
 		 struct err *e) MUST_CHECK;
 
@@ -38,7 +40,7 @@ int image_list(const struct store *s, struct image_record **ret_items, size_t *r
 	       struct err *e) MUST_CHECK;
 void image_list_free(struct image_record *items, size_t len);
 
-/* Removes the name only; gc takes the rest. -ENOENT. */
+/* Removes the name only, whatever state its record is in; gc takes the rest. -ENOENT. */
 int image_unbind(const struct store *s, const char *canonical_name, struct err *e) MUST_CHECK;
 
 /* The decoded configuration, and its raw text where `raw` is not NULL. */

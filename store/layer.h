@@ -38,16 +38,23 @@ int staging_begin(const struct store *s, struct staging *ret, struct err *e) MUS
 /* Removes what is left of it. Accepts an empty one. */
 void staging_end(const struct store *s, struct staging *st);
 
-/* Moves staging/<name>/<subdir> (with tree/ inside) to layers/<key>, after writing its meta.json. The contents must be on disk: call
- * store_sync between unpacking and this. If another process was faster, ours is dropped and that is a success. */
+/* Writes staging/<name>/<subdir>/meta.json. Not durable before store_sync: call it before that, and layer_commit with no meta after it,
+ * and a pull needs no sync per layer. */
+int layer_write_meta(const struct store *s, const struct staging *st, const char *subdir,
+		     const struct layer_meta *meta, struct err *e) MUST_CHECK;
+
+/* Moves staging/<name>/<subdir> (with tree/ inside) to layers/<key>. The contents must be on disk: call store_sync between unpacking and
+ * this. meta.json is written (and synced) first where `meta` is not NULL; else layer_write_meta has been called. `key` is 64 hex digits
+ * (-EINVAL). If another process was faster, ours stays behind in staging and that is a success. Durable once image_bind returns. */
 int layer_commit(const struct store *s, const struct staging *st, const char *subdir, const char *key,
 		 const struct layer_meta *meta, struct err *e) MUST_CHECK;
 
 /* syncfs(2) of the store: all that was staged is on disk after it. */
 int store_sync(const struct store *s, struct err *e) MUST_CHECK;
 
-/* Removes staging directories whose owner is gone, layers, blobs no image and no container refers to. Takes the lock exclusively;
- * if somebody else holds it and `wait` is false, does nothing. */
+/* Removes staging directories whose owner is gone, and layers and blobs that no image and no container refers to. Takes the lock
+ * exclusively, and gives way to others while it deletes; if somebody else holds it and `wait` is false, does nothing. -EBADMSG: a record is
+ * damaged, so that nobody knows which layers it needs; then staging alone is cleaned. *ret_freed_bytes is set in any case. */
 int store_gc(const struct store *s, bool wait, uint64_t *ret_freed_bytes, struct err *e) MUST_CHECK;
 
 #endif

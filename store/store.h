@@ -8,10 +8,12 @@
  *   layers/<key>/meta.json       diff ID, blob digest and size, unpacked size, when
  *   names/<encoded reference>    one image name: what it is bound to
  *   containers/<id>/             container.json config.json upper work rootfs
+ *   container-names/<name>       symbolic link to the ID of the container of that name
  *   staging/<random>/            work in progress; whatever is here without a living owner (flock) is garbage
  *
  * A layer's key is the hex of its diff ID where the layer describes each directory that it has files in, else the hex of its chain ID, as
- * then what the layer looks like depends on the layers below (docs/adr/0002).
+ * then what the layer looks like depends on the layers below (docs/adr/0002). docs/store.md specifies all of this, and why no
+ * crash breaks it.
  */
 #ifndef SAMPAN_STORE_STORE_H
 #define SAMPAN_STORE_STORE_H
@@ -35,7 +37,10 @@ void store_close_fn(struct store **s);
 int store_root_fd(const struct store *s);
 const char *store_root_path(const struct store *s);
 
-/* Takes the store's lock, shared or exclusive; *ret_fd holds it until it is closed. */
+/* Takes the store's lock, shared or exclusive, waiting for it; *ret_fd holds it until it is closed.
+ * Shared: whoever relies on layers that nothing refers to yet. A pull holds it from before its first layer_exists until its
+ * image_bind is done. Exclusive: gc only. image_bind, container_create and container_remove take it shared on their own (which
+ * is fine below a shared lock of the caller's, and a deadlock below an exclusive one). */
 int store_lock(const struct store *s, bool exclusive, int *ret_fd, struct err *e) MUST_CHECK;
 
 #endif

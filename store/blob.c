@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/blob.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/file.h"
+#include "store/internal.h"
+
+/* "blobs/sha256/<hex>" */
+static void blob_path(const struct digest *digest, char ret[SUBPATH_MAX])
+{
+	(void)snprintf(ret, SUBPATH_MAX, "blobs/%s/%s", digest_algorithm(digest), digest_hex(digest));
+}
+
+/* Size of a blob in bytes; 0 where there is none. After a power cut, a file that was never synced may be there with no
+ * bytes: no document is empty, so that counts as absent. */
+static off_t blob_size(const struct store *s, const struct digest *digest)
+{
+	char path[SUBPATH_MAX];
+	struct stat st;
+
+	blob_path(digest, path);
+	if (fstatat(s->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	return st.st_size;
+}
+
+int blob_put(const struct store *s, const struct digest *digest, const void *data, size_t len, struct err *e)
+{
+	char dir[SUBPATH_MAX];
+	cleanup_fd int fd = -1;
+	int r;
+
+	if (!digest_is_set(digest) || len == 0)
+		return err_set(e, -EINVAL, "cannot keep a blob without a digest or without contents");
+	if (blob_size(s, digest) == (off_t)len)
+		return 0;
+	(void)snprintf(dir, sizeof(dir), "blobs/%s", digest_algorithm(digest));
+	if (mkdirat(s->root_fd, dir, DIR_MODE) < 0 && errno != EEXIST)
+		return err_errno(e, "cannot make '%s/%s'", s->root, dir);
+	r = store_open_dir(s, dir, &fd, e);
+	if (r == 0)
+		r = file_write_atomic(fd, digest_hex(digest), data, len, RECORD_MODE, e);
+	return r < 0 ? err_wrap(e, "blob '%s'", digest->text) : 0;
+}
+
+int blob_get(const struct store *s, const struct digest *digest, struct buf *out, struct err *e)
+{
+	char path[SUBPATH_MAX];
+	int r;
+
+	blob_path(digest, path);
+	r = file_read(s->root_fd, path, out, e);
+	return r < 0 ? err_wrap(e, "blob '%s'", digest->text) : 0;
+}
+
+bool blob_exists(const struct store *s, const struct digest *digest)
+{
+	return digest_is_set(digest) && blob_size(s, digest) > 0;
+}

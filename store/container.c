@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/container.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/file.h"
+#include "store/container_name.h"
+#include "store/container_record.h"
+#include "store/internal.h"
+#include "store/layer.h"
+
+#define NAME_ATTEMPTS 100
+#define STAGED        "container" /* what a container is called in its staging directory */
+
+int container_open_dir(const struct store *s, const char *id, int *ret_fd, struct err *e)
+{
+	char path[SUBPATH_MAX];
+	int r;
+
+	if (!store_key_ok(id))
+		return err_set(e, -ENOENT, "no such container: %.128s", id);
+	(void)snprintf(path, sizeof(path), "containers/%s", id);
+	r = store_open_dir(s, path, ret_fd, e);
+	return r == -ENOENT ? err_set(e, r, "no such container: %.12s", id) : r;
+}
+
+/* --- creation ------------------------------------------------------------------------------------- */
+
+/* The root directory that the container sees is the upper one's: it looks as the image's does. */
+static int make_upper(const struct store *s, const struct container_record *c, int dir_fd, struct err *e)
+{
+	char path[SUBPATH_MAX];
+	struct stat st = { .st_mode = 0755, .st_uid = geteuid(), .st_gid = getegid() };
+
+	if (c->layers.len > 0) {
+		(void)snprintf(path, sizeof(path), "layers/%s/tree", c->layers.items[c->layers.len - 1]);
+		if (fstatat(s->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return err_errno(e, "cannot look at '%s/%s'", s->root, path);
+	}
+	if (mkdirat(dir_fd, "upper", DIR_MODE) < 0)
+		return err_errno(e, "cannot make 'upper'");
+	if ((st.st_uid != geteuid() || st.st_gid != getegid()) &&
+	    fchownat(dir_fd, "upper", st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_errno(e, "cannot change the owner of 'upper'");
+	if (fchmodat(dir_fd, "upper", st.st_mode & 07777, 0) < 0)
+		return err_errno(e, "cannot change the mode of 'upper'");
+	return 0;
+}
+
+static int make_directories(const struct store *s, const struct staging *st, const struct container_record *c,
+			    int *ret_fd, struct err *e)
+{
+	static const char *const DIRS[] = { "work", "rootfs" };
+	cleanup_fd int fd = -1;
+	int r;
+
+	if (mkdirat(st->fd, STAGED, DIR_MODE) < 0)
+		return err_errno(e, "cannot make a directory");
+	fd = openat(st->fd, STAGED, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(e, "cannot open a directory");
+	for (size_t i = 0; i < ARRAY_LEN(DIRS); i++)
+		if (mkdirat(fd, DIRS[i], DIR_MODE) < 0)
+			return err_errno(e, "cannot make '%s'", DIRS[i]);
+	r = make_upper(s, c, fd, e);
+	if (r == 0)
+		*ret_fd = fd_take(&fd);
+	return r;
+}
+
+/* Under the lock of the names: first the name, then the directory. A name without a container is free. */
+static int publish(const struct store *s, const struct staging *st, const struct container_record *c,
+		   struct err *e)
+{
+	cleanup_fd int names_fd = -1;
+	char path[SUBPATH_MAX];
+	int r = container_name_lock(s, &names_fd, e);
+
+	if (r == 0)
+		r = container_name_claim(s, names_fd, c->name, c->id, e);
+	if (r < 0)
+		return r;
+	(void)snprintf(path, sizeof(path), "containers/%s", c->id);
+	if (renameat(st->fd, STAGED, s->root_fd, path) < 0) {
+		r = err_errno(e, "cannot move the container into place");
+		container_name_release(names_fd, c->name, c->id);
+	}
+	return r;
+}
+
+/* The directory has no name yet that anybody reads, so one sync is enough: what the rename brings into place is whole. */
+static int write_and_sync(int dir_fd, const struct container_record *c, struct err *e)
+{
+	cleanup_fd int fd = -1;
+	int r = container_record_write(dir_fd, c, false, e);
+
+	if (r < 0)
+		return r;
+	fd = openat(dir_fd, CONTAINER_RECORD_NAME, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd) < 0)
+		return err_errno(e, "cannot sync '%s'", CONTAINER_RECORD_NAME);
+	return 0;
+}
+
+/* Writes the record and publishes it, under as many names as it takes if the choice is ours. */
+static int name_and_publish(const struct store *s, const struct staging *st, int dir_fd,
+			    struct container_record *c, bool choose_name, struct err *e)
+{
+	for (unsigned int attempt = 0; attempt < NAME_ATTEMPTS; attempt++) {
+		cleanup_free char *chosen = NULL;
+		int r;
+
+		if (choose_name) {
+			chosen = container_name_random(attempt);
+			if (!chosen)
+				return err_code(e, -ENOMEM, "cannot choose a name");
+			if (store_has(s, "container-names", chosen) && attempt + 1 < NAME_ATTEMPTS)
+				continue;
+			c->name = chosen;
+		}
+		r = write_and_sync(dir_fd, c, e);
+		if (r == 0)
+			r = publish(s, st, c, e);
+		if (r == 0)
+			(void)ptr_take(chosen); /* c has it now */
+		if (r != -EEXIST || !choose_name)
+			return r;
+	}
+	return err_set(e, -EEXIST, "cannot find a free container name (give one with --name)");
+}
+
+static int check_layers(const struct store *s, const struct container_record *c, struct err *e)
+{
+	for (size_t i = 0; i < c->layers.len; i++)
+		if (!layer_exists(s, c->layers.items[i]))
+			return err_set(e, -ENOENT, "layer '%.64s' is not in the store (pull the image again)",
+				       c->layers.items[i]);
+	return 0;
+}
+
+/* Works on a copy of the caller's record whose `created` is its own. */
+static int create(const struct store *s, struct container_record *c, bool choose_name, struct err *e)
+{
+	struct staging st = { .fd = -1 };
+	cleanup_fd int lock_fd = -1;
+	cleanup_fd int dir_fd = -1;
+	int r = store_lock(s, false, &lock_fd, e);
+
+	if (r == 0)
+		r = check_layers(s, c, e);
+	if (r == 0)
+		r = staging_begin(s, &st, e);
+	if (r < 0)
+		return r;
+	r = make_directories(s, &st, c, &dir_fd, e);
+	if (r == 0)
+		r = name_and_publish(s, &st, dir_fd, c, choose_name, e);
+	staging_end(s, &st);
+	return r;
+}
+
+int container_create(const struct store *s, struct container_record *c, struct err *e)
+{
+	struct container_record work = *c;
+	cleanup_free char *created = NULL;
+	char now[RFC3339_MAX];
+	int r;
+
+	if (c->name && !container_name_ok(c->name))
+		return err_set(
+			e, -EINVAL,
+			"bad container name '%.128s' (2 to %d letters, digits, '_', '.' and '-', the first a "
+			"letter or digit)",
+			c->name, CONTAINER_NAME_MAX);
+	store_time_now(now);
+	created = strdup(now);
+	if (!created)
+		return err_code(e, -ENOMEM, "cannot create a container");
+	r = store_random_hex(work.id, CONTAINER_ID_LEN);
+	if (r < 0)
+		return err_code(e, r, "cannot get random bytes");
+	work.created = created;
+	r = create(s, &work, c->name == NULL, e);
+	if (r == -EEXIST)
+		return r; /* says it all */
+	if (r < 0)
+		return err_wrap(e, "cannot create a container in '%s'", s->root);
+	free(c->created);
+	*c = work;
+	created = NULL;
+	return 0;
+}
+
+int container_save(const struct store *s, const struct container_record *c, bool durable, struct err *e)
+{
+	cleanup_fd int fd = -1;
+	int r = container_open_dir(s, c->id, &fd, e);
+
+	if (r < 0)
+		return r;
+	r = container_record_write(fd, c, durable, e);
+	return r < 0 ? err_wrap(e, "container '%.12s'", c->id) : 0;
+}
+
+/* --- removal and use ------------------------------------------------------------------------------ */
+
+/* The names of a container are found by where they point: its record may be damaged. */
+static int release_names(const struct store *s, int names_fd, const char *id, struct err *e)
+{
+	cleanup_strvec struct strvec names = { 0 };
+	int r = store_list_dir(s, "container-names", &names, e);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < names.len; i++)
+		container_name_release(names_fd, names.items[i], id);
+	return 0;
+}
+
+int container_remove(const struct store *s, const char *id, struct err *e)
+{
+	cleanup_strvec struct strvec trash = { 0 };
+	cleanup_fd int lock_fd = -1;
+	cleanup_fd int names_fd = -1;
+	int r;
+
+	if (!store_key_ok(id) || !store_has(s, "containers", id))
+		return err_set(e, -ENOENT, "no such container: %.128s", id);
+	r = store_lock(s, false, &lock_fd, e);
+	if (r == 0)
+		r = container_name_lock(s, &names_fd, e);
+	if (r == 0)
+		r = store_trash(s, "containers", id, &trash, e);
+	if (r == 0)
+		r = release_names(s, names_fd, id, e);
+	if (r < 0)
+		return r == -ENOENT ? err_set(e, r, "no such container: %.12s", id) : r;
+	(void)close(fd_take(&names_fd)); /* others may take names while we delete */
+	r = tree_remove(s->root_fd, trash.items[0], e);
+	return r < 0 ? err_wrap(e, "container '%.12s'", id) : 0;
+}
+
+static char *container_path(const struct store *s, const char *id, const char *part)
+{
+	char *path;
+
+	return asprintf(&path, "%s/containers/%s/%s", s->root, id, part) < 0 ? NULL : path;
+}
+
+int container_overlay(const struct store *s, const struct container_record *c, struct overlay_plan *ret,
+		      struct err *e)
+{
+	cleanup_overlay_plan struct overlay_plan plan = { 0 };
+	int r = 0;
+
+	for (size_t i = c->layers.len; i > 0 && r == 0; i--)
+		r = strvec_take(&plan.lower, layer_tree_path(s, c->layers.items[i - 1]));
+	plan.upper = container_path(s, c->id, "upper");
+	plan.work = container_path(s, c->id, "work");
+	plan.target = container_path(s, c->id, "rootfs");
+	if (r < 0 || !plan.upper || !plan.work || !plan.target)
+		return err_code(e, r < 0 ? r : -ENOMEM, "cannot plan the root of container '%.12s'", c->id);
+	*ret = plan;
+	plan = (struct overlay_plan){ 0 };
+	return 0;
+}

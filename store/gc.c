@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Garbage collection. Under the exclusive lock, what is in use is gathered and what is not is renamed out of the way, which is
+ * quick; then the lock is made shared, and what was renamed is deleted while others go on. docs/store.md says why that is
+ * safe. */
+#include <fcntl.h>
+#include <fts.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/file.h"
+#include "store/container.h"
+#include "store/container_name.h"
+#include "store/container_record.h"
+#include "store/image_record.h"
+#include "store/internal.h"
+#include "store/layer.h"
+
+/* One collection. Layer keys and digests ("sha256:...") cannot be mistaken for each other: one set holds both. */
+struct gc {
+	const struct store *store;
+	struct strvec used;  /* sorted once the roots are read */
+	struct strvec trash; /* paths below the root that are out of the way and to be deleted */
+	uint64_t freed_bytes;
+	struct err damage; /* why layers and blobs were left alone; code 0: they were not */
+};
+
+static void gc_done(struct gc *gc)
+{
+	strvec_done(&gc->used);
+	strvec_done(&gc->trash);
+}
+#define cleanup_gc __attribute__((cleanup(gc_done)))
+
+/* --- what is in use ------------------------------------------------------------------------------- */
+
+static int use_digest(struct gc *gc, const struct digest *digest)
+{
+	return digest_is_set(digest) ? strvec_add(&gc->used, digest->text) : 0;
+}
+
+static int use_image(struct gc *gc, const struct image_record *r)
+{
+	int ret = strvec_add_all(&gc->used, &r->layers);
+
+	if (ret == 0)
+		ret = use_digest(gc, &r->index);
+	if (ret == 0)
+		ret = use_digest(gc, &r->manifest);
+	if (ret == 0)
+		ret = use_digest(gc, &r->config);
+	return ret;
+}
+
+/* A damaged record may have used anything: layers and blobs stay, and the rest goes on. */
+static int note_damage(struct gc *gc, int code, const struct err *why, struct err *e)
+{
+	if (code == -ENOENT)
+		return 0; /* gone since we listed it */
+	if (code != -EBADMSG) {
+		*e = *why;
+		return code;
+	}
+	gc->damage = *why;
+	return 0;
+}
+
+static int read_image_roots(struct gc *gc, struct err *e)
+{
+	cleanup_strvec struct strvec files = { 0 };
+	int r = store_list_dir(gc->store, "names", &files, e);
+
+	for (size_t i = 0; i < files.len && r == 0; i++) {
+		cleanup_image_record struct image_record record = { 0 };
+		struct err why = { 0 };
+
+		if (files.items[i][0] == '.')
+			continue;
+		r = image_record_read(gc->store, files.items[i], &record, &why);
+		if (r < 0) {
+			r = note_damage(gc, r, &why, e);
+			continue;
+		}
+		r = use_image(gc, &record);
+		if (r < 0)
+			return err_code(e, r, "cannot gather what is in use");
+	}
+	return r;
+}
+
+static int read_container_roots(struct gc *gc, struct err *e)
+{
+	cleanup_strvec struct strvec ids = { 0 };
+	int r = store_list_dir(gc->store, "containers", &ids, e);
+
+	for (size_t i = 0; i < ids.len && r == 0; i++) {
+		cleanup_container_record struct container_record c = { 0 };
+		struct err why = { 0 };
+
+		if (!store_key_ok(ids.items[i]))
+			continue;
+		r = container_record_read(gc->store, ids.items[i], &c, &why);
+		if (r < 0) {
+			r = note_damage(gc, r, &why, e);
+			continue;
+		}
+		r = strvec_add_all(&gc->used, &c.layers);
+		if (r == 0)
+			r = use_digest(gc, &c.image_id);
+		if (r < 0)
+			return err_code(e, r, "cannot gather what is in use");
+	}
+	return r;
+}
+
+static int compare_strings(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void sort_used(struct gc *gc)
+{
+	if (gc->used.len > 1)
+		qsort(gc->used.items, gc->used.len, sizeof(*gc->used.items), compare_strings);
+}
+
+static bool is_used(const struct gc *gc, const char *what)
+{
+	return gc->used.len > 0 &&
+	       bsearch(&what, gc->used.items, gc->used.len, sizeof(*gc->used.items), compare_strings) != NULL;
+}
+
+/* Where the blob of a layer that stays has been kept, it stays with it. */
+static int use_blobs_of_layers(struct gc *gc, struct err *e)
+{
+	cleanup_strvec struct strvec keys = { 0 };
+	cleanup_strvec struct strvec blobs = { 0 }; /* apart: is_used searches what is sorted */
+	int r = store_list_dir(gc->store, "layers", &keys, e);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < keys.len && r == 0; i++) {
+		struct layer_meta meta = { 0 };
+		struct err ignored;
+
+		if (!is_used(gc, keys.items[i]) ||
+		    layer_meta_read(gc->store, keys.items[i], &meta, &ignored) < 0)
+			continue;
+		if (digest_is_set(&meta.blob))
+			r = strvec_add(&blobs, meta.blob.text);
+		layer_meta_done(&meta);
+	}
+	if (r == 0)
+		r = strvec_add_all(&gc->used, &blobs);
+	return r < 0 ? err_code(e, r, "cannot gather what is in use") : 0;
+}
+
+/* --- what is not ---------------------------------------------------------------------------------- */
+
+static int add_trash(struct gc *gc, const char *dir, const char *name, struct err *e)
+{
+	int r = strvec_addf(&gc->trash, "%s/%s", dir, name);
+
+	return r < 0 ? err_code(e, r, "cannot list what is to be deleted") : 0;
+}
+
+static bool starts_with(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static int sweep_layers(struct gc *gc, struct err *e)
+{
+	cleanup_strvec struct strvec keys = { 0 };
+	int r = store_list_dir(gc->store, "layers", &keys, e);
+
+	for (size_t i = 0; i < keys.len && r == 0; i++) {
+		struct layer_meta meta = { 0 };
+		struct err ignored;
+
+		if (!store_key_ok(keys.items[i]) || gc->damage.code || is_used(gc, keys.items[i]))
+			continue;
+		if (layer_meta_read(gc->store, keys.items[i], &meta, &ignored) == 0)
+			gc->freed_bytes += meta.unpacked_size;
+		layer_meta_done(&meta);
+		r = store_trash(gc->store, "layers", keys.items[i], &gc->trash, e);
+	}
+	return r;
+}
+
+/* Blobs are small files: they go at once. What has no digest's name is a temporary file of a writer that is dead. */
+static int sweep_blobs(struct gc *gc, const char *algorithm, struct err *e)
+{
+	cleanup_strvec struct strvec names = { 0 };
+	char dir[32];
+	int r;
+
+	(void)snprintf(dir, sizeof(dir), "blobs/%s", algorithm);
+	r = store_list_dir(gc->store, dir, &names, e);
+	for (size_t i = 0; i < names.len && r == 0; i++) {
+		char path[SUBPATH_MAX], digest[SUBPATH_MAX];
+		struct stat st;
+
+		(void)snprintf(path, sizeof(path), "%s/%s", dir, names.items[i]);
+		(void)snprintf(digest, sizeof(digest), "%s:%s", algorithm, names.items[i]);
+		if (names.items[i][0] != '.' && (gc->damage.code || is_used(gc, digest)))
+			continue;
+		if (fstatat(gc->store->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+			gc->freed_bytes += (uint64_t)st.st_size;
+		r = tree_remove(gc->store->root_fd, path, e);
+	}
+	return r;
+}
+
+/* Left in names/ by a writer that died; image_bind writes under the shared lock, so none is alive now. */
+static int sweep_temporary_names(const struct gc *gc, struct err *e)
+{
+	cleanup_strvec struct strvec files = { 0 };
+	cleanup_fd int fd = -1;
+	int r = store_list_dir(gc->store, "names", &files, e);
+
+	if (r == 0)
+		r = store_open_dir(gc->store, "names", &fd, e);
+	for (size_t i = 0; i < files.len && r == 0; i++)
+		if (files.items[i][0] == '.')
+			r = tree_remove(fd, files.items[i], e);
+	return r;
+}
+
+/* What an earlier collection, or the removal of a container, was interrupted at. */
+static int sweep_leftovers(struct gc *gc, const char *dir, struct err *e)
+{
+	cleanup_strvec struct strvec names = { 0 };
+	int r = store_list_dir(gc->store, dir, &names, e);
+
+	for (size_t i = 0; i < names.len && r == 0; i++)
+		if (starts_with(names.items[i], TRASH_PREFIX))
+			r = add_trash(gc, dir, names.items[i], e);
+	return r;
+}
+
+static int sweep_container_names(const struct gc *gc, struct err *e)
+{
+	cleanup_strvec struct strvec names = { 0 };
+	cleanup_fd int names_fd = -1;
+	int r = container_name_lock(gc->store, &names_fd, e);
+
+	if (r == 0)
+		r = store_list_dir(gc->store, "container-names", &names, e);
+	for (size_t i = 0; i < names.len && r == 0; i++) {
+		char id[CONTAINER_ID_LEN + 1];
+
+		if (container_name_resolve(gc->store, names.items[i], id) == 0 &&
+		    !store_has(gc->store, "containers", id))
+			container_name_release(names_fd, names.items[i], id);
+	}
+	return r;
+}
+
+/* Bytes on disk of what lies below a path. */
+static uint64_t tree_size(const struct store *s, const char *path)
+{
+	cleanup_free char *full = NULL;
+	uint64_t size = 0;
+	FTSENT *entry;
+	FTS *fts;
+
+	if (asprintf(&full, "%s/%s", s->root, path) < 0) {
+		full = NULL;
+		return 0;
+	}
+	fts = fts_open((char *const[]){ full, NULL }, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
+	if (!fts)
+		return 0;
+	while ((entry = fts_read(fts)))
+		if (entry->fts_info == FTS_F)
+			size += (uint64_t)entry->fts_statp->st_blocks * 512;
+	(void)fts_close(fts); /* was only read */
+	return size;
+}
+
+/* The owner of a staging directory holds its lock; so do the processes that it started there. */
+static bool has_owner(const struct store *s, const char *path)
+{
+	cleanup_fd int fd = openat(s->root_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
+}
+
+static int sweep_staging(struct gc *gc, struct err *e)
+{
+	cleanup_strvec struct strvec names = { 0 };
+	int r = store_list_dir(gc->store, "staging", &names, e);
+
+	for (size_t i = 0; i < names.len && r == 0; i++) {
+		char path[SUBPATH_MAX];
+
+		(void)snprintf(path, sizeof(path), "staging/%s", names.items[i]);
+		if (has_owner(gc->store, path))
+			continue;
+		gc->freed_bytes += tree_size(gc->store, path);
+		r = add_trash(gc, "staging", names.items[i], e);
+	}
+	return r;
+}
+
+/* --- the whole ------------------------------------------------------------------------------------ */
+
+static int mark(struct gc *gc, struct err *e)
+{
+	int r = read_image_roots(gc, e);
+
+	if (r == 0)
+		r = read_container_roots(gc, e);
+	sort_used(gc);
+	if (r == 0)
+		r = use_blobs_of_layers(gc, e);
+	sort_used(gc);
+	return r;
+}
+
+static int sweep(struct gc *gc, struct err *e)
+{
+	int r = sweep_leftovers(gc, "layers", e);
+
+	if (r == 0)
+		r = sweep_leftovers(gc, "containers", e);
+	if (r == 0)
+		r = sweep_temporary_names(gc, e);
+	if (r == 0)
+		r = sweep_container_names(gc, e);
+	if (r == 0)
+		r = sweep_staging(gc, e);
+	if (r == 0)
+		r = sweep_layers(gc, e);
+	if (r == 0)
+		r = sweep_blobs(gc, "sha256", e);
+	if (r == 0)
+		r = sweep_blobs(gc, "sha512", e);
+	return r;
+}
+
+/* Deletes all that it can, and reports the first failure. */
+static int empty_trash(const struct gc *gc, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < gc->trash.len; i++) {
+		struct err failure;
+		int one = tree_remove(gc->store->root_fd, gc->trash.items[i], &failure);
+
+		if (one < 0 && r == 0) {
+			*e = failure;
+			r = one;
+		}
+	}
+	return r;
+}
+
+/* One collection at a time: making a lock shared is not atomic (flock(2)), so the store's lock alone would let a second one
+ * in. */
+static int lock_all(const struct store *s, bool wait, int *ret_gc_fd, int *ret_lock_fd, struct err *e)
+{
+	cleanup_fd int gc_fd = -1;
+	int r = store_open_dir(s, "layers", &gc_fd, e);
+
+	if (r < 0)
+		return r;
+	do
+		r = flock(gc_fd, LOCK_EX | (wait ? 0 : LOCK_NB));
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return errno == EWOULDBLOCK ? -EWOULDBLOCK : err_errno(e, "cannot lock '%s/layers'", s->root);
+	r = wait ? store_lock(s, true, ret_lock_fd, e) : store_try_lock_exclusive(s, ret_lock_fd, e);
+	if (r == 0)
+		*ret_gc_fd = fd_take(&gc_fd);
+	return r;
+}
+
+int store_gc(const struct store *s, bool wait, uint64_t *ret_freed_bytes, struct err *e)
+{
+	cleanup_gc struct gc gc = { .store = s };
+	cleanup_fd int gc_fd = -1;
+	cleanup_fd int lock_fd = -1;
+	int r = lock_all(s, wait, &gc_fd, &lock_fd, e);
+
+	*ret_freed_bytes = 0;
+	if (r == -EWOULDBLOCK)
+		return 0; /* somebody is at work; another time */
+	if (r < 0)
+		return r;
+	r = mark(&gc, e);
+	if (r == 0)
+		r = sweep(&gc, e);
+	if (r < 0)
+		return err_wrap(e, "cannot collect garbage in '%s'", s->root);
+	if (flock(lock_fd, LOCK_SH) < 0)
+		return err_errno(e, "cannot share the lock of the store '%s'", s->root);
+	r = empty_trash(&gc, e);
+	*ret_freed_bytes = gc.freed_bytes;
+	if (r < 0)
+		return err_wrap(e, "cannot collect garbage in '%s'", s->root);
+	if (gc.damage.code) {
+		*e = gc.damage;
+		return err_wrap(e, "layers were not collected");
+	}
+	return 0;
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/image.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/file.h"
+#include "oci/descriptor.h"
+#include "store/blob.h"
+#include "store/image_record.h"
+#include "store/internal.h"
+
+/* --- binding -------------------------------------------------------------------------------------- */
+
+/* Under the shared lock: nothing of this can go away before the name is bound. */
+static int check_parts(const struct store *s, const struct image_record *r, struct err *e)
+{
+	if (!blob_exists(s, &r->manifest))
+		return err_set(e, -ENOENT, "its manifest '%s' is not in the store", r->manifest.text);
+	if (!blob_exists(s, &r->config))
+		return err_set(e, -ENOENT, "its config '%s' is not in the store", r->config.text);
+	if (digest_is_set(&r->index) && !blob_exists(s, &r->index))
+		return err_set(e, -ENOENT, "its index '%s' is not in the store", r->index.text);
+	for (size_t i = 0; i < r->layers.len; i++)
+		if (!layer_exists(s, r->layers.items[i]))
+			return err_set(e, -ENOENT, "its layer '%.64s' is not in the store",
+				       r->layers.items[i]);
+	return 0;
+}
+
+/* The renames that brought the parts into place reach the disk before the name that needs them. */
+static int sync_parts(const struct store *s, struct err *e)
+{
+	static const char *const PARTS[] = { "layers", "blobs", "blobs/sha256", "blobs/sha512" };
+
+	for (size_t i = 0; i < ARRAY_LEN(PARTS); i++) {
+		cleanup_fd int fd = -1;
+		int r = store_open_dir(s, PARTS[i], &fd, e);
+
+		if (r == -ENOENT)
+			continue; /* nobody has needed sha512 yet */
+		if (r == 0)
+			r = dir_sync(fd, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int image_bind(const struct store *s, const struct image_record *r, struct err *e)
+{
+	char file[NAME_FILE_MAX + 1];
+	cleanup_fd int lock_fd = -1;
+	int ret = image_name_encode(r->name, file, e);
+
+	if (ret < 0)
+		return ret;
+	ret = store_lock(s, false, &lock_fd, e);
+	if (ret == 0)
+		ret = check_parts(s, r, e);
+	if (ret == 0)
+		ret = sync_parts(s, e);
+	if (ret == 0)
+		ret = image_record_write(s, file, r, e);
+	return ret < 0 ? err_wrap(e, "cannot keep the image '%s'", r->name) : 0;
+}
+
+int image_unbind(const struct store *s, const char *canonical_name, struct err *e)
+{
+	char file[NAME_FILE_MAX + 1];
+	cleanup_fd int dir_fd = -1;
+	int r = image_name_encode(canonical_name, file, e);
+
+	if (r == 0)
+		r = store_open_dir(s, "names", &dir_fd, e);
+	if (r < 0)
+		return r;
+	if (unlinkat(dir_fd, file, 0) < 0) {
+		if (errno == ENOENT)
+			return err_set(e, -ENOENT, "no such image: %s", canonical_name);
+		return err_errno(e, "cannot remove the image name '%s'", canonical_name);
+	}
+	return dir_sync(dir_fd, e);
+}
+
+/* --- listing -------------------------------------------------------------------------------------- */
+
+void image_list_free(struct image_record *items, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		image_record_done(&items[i]);
+	free(items);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	const struct image_record *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+int image_list(const struct store *s, struct image_record **ret_items, size_t *ret_len, size_t *ret_damaged,
+	       struct err *e)
+{
+	cleanup_strvec struct strvec files = { 0 };
+	struct image_record *items;
+	size_t len = 0, damaged = 0;
+	int r = store_list_dir(s, "names", &files, e);
+
+	if (r < 0)
+		return r;
+	items = calloc(files.len + 1, sizeof(*items));
+	if (!items)
+		return err_code(e, -ENOMEM, "cannot list images");
+	for (size_t i = 0; i < files.len; i++) {
+		if (files.items[i][0] == '.')
+			continue; /* being written */
+		r = image_record_read(s, files.items[i], &items[len], e);
+		if (r == 0) {
+			len++;
+		} else if (r == -EBADMSG) {
+			damaged++;
+		} else if (r != -ENOENT) { /* that one was removed meanwhile */
+			image_list_free(items, len);
+			return r;
+		}
+	}
+	qsort(items, len, sizeof(*items), compare_names);
+	*ret_items = items;
+	*ret_len = len;
+	*ret_damaged = damaged;
+	return 0;
+}
+
+/* --- finding -------------------------------------------------------------------------------------- */
+
+int image_lookup(const struct store *s, const struct reference *ref, struct image_record *ret, struct err *e)
+{
+	cleanup_free char *name = reference_canonical(ref);
+	char file[NAME_FILE_MAX + 1];
+	int r;
+
+	if (!name)
+		return err_code(e, -ENOMEM, "cannot look up image");
+	r = image_name_encode(name, file, e);
+	if (r == 0)
+		r = image_record_read(s, file, ret, e);
+	return r == -ENOENT ? err_set(e, r, "no such image: %s", name) : r;
+}
+
+/* What a search through all images looks for: a repository's digest, or the start of an ID. */
+struct search {
+	const struct reference *ref; /* NULL: by prefix */
+	const char *prefix;
+	size_t prefix_len;
+};
+
+static bool is_match(const struct image_record *r, const struct search *search)
+{
+	cleanup_reference struct reference name = { 0 };
+	struct err ignored;
+
+	if (!search->ref)
+		return strncmp(digest_hex(&r->config), search->prefix, search->prefix_len) == 0;
+	if (!digest_equal(&search->ref->digest, &r->manifest) &&
+	    !digest_equal(&search->ref->digest, &r->index))
+		return false;
+	if (reference_parse(r->name, &name, &ignored) < 0)
+		return false;
+	return strcmp(name.domain, search->ref->domain) == 0 && strcmp(name.path, search->ref->path) == 0;
+}
+
+static int fail_ambiguous(const struct image_record *a, const struct image_record *b, struct err *e)
+{
+	return err_set(e, -EINVAL,
+		       "more than one image ID starts like that: %.19s and %.19s (write more digits)",
+		       digest_hex(&a->config), digest_hex(&b->config));
+}
+
+static int find_in_all(const struct store *s, const struct search *search, const char *what,
+		       struct image_record *ret, struct err *e)
+{
+	struct image_record *items, *found = NULL;
+	size_t len, damaged;
+	int r = image_list(s, &items, &len, &damaged, e);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < len && r == 0; i++) {
+		if (!is_match(&items[i], search))
+			continue;
+		if (!found)
+			found = &items[i];
+		else if (!search->ref && !digest_equal(&found->config, &items[i].config))
+			r = fail_ambiguous(found, &items[i], e);
+	}
+	if (r == 0 && !found)
+		r = err_set(e, -ENOENT, "no such image: %s%s", what,
+			    damaged ? " (but some image records are damaged: pull it again)" : "");
+	if (r == 0) {
+		*ret = *found;
+		*found = (struct image_record){ 0 };
+	}
+	image_list_free(items, len);
+	return r;
+}
+
+/* The hex digits of something like "sha256:0123" or "0123"; NULL if it is no such thing. */
+static const char *id_digits(const char *what)
+{
+	const char *digits = strncmp(what, "sha256:", 7) == 0 ? what + 7 : what;
+	size_t len = strlen(digits);
+
+	return len >= 2 && len <= HEX_KEY_LEN && strspn(digits, HEX_DIGITS) == len ? digits : NULL;
+}
+
+int image_find(const struct store *s, const char *what, struct image_record *ret, struct err *e)
+{
+	cleanup_reference struct reference ref = { 0 };
+	const char *digits = id_digits(what);
+	struct search search = { .prefix = digits, .prefix_len = digits ? strlen(digits) : 0 };
+	int r = reference_parse(what, &ref, e);
+
+	if (r < 0 && !digits)
+		return r;
+	if (r == 0) {
+		r = image_lookup(s, &ref, ret, e);
+		if (r != -ENOENT)
+			return r;
+		if (digest_is_set(&ref.digest))
+			search.ref = &ref;
+	}
+	if (!search.ref && !digits)
+		return err_set(e, -ENOENT, "no such image: %s", what);
+	return find_in_all(s, &search, what, ret, e);
+}
+
+int image_load_config(const struct store *s, const struct image_record *r, struct image_config *ret,
+		      struct buf *raw, struct err *e)
+{
+	cleanup_buf struct buf own = BUF_INIT(CONFIG_MAX_BYTES);
+	int code = blob_get(s, &r->config, &own, e);
+
+	if (code == -ENOENT)
+		return err_set(e, code, "the config of image '%s' is gone from the store (pull it again)",
+			       r->name);
+	if (code < 0)
+		return code;
+	if (own.len == 0)
+		return err_set(e, -EBADMSG, "the config of image '%s' is damaged (pull it again)", r->name);
+	code = image_config_decode(own.data, own.len, ret, e);
+	if (code < 0)
+		return err_wrap(e, "image '%s'", r->name);
+	if (raw && buf_add(raw, own.data, own.len) < 0) {
+		image_config_done(ret);
+		return err_code(e, -ENOMEM, "cannot load the config of image '%s'", r->name);
+	}
+	return 0;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of store/ share, and nobody else includes. */
+#ifndef SAMPAN_STORE_INTERNAL_H
+#define SAMPAN_STORE_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/strvec.h"
+#include "store/store.h"
+
+struct store {
+	char *root; /* absolute, without symbolic links */
+	int root_fd;
+};
+
+#define HEX_DIGITS    "0123456789abcdef"
+#define HEX_KEY_LEN   64
+#define TRASH_PREFIX  ".gone." /* of what was renamed away to be deleted */
+#define META_NAME     "meta.json"
+#define META_MAX      65536
+#define RFC3339_MAX   sizeof("2006-01-02T15:04:05.000000000Z")
+#define DIR_MODE      0700
+#define RECORD_MODE   0600
+#define SUBPATH_MAX   512 /* of a path below the root */
+#define NAME_FILE_MAX 255 /* NAME_MAX of every file system that we know */
+
+/* Now, in UTC, with nanoseconds: fixed width, so that text order is order in time. */
+void store_time_now(char ret[RFC3339_MAX]);
+
+/* `digits` random hex digits (even) and a NUL. 0 or -errno. */
+int store_random_hex(char *ret, size_t digits) MUST_CHECK;
+
+/* 64 lower case hex digits, and nothing else: what layers and containers are called. */
+bool store_key_ok(const char *key);
+
+/* Opens a directory below the root ("layers"). */
+int store_open_dir(const struct store *s, const char *path, int *ret_fd, struct err *e) MUST_CHECK;
+
+/* The names in a directory below the root but "." and "..", in no order. An absent directory is empty. */
+int store_list_dir(const struct store *s, const char *path, struct strvec *ret, struct err *e) MUST_CHECK;
+
+/* Whether DIR/NAME below the root exists. */
+bool store_has(const struct store *s, const char *dir, const char *name);
+
+/* Renames DIR/NAME to DIR/.gone.NAME: it vanishes at once, and tree_remove may take its time. */
+int store_trash(const struct store *s, const char *dir, const char *name, struct strvec *ret_trash,
+		struct err *e) MUST_CHECK;
+
+/* Without waiting: -EWOULDBLOCK (and no text) if somebody else has it. */
+int store_try_lock_exclusive(const struct store *s, int *ret_fd, struct err *e) MUST_CHECK;
+
+/* Whether a failure to read one record is about that record (damaged), not about us (memory, descriptors). */
+bool store_error_is_damage(int code);
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/layer.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/file.h"
+#include "common/json_read.h"
+#include "common/json_write.h"
+#include "store/internal.h"
+
+void layer_meta_done(struct layer_meta *m)
+{
+	free(m->media_type);
+	free(m->created);
+	*m = (struct layer_meta){ 0 };
+}
+
+bool layer_exists(const struct store *s, const char *key)
+{
+	char path[SUBPATH_MAX];
+	struct stat st;
+
+	if (!store_key_ok(key))
+		return false;
+	(void)snprintf(path, sizeof(path), "layers/%s/tree", key);
+	return fstatat(s->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+char *layer_tree_path(const struct store *s, const char *key)
+{
+	char *path;
+
+	return asprintf(&path, "%s/layers/%s/tree", s->root, key) < 0 ? NULL : path;
+}
+
+static const struct json_field META[] = {
+	{ "diffId", offsetof(struct layer_meta, diff_id), json_read_digest, .required = true },
+	{ "blob", offsetof(struct layer_meta, blob), json_read_digest },
+	{ "blobSize", offsetof(struct layer_meta, blob_size), json_read_u64 },
+	{ "unpackedSize", offsetof(struct layer_meta, unpacked_size), json_read_u64 },
+	{ "mediaType", offsetof(struct layer_meta, media_type), json_read_string },
+	{ "created", offsetof(struct layer_meta, created), json_read_string },
+	{ 0 }
+};
+
+int layer_meta_read(const struct store *s, const char *key, struct layer_meta *ret, struct err *e)
+{
+	cleanup_buf struct buf text = BUF_INIT(META_MAX);
+	struct layer_meta meta = { 0 };
+	char path[SUBPATH_MAX];
+	int r;
+
+	if (!store_key_ok(key))
+		return err_set(e, -EINVAL, "'%.100s' is not a layer's key", key);
+	(void)snprintf(path, sizeof(path), "layers/%s/" META_NAME, key);
+	r = file_read(s->root_fd, path, &text, e);
+	if (r == 0) {
+		r = json_decode(text.data ? text.data : "", text.len, META, &meta, e);
+		if (r < 0 && store_error_is_damage(r))
+			e->code = -EBADMSG;
+	}
+	if (r < 0) {
+		layer_meta_done(&meta);
+		return err_wrap(e, "layer '%s'", key);
+	}
+	*ret = meta;
+	return 0;
+}
+
+static int meta_text(const struct layer_meta *meta, struct json_out *o, const char **ret_text,
+		     size_t *ret_len, struct err *e)
+{
+	char now[RFC3339_MAX];
+
+	store_time_now(now);
+	json_out_object(o, NULL);
+	json_out_string(o, "diffId", meta->diff_id.text);
+	if (digest_is_set(&meta->blob))
+		json_out_string(o, "blob", meta->blob.text);
+	json_out_u64(o, "blobSize", meta->blob_size);
+	json_out_u64(o, "unpackedSize", meta->unpacked_size);
+	json_out_opt_string(o, "mediaType", meta->media_type);
+	json_out_string(o, "created", meta->created ? meta->created : now);
+	json_out_end(o);
+	return json_out_finish(o, ret_text, ret_len, e);
+}
+
+static int write_meta(const struct staging *st, const char *subdir, const struct layer_meta *meta,
+		      bool durable, struct err *e)
+{
+	cleanup_json_out struct json_out *o = json_out_new(false, META_MAX);
+	cleanup_fd int fd = -1;
+	const char *text;
+	size_t len;
+	int r = meta_text(meta, o, &text, &len, e);
+
+	if (r < 0)
+		return r;
+	fd = openat(st->fd, subdir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(e, "cannot open '%s' in staging", subdir);
+	if (durable)
+		return file_write_durable(fd, META_NAME, text, len, RECORD_MODE, e);
+	return file_write_atomic(fd, META_NAME, text, len, RECORD_MODE, e);
+}
+
+int layer_write_meta(const struct store *s, const struct staging *st, const char *subdir,
+		     const struct layer_meta *meta, struct err *e)
+{
+	(void)s; /* the staging directory is open already */
+	return write_meta(st, subdir, meta, false, e);
+}
+
+/* What is about to get its final name has both its parts. */
+static int check_parts(const struct staging *st, const char *subdir, struct err *e)
+{
+	char path[SUBPATH_MAX];
+	struct stat sb;
+
+	(void)snprintf(path, sizeof(path), "%s/tree", subdir);
+	if (fstatat(st->fd, path, &sb, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_errno(e, "cannot find '%s' in staging", path);
+	if (!S_ISDIR(sb.st_mode))
+		return err_set(e, -EINVAL, "'%s' in staging is not a directory", path);
+	(void)snprintf(path, sizeof(path), "%s/" META_NAME, subdir);
+	if (fstatat(st->fd, path, &sb, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_errno(e, "cannot find '%s' in staging", path);
+	return 0;
+}
+
+int layer_commit(const struct store *s, const struct staging *st, const char *subdir, const char *key,
+		 const struct layer_meta *meta, struct err *e)
+{
+	char path[SUBPATH_MAX];
+	int r = 0;
+
+	if (!store_key_ok(key))
+		return err_set(e, -EINVAL, "'%.100s' is not a layer's key", key);
+	if (meta)
+		r = write_meta(st, subdir, meta, true, e);
+	if (r == 0)
+		r = check_parts(st, subdir, e);
+	if (r < 0)
+		return err_wrap(e, "layer '%s'", key);
+	(void)snprintf(path, sizeof(path), "layers/%s", key);
+	/* ENOTEMPTY, EEXIST: another process has put the same layer there. */
+	if (renameat(st->fd, subdir, s->root_fd, path) < 0 && errno != ENOTEMPTY && errno != EEXIST)
+		return err_errno(e, "layer '%s': cannot move it into place", key);
+	return 0;
+}
