@@ -25,8 +25,8 @@ struct unpack_result {
 	struct digest diff_id;   /* as computed, which is as expected */
 	uint64_t unpacked_bytes; /* of file contents, holes not counted */
 	uint64_t entries;        /* of the archive */
-	bool has_implied_dirs;   /* call unpack_fix_implied; the root counts if the archive says nothing of it */
-	bool root_is_opaque;     /* the layer hides all layers below it, which overlayfs does not do for a root */
+	bool has_implied_dirs; /* call unpack_fix_implied; the root counts if the archive says nothing of it */
+	bool root_is_opaque; /* the layer hides all layers below it, which overlayfs does not do for a root */
 };
 
 /* Empty when pid is 0. */
