@@ -130,7 +130,7 @@ static double log_2(uint64_t n)
 uint64_t limits_cpu_weight(uint64_t shares)
 {
 	const double log10_of_2 = 0.30102999566398120;
-	const double rounding = 1e-9; /* 1024 gives exactly 100, and no rounding error may make that 101 */
+	const double rounding = 1e-13; /* 1024 gives exactly 100, and no rounding error may make that 101 */
 	uint64_t low = 1, high = 10000;
 	double l, exponent;
 

@@ -188,13 +188,30 @@ static int explain_refusal(const struct plan *p, int code, unsigned int controll
 	return e->code;
 }
 
+/* Whether processes in the directory itself stand in the way. They do not in the machine's own root, which alone has no
+ * cgroup.type. Elsewhere the kernel refuses them for "memory" and "io" only; for the others it would make a threaded cgroup of what
+ * is below, which takes no new processes. */
+static bool has_processes(const char *dir)
+{
+	char path[PATH_MAX], first[2];
+
+	(void)snprintf(path, sizeof(path), "%s/cgroup.type", dir);
+	if (access(path, F_OK) < 0)
+		return false;
+	(void)snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
+	return cgroup_file_read(AT_FDCWD, path, first, sizeof(first)) > 0;
+}
+
 /* Turns on what the leaf lacks. A write that names what is on already changes nothing. */
 static int enable_in_parent(struct plan *p, size_t len, void *arg)
 {
 	struct err *e = (struct err *)arg;
-	int r = write_subtree_control(p->full.data, p->needed);
+	int r;
 
 	(void)len;
+	if (has_processes(p->full.data))
+		return explain_refusal(p, -EBUSY, p->needed & -p->needed, e);
+	r = write_subtree_control(p->full.data, p->needed);
 	if (r == 0)
 		return 0;
 	/* One by one, to find out which one it is. */
@@ -216,6 +233,7 @@ static int enable(struct plan *p, int dir_fd, unsigned int *ret_enabled, struct 
 	if (r < 0)
 		return r;
 	if (p->needed & ~enabled) {
+		p->needed &= ~enabled;
 		r = for_each_parent(p, enable_in_parent, e);
 		if (r == 0)
 			r = read_enabled(dir_fd, &enabled, e);
