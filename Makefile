@@ -26,7 +26,7 @@ ifneq ($(ARCH),$(HOST_ARCH))
 CROSS := $(if $(filter arm64,$(ARCH)),aarch64-linux-gnu-,x86_64-linux-gnu-)
 TRIPLET := $(CROSS:-=)
 export PKG_CONFIG_LIBDIR := /usr/lib/$(TRIPLET)/pkgconfig:/usr/share/pkgconfig
-# Debian's ISA-L is not co-installable for two architectures: tools/fetch-cross unpacks it here.
+# Debian's ISA-L is not co-installable for two architectures: tools/install-deps unpacks it here.
 DEPS_DIR := out/deps/$(ARCH)
 CPPFLAGS += -isystem $(DEPS_DIR)/usr/include
 LDFLAGS += -L$(DEPS_DIR)/usr/lib/$(TRIPLET)
@@ -43,10 +43,12 @@ STRIP := $(CROSS)strip
 PKG_CONFIG ?= pkg-config
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
-	-Wpointer-arith -Wwrite-strings -Wformat=2 -Wundef -Wvla -Wcast-qual -Wno-missing-field-initializers \
-	-Wno-unused-command-line-argument
-ifneq ($(CONFIG),fuzz)
-WARN := $(filter-out -Wno-unused-command-line-argument,$(WARN)) -Wlogical-op -Wduplicated-cond -Wduplicated-branches
+	-Wpointer-arith -Wwrite-strings -Wformat=2 -Wundef -Wvla -Wcast-qual -Wno-missing-field-initializers
+ifeq ($(CONFIG),fuzz)
+# clang: what gcc judges better (formats handed on by variadic functions), and GNU C, which this is.
+WARN += -Wno-unused-command-line-argument -Wno-format-nonliteral -Wno-gnu
+else
+WARN += -Wlogical-op -Wduplicated-cond -Wduplicated-branches
 endif
 ALL_CPPFLAGS = -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DSAMPAN_VERSION='"$(VERSION)"' \
 	-DSAMPAN_LIBEXECDIR='"$(LIBEXECDIR)/sampan"' -include common/banned.h $(CPPFLAGS)
@@ -147,7 +149,7 @@ $(foreach f,$(FOLDERS),$(eval $(call unit_rule,$(f))))
 
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
 
-# --- checks, demo, bench, packaging: mk/*.mk --------------------------------------------------------
+# --- checks, demo, bench, packaging: tools/*.mk --------------------------------------------------------
 
 include $(wildcard tools/*.mk)
 
