@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/image_exec.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/file.h"
+#include "common/parse.h"
+#include "common/strvec.h"
+
+#define PROGRAM "sampan-image"
+
+/* <dir of this program>/libexec/sampan/sampan-image; NULL where that cannot be told. Owned. */
+static char *beside_us(void)
+{
+	char self[4096];
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash, *path;
+
+	if (len < 0)
+		return NULL;
+	self[len] = 0;
+	slash = strrchr(self, '/');
+	if (!slash)
+		return NULL;
+	return asprintf(&path, "%.*s/libexec/sampan/" PROGRAM, (int)(slash - self), self) < 0 ? NULL : path;
+}
+
+static int find_program(char **ret, struct err *e)
+{
+	const char *dir = getenv("SAMPAN_LIBEXEC");
+	cleanup_free char *path = NULL;
+
+	if (dir && *dir) {
+		if (asprintf(&path, "%s/" PROGRAM, dir) < 0)
+			path = NULL;
+	} else {
+		path = beside_us();
+		if (!path || access(path, X_OK) < 0) {
+			free(path);
+			path = strdup(SAMPAN_LIBEXECDIR "/" PROGRAM);
+		}
+	}
+	if (!path)
+		return err_code(e, -ENOMEM, "cannot look for " PROGRAM);
+	if (access(path, X_OK) < 0)
+		return err_errno(e,
+				 "cannot run '%s' (install it there, or set SAMPAN_LIBEXEC to its directory)",
+				 path);
+	*ret = ptr_take(path);
+	return 0;
+}
+
+int image_exec(const struct cli_globals *g, int argc, char **argv, struct err *e)
+{
+	cleanup_free char *program = NULL;
+	cleanup_strvec struct strvec args = { 0 };
+	int r = find_program(&program, e);
+
+	if (r < 0)
+		return r;
+	r = strvec_add(&args, PROGRAM);
+	if (r == 0)
+		r = strvec_addf(&args, "--root=%s", g->root);
+	if (r == 0)
+		r = strvec_addf(&args, "--state-dir=%s", g->state_dir);
+	for (int i = 0; r == 0 && i < argc; i++)
+		r = strvec_add(&args, argv[i]);
+	if (r < 0)
+		return err_code(e, r, "cannot run '%s'", program);
+	(void)execv(program, args.items);
+	return err_errno(e, "cannot run '%s'", program);
+}
+
+/* --- pull for another command --- */
+
+static int pull_args(const char *root, const char *ref, const char *platform, bool quiet, int error_fd,
+		     struct strvec *out)
+{
+	int r = strvec_add(out, PROGRAM);
+
+	if (r == 0)
+		r = strvec_addf(out, "--root=%s", root);
+	if (r == 0)
+		r = strvec_addf(out, "--error-fd=%d", error_fd);
+	if (r == 0)
+		r = strvec_add(out, "pull");
+	if (r == 0 && quiet)
+		r = strvec_add(out, "--quiet");
+	if (r == 0 && platform)
+		r = strvec_addf(out, "--platform=%s", platform);
+	if (r == 0)
+		r = strvec_add(out, "--");
+	return r < 0 ? r : strvec_add(out, ref);
+}
+
+static void run_child(const char *program, const struct strvec *args, int error_fd) __attribute__((noreturn));
+
+static void run_child(const char *program, const struct strvec *args, int error_fd)
+{
+	/* stdout is the container's */
+	if (dup2(STDERR_FILENO, STDOUT_FILENO) >= 0 && fcntl(error_fd, F_SETFD, 0) == 0)
+		(void)execv(program, args->items);
+	_exit(CLI_EXIT_NOT_FOUND);
+}
+
+/* "-2 the text", as sampan-image writes it to --error-fd. */
+static int read_error(const char *text, int status, struct err *e)
+{
+	char number[16];
+	const char *blank = text ? strchr(text, ' ') : NULL;
+	size_t len = blank ? (size_t)(blank - text) : 0;
+	int64_t code;
+
+	if (len > 0 && len < sizeof(number)) {
+		memcpy(number, text, len);
+		number[len] = 0;
+		if (parse_i64(number, -4095, -1, &code) == 0)
+			return err_set(e, (int)code, "%s", blank + 1);
+	}
+	if (WIFSIGNALED(status))
+		return err_set(e, -EPROTO, PROGRAM " died of signal %d", WTERMSIG(status));
+	return err_set(e, -EPROTO, PROGRAM " ended with code %d and said nothing", WEXITSTATUS(status));
+}
+
+static int wait_for(pid_t pid, int *ret_status, struct err *e)
+{
+	while (waitpid(pid, ret_status, 0) < 0)
+		if (errno != EINTR)
+			return err_errno(e, "cannot wait for " PROGRAM);
+	return 0;
+}
+
+int image_pull_run(const char *root, const char *ref, const char *platform, bool quiet, struct err *e)
+{
+	cleanup_free char *program = NULL;
+	cleanup_strvec struct strvec args = { 0 };
+	cleanup_buf struct buf text = BUF_INIT(4096);
+	cleanup_fd int read_end = -1, write_end = -1;
+	struct err ignored; /* without its words the exit status must do */
+	int pair[2], status = 0;
+	pid_t pid;
+	int r = find_program(&program, e);
+
+	if (r < 0)
+		return r;
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return err_errno(e, "cannot run '%s'", program);
+	read_end = pair[0];
+	write_end = pair[1];
+	r = pull_args(root, ref, platform, quiet, write_end, &args);
+	if (r < 0)
+		return err_code(e, r, "cannot run '%s'", program);
+	pid = fork();
+	if (pid == 0)
+		run_child(program, &args, write_end);
+	if (pid < 0)
+		return err_errno(e, "cannot run '%s'", program);
+	(void)close(fd_take(&write_end)); /* the child's */
+	(void)!read_fd(read_end, &text, &ignored);
+	r = wait_for(pid, &status, e);
+	if (r < 0)
+		return r;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : read_error(text.data, status, e);
+}

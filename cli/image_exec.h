@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How `sampan` runs sampan-image, the program that is linked with what a container's start must not pay for. */
+#ifndef SAMPAN_CLI_IMAGE_EXEC_H
+#define SAMPAN_CLI_IMAGE_EXEC_H
+
+#include <stdbool.h>
+
+#include "cli/cli.h"
+#include "common/err.h"
+
+/* Replaces this program by `sampan-image COMMAND ARGS` with the same global options; argv[0] is the command. Returns only on failure.
+ * The program is looked for in $SAMPAN_LIBEXEC, then beside this one in the build tree (libexec/sampan/), then where it gets installed.
+ * -ENOENT with the cure. */
+int image_exec(const struct cli_globals *g, int argc, char **argv, struct err *e) MUST_CHECK;
+
+/* Runs `sampan-image pull` and waits for it; what it prints, progress too unless `quiet`, goes to stderr. `platform` may be NULL. Its
+ * error becomes *e, text and code. -EINTR: it was interrupted, and has cleaned up. */
+int image_pull_run(const char *root, const char *ref, const char *platform, bool quiet,
+		   struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the commands of sampan-image share. Its users type `sampan pull`; `sampan` passes everything on. */
+#ifndef SAMPAN_CLI_IMAGE_MAIN_H
+#define SAMPAN_CLI_IMAGE_MAIN_H
+
+#include "cli/cli.h"
+
+struct image_globals {
+	const char *root, *state_dir;
+	int error_fd; /* where an error goes as "CODE TEXT" for the program that called us; -1: to stderr, for people */
+};
+
+/* The commands. argv[0] is the command's name. Each returns the exit code of the program. */
+int image_pull(int argc, char **argv, const struct image_globals *g);
+
+/* Says what went wrong, to whom it concerns. Returns CLI_EXIT_FAILED. */
+int image_fail(const struct image_globals *g, const struct err *e);
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sampan-image: the commands of `sampan` that need libcurl and its kin. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/image_main.h"
+#include "common/cleanup.h"
+#include "common/file.h"
+#include "store/store.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv, const struct image_globals *g);
+} COMMANDS[] = {
+	{ "pull", image_pull },
+};
+
+struct image_options {
+	const char *root, *state_dir;
+	struct opt_u64 error_fd;
+};
+
+#define IMAGE(member) offsetof(struct image_options, member)
+static const struct option_def OPTIONS[] = {
+	{ "root", 0, OPTION_STRING, IMAGE(root), "dir",
+	  "Where images are kept (default " STORE_DEFAULT_ROOT ")" },
+	{ "state-dir", 0, OPTION_STRING, IMAGE(state_dir), "dir",
+	  "Where the state of running containers is (default " STORE_DEFAULT_STATE_DIR ")" },
+	{ "error-fd", 0, OPTION_U64, IMAGE(error_fd), "fd",
+	  "Write errors there, for the program that called" },
+	{ 0 },
+};
+
+static const struct command_def SAMPAN_IMAGE = {
+	.name = "sampan-image",
+	.usage = "[OPTIONS] COMMAND",
+	.summary = "The part of sampan that talks to registries; run by sampan",
+	.options = OPTIONS,
+	.options_first = true,
+	.min_args = 1,
+	.max_args = -1,
+};
+
+int image_fail(const struct image_globals *g, const struct err *e)
+{
+	char text[sizeof(e->text) + 16];
+	int len;
+
+	if (g->error_fd < 0)
+		return cli_fail(e);
+	len = snprintf(text, sizeof(text), "%d %s", e->code, e->text);
+	(void)!write_all(g->error_fd, text, (size_t)len); /* the exit code says the rest */
+	return CLI_EXIT_FAILED;
+}
+
+/* A program started with a closed 0, 1 or 2 would get the next file that it opens there. */
+static int fill_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", O_RDWR) != fd) /* NOLINT(android-cloexec-open): stdio */
+			return -1;
+	return 0;
+}
+
+static int globals_of(const struct image_options *o, struct image_globals *ret)
+{
+	*ret = (struct image_globals){
+		.root = o->root ? o->root : STORE_DEFAULT_ROOT,
+		.state_dir = o->state_dir ? o->state_dir : STORE_DEFAULT_STATE_DIR,
+		.error_fd = -1,
+	};
+	if (!o->error_fd.set)
+		return 0;
+	if (o->error_fd.value > INT32_MAX || fcntl((int)o->error_fd.value, F_SETFD, FD_CLOEXEC) < 0)
+		return -EBADF;
+	ret->error_fd = (int)o->error_fd.value;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct image_options o = { 0 };
+	struct image_globals g;
+	int n = 0, code = 0;
+
+	if (fill_standard_descriptors() < 0)
+		return CLI_EXIT_SAMPAN;
+	if (!cli_options(&SAMPAN_IMAGE, argc, argv, &o, &n, &code))
+		return code;
+	if (globals_of(&o, &g) < 0) {
+		cli_error("--error-fd is no open descriptor");
+		return CLI_EXIT_SAMPAN;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(COMMANDS); i++)
+		if (strcmp(COMMANDS[i].name, argv[1]) == 0)
+			return COMMANDS[i].run(n, argv + 1, &g);
+	cli_error("'%s' is not a sampan-image command", argv[1]);
+	return CLI_EXIT_SAMPAN;
+}

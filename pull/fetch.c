@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pull/fetch.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+
+/* --- what there is to do --- */
+
+static size_t earlier_of_same(const struct fetch *f, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (digest_equal(f->jobs[i].diff_id, f->jobs[index].diff_id) && !f->jobs[i].key)
+			return i;
+	return FETCH_NO_TWIN;
+}
+
+static int plan_limits(struct fetch *f)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned int jobs = f->options->jobs ? f->options->jobs : PULL_DEFAULT_JOBS;
+
+	if (jobs > PULL_JOBS_MAX)
+		jobs = PULL_JOBS_MAX;
+	f->workers_max = f->source->is_sequential ? 1 : jobs;
+	f->unpacks_max = cpus > 0 && (unsigned long)cpus < jobs ? (size_t)cpus : jobs;
+	return 0;
+}
+
+int fetch_plan(struct fetch *ret, const struct manifest *manifest, const struct image_config *config,
+	       struct err *e)
+{
+	struct fetch *f = ret;
+	cleanup_free struct layer_keys *keys = calloc(manifest->layers_len + 1, sizeof(*keys));
+	int r;
+
+	f->jobs = calloc(manifest->layers_len + 1, sizeof(*f->jobs));
+	if (!keys || !f->jobs)
+		return err_code(e, -ENOMEM, "cannot list the layers");
+	r = layer_keys_make(config->diff_ids, manifest->layers_len, keys, e);
+	if (r < 0)
+		return r;
+	f->jobs_len = manifest->layers_len;
+	for (size_t i = 0; i < f->jobs_len; i++) {
+		struct layer_job *job = &f->jobs[i];
+
+		*job = (struct layer_job){ .blob = &manifest->layers[i],
+					   .diff_id = &config->diff_ids[i],
+					   .keys = keys[i],
+					   .twin = FETCH_NO_TWIN,
+					   .blob_fd = -1 };
+		(void)snprintf(job->subdir, sizeof(job->subdir), "%zu", i);
+		job->key = layer_keys_find(&job->keys, f->store);
+		job->phase = job->key ? PULL_PRESENT : PULL_WAITING;
+		if (!job->key)
+			job->twin = earlier_of_same(f, i);
+	}
+	return plan_limits(f);
+}
+
+bool fetch_is_complete(const struct fetch *f)
+{
+	for (size_t i = 0; i < f->jobs_len; i++)
+		if (f->jobs[i].phase != PULL_DONE && f->jobs[i].phase != PULL_PRESENT)
+			return false;
+	return true;
+}
+
+void fetch_done(struct fetch *f)
+{
+	for (size_t i = 0; i < f->workers_len; i++)
+		worker_stop(&f->workers[i]);
+	for (size_t i = 0; i < f->jobs_len; i++) {
+		unpack_cancel(&f->jobs[i].unpack);
+		if (f->jobs[i].blob_fd >= 0)
+			(void)close(f->jobs[i].blob_fd); /* garbage */
+	}
+	free(f->jobs);
+	f->jobs = NULL;
+	f->jobs_len = f->workers_len = 0;
+}
+
+/* --- reports --- */
+
+static void observe(const struct fetch *f, const struct layer_job *job, uint64_t done_bytes)
+{
+	const struct pull_observer *o = &f->options->observer;
+
+	if (o->layer)
+		o->layer(o->arg, (size_t)(job - f->jobs), job->phase, done_bytes);
+}
+
+static void enter(const struct fetch *f, struct layer_job *job, enum pull_phase phase)
+{
+	job->phase = phase;
+	observe(f, job, phase > PULL_DOWNLOADING ? job->blob->size_bytes : 0);
+}
+
+static int blame(const struct fetch *f, const struct layer_job *job, struct err *e)
+{
+	return err_wrap(e, "layer %zu of %zu, %s", (size_t)(job - f->jobs) + 1, f->jobs_len,
+			job->blob->digest.text);
+}
+
+/* --- downloads --- */
+
+/* A file without a name: whatever happens to us, it is gone with our descriptor. */
+static int open_nameless(const struct fetch *f, const struct layer_job *job, int *ret_fd, struct err *e)
+{
+	char name[32];
+	int fd = openat(f->staging->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT)) {
+		(void)snprintf(name, sizeof(name), "blob-%s", job->subdir);
+		fd = openat(f->staging->fd, name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+		if (fd >= 0 && unlinkat(f->staging->fd, name, 0) < 0) {
+			(void)close(fd); /* empty */
+			return err_errno(e, "cannot make a temporary file");
+		}
+	}
+	if (fd < 0)
+		return err_errno(e, "cannot make a temporary file");
+	*ret_fd = fd;
+	return 0;
+}
+
+static struct worker *idle_worker(struct fetch *f, struct err *e)
+{
+	for (size_t i = 0; i < f->workers_len; i++)
+		if (!f->workers[i].busy)
+			return &f->workers[i];
+	if (f->workers_len == f->workers_max)
+		return NULL;
+	if (worker_start(f->source, &f->workers[f->workers_len], e) < 0)
+		return NULL;
+	return &f->workers[f->workers_len++];
+}
+
+/* Blobs that wait to be unpacked take up space that nobody asked for: the downloads do not run far ahead. */
+static size_t backlog(const struct fetch *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->jobs_len; i++)
+		n += f->jobs[i].phase == PULL_DOWNLOADED;
+	return n;
+}
+
+static struct layer_job *next_of_phase(const struct fetch *f, enum pull_phase phase)
+{
+	for (size_t i = 0; i < f->jobs_len; i++)
+		if (f->jobs[i].phase == phase && f->jobs[i].twin == FETCH_NO_TWIN)
+			return &f->jobs[i];
+	return NULL;
+}
+
+static int start_downloads(struct fetch *f, struct err *e)
+{
+	struct layer_job *job;
+	int r;
+
+	while ((job = next_of_phase(f, PULL_WAITING)) && backlog(f) < f->workers_max) {
+		struct worker *w;
+
+		e->code = 0;
+		w = idle_worker(f, e);
+		if (!w)
+			return e->code; /* 0: all are busy */
+		r = open_nameless(f, job, &job->blob_fd, e);
+		if (r == 0)
+			r = worker_fetch(w, f->source, &job->blob->digest, job->blob->size_bytes,
+					 job->blob_fd, e);
+		if (r < 0)
+			return blame(f, job, e);
+		job->worker = w;
+		enter(f, job, PULL_DOWNLOADING);
+	}
+	return 0;
+}
+
+static struct layer_job *job_of_worker(const struct fetch *f, const struct worker *w)
+{
+	for (size_t i = 0; i < f->jobs_len; i++)
+		if (f->jobs[i].worker == w)
+			return &f->jobs[i];
+	return NULL;
+}
+
+static int on_worker(struct fetch *f, struct worker *w, struct err *e)
+{
+	struct layer_job *job = job_of_worker(f, w);
+	struct worker_event event;
+	int r = worker_receive(w, &event, NULL, e);
+
+	if (!job)
+		return r < 0 ? r : err_set(e, -EPROTO, "a worker process talks nonsense");
+	if (r < 0)
+		return blame(f, job, e);
+	switch (event.kind) {
+	case WORKER_PROGRESS:
+		if (event.bytes >= job->blob->size_bytes)
+			job->phase = PULL_VERIFYING;
+		observe(f, job, event.bytes);
+		return 0;
+	case WORKER_DONE:
+		job->worker = NULL;
+		enter(f, job, PULL_DOWNLOADED);
+		return 0;
+	case WORKER_FAILED:
+		*e = event.error;
+		return blame(f, job, e);
+	default:
+		return err_set(e, -EPROTO, "a worker process talks nonsense");
+	}
+}
+
+/* --- unpacking --- */
+
+static size_t count_unpacks(const struct fetch *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->jobs_len; i++)
+		n += f->jobs[i].unpack.pid != 0;
+	return n;
+}
+
+static int start_unpacks(struct fetch *f, struct err *e)
+{
+	struct layer_job *job;
+	int r;
+
+	while (count_unpacks(f) < f->unpacks_max && (job = next_of_phase(f, PULL_DOWNLOADED))) {
+		if (lseek(job->blob_fd, 0, SEEK_SET) < 0)
+			return err_errno(e, "cannot rewind a file");
+		r = unpack_start(job->blob_fd, media_kind_of(job->blob->media_type), f->staging->fd,
+				 job->subdir, job->diff_id, NULL, &job->unpack, e);
+		if (r < 0)
+			return blame(f, job, e);
+		(void)close(job->blob_fd); /* the child has it */
+		job->blob_fd = -1;
+		enter(f, job, PULL_UNPACKING);
+	}
+	return 0;
+}
+
+/* A layer of the same content either does for its twin, or, if what it looks like depends on the layers below, is got once more. */
+static void settle_twins(struct fetch *f, const struct layer_job *done)
+{
+	for (size_t i = 0; i < f->jobs_len; i++) {
+		struct layer_job *job = &f->jobs[i];
+
+		if (job->twin != (size_t)(done - f->jobs))
+			continue;
+		if (done->key == done->keys.chained) {
+			job->twin = FETCH_NO_TWIN;
+			continue;
+		}
+		job->key = done->key == done->keys.plain ? job->keys.plain : job->keys.opaque;
+		enter(f, job, PULL_PRESENT);
+	}
+}
+
+static int on_unpacked(struct fetch *f, struct layer_job *job, struct err *e)
+{
+	int r = unpack_wait(&job->unpack, &job->result, e);
+
+	if (r < 0)
+		return blame(f, job, e);
+	job->is_ours = true;
+	if (job->result.root_is_opaque)
+		job->key = job->keys.opaque;
+	else
+		job->key = job->result.has_implied_dirs ? job->keys.chained : job->keys.plain;
+	enter(f, job, PULL_DONE);
+	settle_twins(f, job);
+	return 0;
+}
+
+/* --- the loop --- */
+
+struct waiting {
+	struct pollfd fds[1 + 2 * PULL_JOBS_MAX];
+	struct worker *workers[1 + 2 * PULL_JOBS_MAX]; /* or NULL, as below */
+	struct layer_job *unpacks[1 + 2 * PULL_JOBS_MAX];
+	nfds_t len;
+};
+
+static void list_waiting(struct fetch *f, struct waiting *ret)
+{
+	*ret = (struct waiting){ .len = 1 };
+	ret->fds[0] = (struct pollfd){ .fd = f->options->cancel_fd, .events = POLLIN };
+	for (size_t i = 0; i < f->workers_len; i++) {
+		ret->fds[ret->len] = (struct pollfd){ .fd = f->workers[i].sock, .events = POLLIN };
+		ret->workers[ret->len++] = &f->workers[i];
+	}
+	for (size_t i = 0; i < f->jobs_len; i++) {
+		if (f->jobs[i].unpack.pid == 0)
+			continue;
+		ret->fds[ret->len] = (struct pollfd){ .fd = f->jobs[i].unpack.pidfd, .events = POLLIN };
+		ret->unpacks[ret->len++] = &f->jobs[i];
+	}
+}
+
+static int wait_and_handle(struct fetch *f, struct err *e)
+{
+	struct waiting w;
+	int r = 0;
+
+	list_waiting(f, &w);
+	while (poll(w.fds, w.len, -1) < 0)
+		if (errno != EINTR)
+			return err_errno(e, "cannot wait for the workers");
+	if (w.fds[0].revents)
+		return err_set(e, -EINTR, "interrupted");
+	for (nfds_t i = 1; r == 0 && i < w.len; i++) {
+		if (!w.fds[i].revents)
+			continue;
+		r = w.workers[i] ? on_worker(f, w.workers[i], e) : on_unpacked(f, w.unpacks[i], e);
+	}
+	return r;
+}
+
+/* The trees below layer `index`, topmost first, as far down as they can be seen. */
+static int lower_trees(const struct fetch *f, size_t index, struct strvec *out)
+{
+	int r = 0;
+
+	for (size_t i = index; r == 0 && i > 0; i--) {
+		const struct layer_job *job = &f->jobs[i - 1];
+
+		if (job->is_ours)
+			r = strvec_addf(out, "%s/staging/%s/%s/tree", store_root_path(f->store),
+					f->staging->name, job->subdir);
+		else if (job->twin != FETCH_NO_TWIN)
+			r = strvec_addf(out, "%s/staging/%s/%s/tree", store_root_path(f->store),
+					f->staging->name, f->jobs[job->twin].subdir);
+		else
+			r = strvec_take(out, layer_tree_path(f->store, job->key));
+		if (job->key == job->keys.opaque)
+			break;
+	}
+	return r;
+}
+
+/* Base first: what a layer takes from the ones below has been settled there. */
+static int fix_implied(const struct fetch *f, struct err *e)
+{
+	for (size_t i = 0; i < f->jobs_len; i++) {
+		const struct layer_job *job = &f->jobs[i];
+		cleanup_strvec struct strvec lower = { 0 };
+		int r;
+
+		if (!job->is_ours || !job->result.has_implied_dirs)
+			continue;
+		if (job->key != job->keys.opaque && lower_trees(f, i, &lower) < 0)
+			return err_code(e, -ENOMEM, "cannot list the layers");
+		r = unpack_fix_implied(f->staging->fd, job->subdir, &lower, e);
+		if (r < 0)
+			return blame(f, job, e);
+	}
+	return 0;
+}
+
+int fetch_run(struct fetch *f, struct err *e)
+{
+	const struct pull_observer *o = &f->options->observer;
+	int r = 0;
+
+	while (r == 0 && !fetch_is_complete(f)) {
+		r = start_unpacks(f, e);
+		if (r == 0)
+			r = start_downloads(f, e);
+		if (r == 0)
+			r = wait_and_handle(f, e);
+		if (r == 0 && o->tick)
+			o->tick(o->arg);
+	}
+	return r < 0 ? r : fix_implied(f, e);
+}

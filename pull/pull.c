@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pull/pull.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "pull/fetch.h"
+#include "pull/resolve.h"
+#include "pull/source.h"
+#include "pull/transport.h"
+#include "store/blob.h"
+#include "store/image.h"
+#include "store/layer.h"
+
+/* Everything that a pull holds while it runs. */
+struct pull {
+	const struct store *store;
+	const struct pull_options *options;
+	int lock_fd;
+	struct staging staging;
+	struct transport transport;
+	struct source *source;
+	char *name; /* as people see it */
+	struct resolved image;
+	struct fetch fetch;
+};
+
+static void pull_done(struct pull *p)
+{
+	fetch_done(&p->fetch); /* before what its processes write to goes */
+	resolved_done(&p->image);
+	source_free(p->source);
+	transport_done(&p->transport);
+	staging_end(p->store, &p->staging);
+	free(p->name);
+	if (p->lock_fd >= 0)
+		(void)close(p->lock_fd); /* releases it */
+}
+#define cleanup_pull __attribute__((cleanup(pull_done)))
+
+void pull_result_done(struct pull_result *r)
+{
+	strvec_done(&r->names);
+	free(r->familiar);
+	*r = (struct pull_result){ 0 };
+}
+
+/* --- beginning --- */
+
+static int open_scratch(const struct pull *p, int *ret_fd, struct err *e)
+{
+	int fd = openat(p->staging.fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return err_errno(e, "cannot make a temporary file");
+	*ret_fd = fd;
+	return 0;
+}
+
+static int open_source(struct pull *p, struct err *e)
+{
+	const struct transport *t = &p->transport;
+	struct source_registry_options options = {
+		.reference = &t->reference,
+		.tls_verify = p->options->tls_verify,
+		.credentials = p->options->credentials,
+	};
+	int scratch = -1, r;
+
+	switch (t->kind) {
+	case TRANSPORT_REGISTRY:
+		return source_registry_new(&options, &p->source, e);
+	case TRANSPORT_OCI_DIR:
+		return source_oci_dir_new(t->path, &p->source, e);
+	default:
+		r = open_scratch(p, &scratch, e);
+		return r < 0 ? r : source_archive_new(t->path, t->kind, scratch, &p->source, e);
+	}
+}
+
+static int begin(struct pull *p, const char *text, struct err *e)
+{
+	uint64_t freed;
+	int r = transport_parse(text, &p->transport, e);
+
+	if (r < 0)
+		return err_wrap(e, "invalid reference '%s'", text);
+	p->name = p->transport.kind == TRANSPORT_REGISTRY ? reference_familiar(&p->transport.reference)
+							  : strdup(p->transport.path);
+	if (!p->name)
+		return err_code(e, -ENOMEM, "cannot pull '%s'", text);
+	/* What a pull that was killed has left behind; where that fails, or somebody else is at work in the store, a later
+	 * one will see to it. */
+	(void)!store_gc(p->store, false, &freed, e);
+	r = store_lock(p->store, false, &p->lock_fd, e);
+	if (r == 0)
+		r = staging_begin(p->store, &p->staging, e);
+	return r < 0 ? r : open_source(p, e);
+}
+
+/* --- end --- */
+
+static int put_blobs(const struct pull *p, struct err *e)
+{
+	const struct resolved *i = &p->image;
+	int r = 0;
+
+	if (digest_is_set(&i->index_digest))
+		r = blob_put(p->store, &i->index_digest, i->index_text.data, i->index_text.len, e);
+	if (r == 0)
+		r = blob_put(p->store, &i->manifest_digest, i->manifest_text.data, i->manifest_text.len, e);
+	if (r == 0)
+		r = blob_put(p->store, &i->manifest.config.digest, i->config_text.data, i->config_text.len,
+			     e);
+	return r;
+}
+
+static int commit_layers(const struct pull *p, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < p->fetch.jobs_len; i++) {
+		const struct layer_job *job = &p->fetch.jobs[i];
+		struct layer_meta meta = {
+			.diff_id = *job->diff_id,
+			.blob = job->blob->digest,
+			.blob_size = job->blob->size_bytes,
+			.unpacked_size = job->result.unpacked_bytes,
+			.media_type = job->blob->media_type,
+		};
+
+		if (job->is_ours)
+			r = layer_commit(p->store, &p->staging, job->subdir, job->key, &meta, e);
+	}
+	return r;
+}
+
+/* The layers that an overlay of the image is made of: from the last one that hides all below it. */
+static int list_layers(const struct pull *p, struct strvec *out, uint64_t *ret_size)
+{
+	size_t first = 0;
+	uint64_t size = 0;
+
+	for (size_t i = 0; i < p->fetch.jobs_len; i++)
+		if (layer_keys_is_opaque(&p->fetch.jobs[i].keys, p->fetch.jobs[i].key))
+			first = i;
+	for (size_t i = first; i < p->fetch.jobs_len; i++) {
+		struct layer_meta meta = { 0 };
+		struct err ignored; /* a size that is not known counts as 0 */
+
+		if (strvec_add(out, p->fetch.jobs[i].key) < 0)
+			return -ENOMEM;
+		if (layer_meta_read(p->store, p->fetch.jobs[i].key, &meta, &ignored) == 0)
+			size += meta.unpacked_size;
+		layer_meta_done(&meta);
+	}
+	*ret_size = size;
+	return 0;
+}
+
+static int bind_names(const struct pull *p, struct err *e)
+{
+	struct image_record record = {
+		.index = p->image.index_digest,
+		.manifest = p->image.manifest_digest,
+		.config = p->image.manifest.config.digest,
+	};
+	int r = list_layers(p, &record.layers, &record.size_bytes);
+
+	if (r < 0)
+		(void)err_code(e, r, "cannot bind a name");
+	for (size_t i = 0; r == 0 && i < p->image.names.len; i++) {
+		record.name = p->image.names.items[i]; /* borrowed */
+		r = image_bind(p->store, &record, e);
+	}
+	strvec_done(&record.layers);
+	return r;
+}
+
+/* On disk first, then in place, and only then by name: power may fail between any two of these. */
+static int finish(const struct pull *p, struct err *e)
+{
+	int r = put_blobs(p, e);
+
+	if (r == 0)
+		r = store_sync(p->store, e);
+	if (r == 0)
+		r = commit_layers(p, e);
+	return r < 0 ? r : bind_names(p, e);
+}
+
+/* --- what was there before --- */
+
+static bool name_is_bound(const struct pull *p, const char *name)
+{
+	struct reference ref = { 0 };
+	struct image_record record = { 0 };
+	struct err ignored; /* what cannot be read is not bound */
+	bool same = false;
+
+	if (reference_parse(name, &ref, &ignored) == 0 &&
+	    image_lookup(p->store, &ref, &record, &ignored) == 0)
+		same = digest_equal(&record.manifest, &p->image.manifest_digest) &&
+		       digest_equal(&record.index, &p->image.index_digest);
+	reference_done(&ref);
+	image_record_done(&record);
+	return same;
+}
+
+static bool is_up_to_date(const struct pull *p)
+{
+	bool all = fetch_is_complete(&p->fetch) && blob_exists(p->store, &p->image.manifest.config.digest) &&
+		   blob_exists(p->store, &p->image.manifest_digest);
+
+	for (size_t i = 0; all && i < p->image.names.len; i++)
+		all = name_is_bound(p, p->image.names.items[i]);
+	return all;
+}
+
+/* --- the whole --- */
+
+static int make_result(const struct pull *p, bool was_up_to_date, struct pull_result *ret, struct err *e)
+{
+	cleanup_pull_result struct pull_result result = { .was_up_to_date = was_up_to_date };
+	cleanup_reference struct reference ref = { 0 };
+	int r = strvec_add_all(&result.names, &p->image.names);
+
+	if (r < 0)
+		return err_code(e, r, "cannot pull '%s'", p->name);
+	r = reference_parse(p->image.names.items[0], &ref, e);
+	if (r < 0)
+		return r;
+	result.familiar = reference_familiar(&ref);
+	if (!result.familiar)
+		return err_code(e, -ENOMEM, "cannot pull '%s'", p->name);
+	result.digest =
+		digest_is_set(&p->image.index_digest) ? p->image.index_digest : p->image.manifest_digest;
+	*ret = result;
+	result = (struct pull_result){ 0 };
+	return 0;
+}
+
+static void show_layers(const struct pull *p)
+{
+	const struct pull_observer *o = &p->options->observer;
+	cleanup_free struct pull_layer *layers = calloc(p->fetch.jobs_len + 1, sizeof(*layers));
+
+	if (!layers)
+		return; /* only for show */
+	for (size_t i = 0; i < p->fetch.jobs_len; i++) {
+		layers[i].digest = p->fetch.jobs[i].blob->digest;
+		layers[i].size_bytes = p->fetch.jobs[i].blob->size_bytes;
+	}
+	if (o->layers)
+		o->layers(o->arg, layers, p->fetch.jobs_len);
+	for (size_t i = 0; o->layer && i < p->fetch.jobs_len; i++)
+		o->layer(o->arg, i, p->fetch.jobs[i].phase, 0);
+	if (o->tick)
+		o->tick(o->arg);
+}
+
+static int resolve(struct pull *p, struct err *e)
+{
+	struct resolver rv = { .store = p->store,
+			       .transport = &p->transport,
+			       .options = p->options,
+			       .source = p->source,
+			       .worker = &p->fetch.workers[0],
+			       .name = p->name };
+	int r = worker_start(p->source, &p->fetch.workers[0], e);
+
+	if (r < 0)
+		return r;
+	p->fetch.workers_len = 1;
+	r = resolve_image(&rv, &p->image, e);
+	return r < 0 ? r : fetch_plan(&p->fetch, &p->image.manifest, &p->image.config, e);
+}
+
+static int get_layers(struct pull *p, struct err *e)
+{
+	int r = fetch_run(&p->fetch, e);
+
+	if (r == 0)
+		r = finish(p, e);
+	return r;
+}
+
+/* One line that says where there is no space and what helps, whichever process has met it. */
+static int explain(const struct pull *p, struct err *e)
+{
+	if (e->code == -ENOSPC || e->code == -EDQUOT)
+		return err_set(e, e->code,
+			       "cannot pull '%s': no space left on the file system of '%s' (free some, for "
+			       "example with "
+			       "sampan rmi)",
+			       p->name, store_root_path(p->store));
+	return e->code;
+}
+
+int pull_image(const struct store *s, const char *text, const struct pull_options *options,
+	       struct pull_result *ret, struct err *e)
+{
+	cleanup_pull struct pull p = { .store = s, .options = options, .lock_fd = -1, .staging.fd = -1 };
+	bool was_up_to_date;
+	int r = begin(&p, text, e);
+
+	if (r < 0)
+		return explain(&p, e);
+	p.fetch.store = s;
+	p.fetch.options = options;
+	p.fetch.source = p.source;
+	p.fetch.staging = &p.staging;
+	r = resolve(&p, e);
+	if (r < 0)
+		return explain(&p, e);
+	show_layers(&p);
+	was_up_to_date = is_up_to_date(&p);
+	if (!was_up_to_date)
+		r = get_layers(&p, e);
+	if (r < 0 && r != -EINTR)
+		(void)err_wrap(e, "cannot pull '%s'", p.name);
+	if (r < 0)
+		return explain(&p, e);
+	return make_result(&p, was_up_to_date, ret, e);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A pull from end to end: what is named -> the manifest for this machine -> what is missing -> the store. */
+#ifndef SAMPAN_PULL_PULL_H
+#define SAMPAN_PULL_PULL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/digest.h"
+#include "common/err.h"
+#include "common/strvec.h"
+#include "oci/platform.h"
+#include "pull/auth.h"
+#include "store/store.h"
+
+#define PULL_DEFAULT_JOBS    3
+#define PULL_JOBS_MAX        16
+#define PULL_INDEX_DEPTH_MAX 4
+
+enum pull_phase {
+	PULL_WAITING,
+	PULL_DOWNLOADING,
+	PULL_VERIFYING,
+	PULL_DOWNLOADED, /* waits for its turn to be unpacked */
+	PULL_UNPACKING,
+	PULL_DONE,
+	PULL_PRESENT, /* was in the store before, or is a layer that the image has twice */
+};
+
+/* Which image was chosen, and out of what. */
+struct pull_choice {
+	const char *name; /* of the image, without its tag */
+	struct platform chosen;
+	struct platform machine; /* the best that this machine runs */
+	bool requested;          /* --platform named it */
+	bool from_index;
+	const char *offered; /* what the index has: "linux/amd64, linux/arm64"; NULL without one */
+};
+
+struct pull_layer {
+	struct digest digest; /* of its blob */
+	uint64_t size_bytes;
+};
+
+/* Called while a pull runs; must not block. Any may be NULL. */
+struct pull_observer {
+	void (*chosen)(void *arg, const struct pull_choice *choice);
+	void (*layers)(void *arg, const struct pull_layer *layers, size_t len); /* once; borrowed */
+	void (*layer)(void *arg, size_t index, enum pull_phase phase, uint64_t done_bytes);
+	void (*tick)(void *arg); /* after each batch of the above */
+	void *arg;
+};
+
+struct pull_options {
+	bool has_platform;
+	struct platform platform; /* asked for; normalised */
+	bool tls_verify;
+	unsigned int jobs;              /* layers at a time; 0: PULL_DEFAULT_JOBS */
+	int cancel_fd;                  /* readable: stop, clean up, -EINTR; -1: none */
+	struct credentials credentials; /* borrowed */
+	struct pull_observer observer;
+};
+
+struct pull_result {
+	struct strvec names; /* canonical, all that were bound; at least one */
+	char *familiar;      /* the first as people see it */
+	struct digest
+		digest; /* of what the name points at: the index where there is one, else the manifest */
+	bool was_up_to_date;
+};
+void pull_result_done(struct pull_result *r);
+#define cleanup_pull_result __attribute__((cleanup(pull_result_done)))
+
+/* Pulls what `text` names (pull/transport.h). Holds the store's lock, shared, all the while. On failure the store has the images that it
+ * had before. -EINVAL bad name or content, -ENOENT not there, -ENODATA not for this platform, -EBADMSG content does not match its
+ * digest, -EACCES, -ENOSPC, -EINTR. */
+int pull_image(const struct store *s, const char *text, const struct pull_options *options,
+	       struct pull_result *ret, struct err *e) MUST_CHECK;
+
+#endif
