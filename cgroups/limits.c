@@ -23,11 +23,13 @@ static int grow(struct limit_list *l, struct err *e)
 	size_t cap = l->cap ? 2 * l->cap : 8;
 	struct limit *items;
 
-	if (l->len < l->cap)
+	if (l->items && l->len < l->cap)
 		return 0;
 	items = reallocarray(l->items, cap, sizeof(*items));
-	if (!items)
-		return err_code(e, -ENOMEM, "cannot plan the limits");
+	if (!items) {
+		(void)err_code(e, -ENOMEM, "cannot plan the limits");
+		return -ENOMEM;
+	}
 	l->items = items;
 	l->cap = cap;
 	return 0;
@@ -193,7 +195,14 @@ static int plan_cpu(const struct spec_resources *r, struct limit_list *l, struct
 	if (rc == 0 && r->cpu_burst_us.set)
 		rc = add(l, "cpu.max.burst", r->cpu_burst_us.value ? 0 : LIMIT_OPTIONAL, e, "%" PRIu64,
 			 r->cpu_burst_us.value);
-	if (rc == 0 && r->cpu_cpus && r->cpu_cpus[0] != '\0')
+	return rc;
+}
+
+static int plan_cpuset(const struct spec_resources *r, struct limit_list *l, struct err *e)
+{
+	int rc = 0;
+
+	if (r->cpu_cpus && r->cpu_cpus[0] != '\0')
 		rc = add(l, "cpuset.cpus", 0, e, "%s", r->cpu_cpus);
 	if (rc == 0 && r->cpu_mems && r->cpu_mems[0] != '\0')
 		rc = add(l, "cpuset.mems", 0, e, "%s", r->cpu_mems);
@@ -380,7 +389,7 @@ static int refuse_v1_only(const struct spec_resources *r, struct err *e)
 int limits_plan(const struct spec_resources *r, struct limit_list *ret, struct err *e)
 {
 	static int (*const PLANS[])(const struct spec_resources *, struct limit_list *, struct err *) = {
-		plan_memory, plan_cpu, plan_pids, plan_io, plan_hugetlb, plan_rdma, plan_unified,
+		plan_memory, plan_cpu, plan_cpuset, plan_pids, plan_io, plan_hugetlb, plan_rdma, plan_unified,
 	};
 	cleanup_limit_list struct limit_list list = { 0 };
 	int rc = refuse_v1_only(r, e);

@@ -25,6 +25,14 @@ void cgroup_done(struct cgroup *c)
 	*c = (struct cgroup){ .dir_fd = -1 };
 }
 
+static struct cgroup take(struct cgroup *c)
+{
+	struct cgroup taken = *c;
+
+	*c = (struct cgroup){ .dir_fd = -1 };
+	return taken;
+}
+
 /* A cgroup that is being made. */
 struct plan {
 	const struct cgroup_host *host;
@@ -270,8 +278,7 @@ static int create_at(struct plan *p, struct cgroup *ret, struct err *e)
 		undo(p);
 		return r;
 	}
-	*ret = c;
-	c = (struct cgroup){ .dir_fd = -1 };
+	*ret = take(&c);
 	return 0;
 }
 
@@ -357,7 +364,7 @@ int cgroup_open(const struct cgroup_host *host, const char *path, struct cgroup 
 	int r;
 
 	if (!path) {
-		*ret = c;
+		*ret = take(&c);
 		return 0;
 	}
 	if (host->mode == CGROUP_NONE)
@@ -376,8 +383,7 @@ int cgroup_open(const struct cgroup_host *host, const char *path, struct cgroup 
 		r = read_enabled(c.dir_fd, &c.enabled, e);
 	if (r < 0)
 		return r;
-	*ret = c;
-	c = (struct cgroup){ .dir_fd = -1 };
+	*ret = take(&c);
 	return 0;
 }
 

@@ -15,42 +15,55 @@ struct walk {
 	struct buf path; /* of it below the top: "/a/b"; "" at the top */
 };
 
+/* *ret is NULL where the cgroup is gone. */
+static int open_dir(int fd, DIR **ret)
+{
+	int own_fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	*ret = NULL;
+	if (own_fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	*ret = fdopendir(own_fd);
+	if (*ret)
+		return 0;
+	(void)close(own_fd);
+	return -ENOMEM;
+}
+
+static const char *next_name(DIR *dir)
+{
+	const struct dirent *entry;
+
+	while ((entry = readdir(dir)) != NULL) {
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+			return entry->d_name;
+	}
+	return NULL;
+}
+
 /* Finds the directory entry that follows the one named `after` (NULL: the first one). If `after` is gone, starts anew. *ret is
  * owned by the caller; NULL: there is none. */
 static int next_child(int fd, const char *after, char **ret)
 {
-	int dup_fd = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cleanup_dir DIR *dir = NULL;
-	cleanup_free char *first = NULL;
-	bool passed = after == NULL;
-	const struct dirent *entry;
+	const char *name;
+	int r = open_dir(fd, &dir);
 
 	*ret = NULL;
-	if (dup_fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	dir = fdopendir(dup_fd);
-	if (!dir) {
-		(void)close(dup_fd);
-		return -ENOMEM;
+	if (r < 0 || !dir)
+		return r;
+	if (after) {
+		do {
+			name = next_name(dir);
+		} while (name && strcmp(name, after) != 0);
+		if (!name)
+			rewinddir(dir);
 	}
-	while ((entry = readdir(dir)) != NULL) {
-		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
-			continue;
-		if (passed) {
-			*ret = strdup(entry->d_name);
-			return *ret ? 0 : -ENOMEM;
-		}
-		if (strcmp(entry->d_name, after) == 0) {
-			passed = true;
-		} else if (!first) {
-			first = strdup(entry->d_name);
-			if (!first)
-				return -ENOMEM;
-		}
-	}
-	if (!passed)
-		*ret = ptr_take(first);
-	return 0;
+	name = next_name(dir);
+	if (!name)
+		return 0;
+	*ret = strdup(name);
+	return *ret ? 0 : -ENOMEM;
 }
 
 static void move_to(struct walk *w, int fd)
@@ -65,7 +78,7 @@ static int descend(struct walk *w, char *after)
 	cleanup_free char *name = after;
 
 	for (;;) {
-		char *child;
+		char *child = NULL;
 		int fd, r = next_child(w->fd, name, &child);
 
 		free(name);
@@ -81,7 +94,8 @@ static int descend(struct walk *w, char *after)
 		r = buf_printf(&w->path, "/%s", name);
 		if (r < 0)
 			return r;
-		free(ptr_take(name));
+		free(name);
+		name = NULL;
 	}
 }
 
@@ -117,7 +131,10 @@ int cgroup_walk(int dir_fd, int (*visit)(int parent_fd, int fd, const char *name
 	if (w.fd < 0)
 		return errno == ENOENT ? 0 : -errno;
 	do {
-		r = descend(&w, ptr_take(name));
+		char *after = name;
+
+		name = NULL;
+		r = descend(&w, after);
 		if (r < 0 || w.path.len == 0)
 			break;
 		r = visit_and_ascend(&w, visit, arg, &name);
