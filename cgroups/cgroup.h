@@ -94,6 +94,9 @@ int cgroup_attach(const struct cgroup *c, pid_t pid, struct err *e) MUST_CHECK;
  * A removed cgroup is a success. */
 int cgroup_kill(const struct cgroup *c, struct err *e) MUST_CHECK;
 
+/* Sends a signal to each process in and below it, one by one: what is forked meanwhile may miss it. An empty cgroup is a success. */
+int cgroup_signal(const struct cgroup *c, int signal, struct err *e) MUST_CHECK;
+
 /* Removes it and what is below it, retrying for up to 500 ms while exiting processes are still in it (-EBUSY after that). Absent
  * is a success. dir_fd stays open until cgroup_done. */
 int cgroup_remove(const struct cgroup *c, struct err *e) MUST_CHECK;

@@ -152,7 +152,7 @@ int device_filter_attach(int cgroup_fd, const struct bpf_insn *insns, size_t len
 int cgroup_apply_devices(const struct cgroup *c, const struct spec_resources *r, struct err *e)
 {
 	cleanup_free struct bpf_insn *insns = NULL;
-	size_t len;
+	size_t len = 0;
 	int rc;
 
 	if (!c->path)

@@ -62,8 +62,12 @@ int cgroup_freeze(const struct cgroup *c, bool frozen, struct err *e)
 	return 0;
 }
 
-/* *ret_killed counts the processes that got a signal. */
-static int kill_listed(int fd, size_t *killed)
+struct request {
+	int signal;
+	size_t sent; /* to how many processes */
+};
+
+static int signal_listed(int fd, struct request *request)
 {
 	int procs_fd = openat(fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
 	cleanup_stream FILE *procs = NULL;
@@ -81,17 +85,30 @@ static int kill_listed(int fd, size_t *killed)
 
 		line[strcspn(line, "\n")] = '\0';
 		/* 0 is a process of another pid namespace, which kill(2) cannot name. */
-		if (parse_i64(line, 1, INT32_MAX, &pid) == 0 && kill((pid_t)pid, SIGKILL) == 0)
-			(*killed)++;
+		if (parse_i64(line, 1, INT32_MAX, &pid) == 0 && kill((pid_t)pid, request->signal) == 0)
+			request->sent++;
 	}
 	return 0; /* a threaded cgroup lists its processes in the domain above it */
 }
 
-static int kill_visited(int parent_fd, int fd, const char *name, void *arg)
+static int signal_visited(int parent_fd, int fd, const char *name, void *arg)
 {
 	(void)parent_fd;
 	(void)name;
-	return kill_listed(fd, (size_t *)arg);
+	return signal_listed(fd, arg);
+}
+
+int cgroup_signal(const struct cgroup *c, int signal, struct err *e)
+{
+	struct request request = { .signal = signal };
+	int r;
+
+	if (!c->path)
+		return 0;
+	r = signal_listed(c->dir_fd, &request);
+	if (r == 0)
+		r = cgroup_walk(c->dir_fd, signal_visited, &request);
+	return r < 0 ? err_code(e, r, "cannot signal the processes of cgroup '%s'", c->path) : 0;
 }
 
 int cgroup_kill_each(const struct cgroup *c, struct err *e)
@@ -99,15 +116,15 @@ int cgroup_kill_each(const struct cgroup *c, struct err *e)
 	struct err ignored;
 	/* A process that hangs in the kernel does not freeze: kill the others all the same. */
 	bool frozen = cgroup_freeze(c, true, &ignored) == 0;
-	size_t killed;
+	struct request request = { .signal = SIGKILL };
 	int r, rounds = frozen ? 1 : KILL_ROUNDS;
 
 	do {
-		killed = 0;
-		r = kill_listed(c->dir_fd, &killed);
+		request.sent = 0;
+		r = signal_listed(c->dir_fd, &request);
 		if (r == 0)
-			r = cgroup_walk(c->dir_fd, kill_visited, &killed);
-	} while (r == 0 && killed > 0 && --rounds > 0);
+			r = cgroup_walk(c->dir_fd, signal_visited, &request);
+	} while (r == 0 && request.sent > 0 && --rounds > 0);
 	if (r < 0)
 		(void)err_code(e, r, "cannot kill the processes of cgroup '%s'", c->path);
 	/* Killed processes end frozen or not; the others must not stay so. */

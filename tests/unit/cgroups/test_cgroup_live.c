@@ -368,6 +368,28 @@ static void the_longest_filter_passes_the_verifier(void **state)
 	destroy(&c);
 }
 
+/* Rootless containers: the caller can tell this from every other failure. */
+static void a_filter_that_is_not_permitted_is_eperm(void **state)
+{
+	char rwm[] = "rwm";
+	struct spec_device_rule deny = { .allow = false, .type = 'a', .access = rwm };
+	const struct spec_resources r = { .devices = &deny, .devices_len = 1 };
+	cleanup_cgroup struct cgroup c = { .dir_fd = -1 };
+	struct cgroup_host host;
+	struct err e = { 0 };
+	int code;
+
+	(void)state;
+	detect_or_skip(&host, 0);
+	make(&host, "no-filter", NULL, &c);
+	assert_int_equal(seteuid(65534), 0);
+	code = cgroup_apply(&c, &r, &e);
+	assert_int_equal(seteuid(0), 0);
+	assert_int_equal(code, -EPERM);
+	assert_string_equal(e.text, "cannot filter devices: bpf(2) is not permitted here");
+	destroy(&c);
+}
+
 /* Boots with cgroup_disable=memory reach the first message, v1 hosts the second. */
 static void a_controller_that_is_off_is_named_with_the_cure(void **state)
 {
@@ -403,8 +425,9 @@ int main(void)
 		cmocka_unit_test(errors_name_file_and_value),
 		cmocka_unit_test(the_device_filter_denies_allows_and_is_replaced),
 		cmocka_unit_test(the_longest_filter_passes_the_verifier),
+		cmocka_unit_test(a_filter_that_is_not_permitted_is_eperm),
 		cmocka_unit_test(a_controller_that_is_off_is_named_with_the_cure),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, remove_leftovers);
+	return cmocka_run_group_tests(tests, take_turns, remove_leftovers);
 }

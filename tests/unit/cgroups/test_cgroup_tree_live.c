@@ -309,5 +309,5 @@ int main(void)
 		cmocka_unit_test(the_default_parent_of_a_delegated_user_is_beside_its_own),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, remove_leftovers);
+	return cmocka_run_group_tests(tests, take_turns, remove_leftovers);
 }
