@@ -263,7 +263,7 @@ static ssize_t read_gzip(struct decoder *d, uint8_t *buf, size_t len, struct err
 
 static ssize_t zstd_failure(const struct decoder *d, size_t code, struct err *e)
 {
-	if (d->between)
+	if (d->between && ZSTD_getErrorCode(code) == ZSTD_error_prefix_unknown)
 		return err_set(e, -EINVAL, "malformed zstd: something else follows its end");
 	if (ZSTD_getErrorCode(code) == ZSTD_error_frameParameter_windowTooLarge)
 		return err_set(e, -EFBIG, "the layer's zstd window is larger than %u MiB",

@@ -205,6 +205,9 @@ static int run(struct unpack_task *task, struct unpack_result *ret, struct err *
 		return err_set(e, -ENOMEM, "cannot unpack a layer: out of memory");
 	r = write_layer(task, &feed, lenient, ret, e);
 	free(feed.block);
+	/* After a success it has ended; after a failure it may be stuck in its blob, and dies with this process. */
+	if (r == 0 && waitpid(feed.pid, NULL, 0) < 0)
+		return err_errno(e, "cannot wait for the decoder");
 	return r;
 }
 
