@@ -23,7 +23,7 @@ static void every_limit_is_read_back(void **state)
 	const unsigned int needed = CGROUP_MEMORY | CGROUP_CPU | CGROUP_PIDS | CGROUP_CPUSET;
 	cleanup_cgroup struct cgroup c = { .dir_fd = -1 };
 	struct cgroup_host host;
-	struct cgroup_stats stats;
+	struct cgroup_stats stats = { 0 };
 	struct err e = { 0 };
 
 	(void)state;
@@ -116,7 +116,7 @@ static void too_much_memory_is_an_oom_kill_in_the_stats(void **state)
 	const struct spec_resources r = { .memory_limit = SET(8 * 1048576), .memory_swap = SET(8 * 1048576) };
 	cleanup_cgroup struct cgroup c = { .dir_fd = -1 };
 	struct cgroup_host host;
-	struct cgroup_stats stats;
+	struct cgroup_stats stats = { 0 };
 	size_t size = 64 * MIB;
 	struct err e = { 0 };
 	int status;
@@ -159,7 +159,7 @@ static void forks_stop_at_the_pids_limit(void **state)
 	const struct spec_resources r = { .pids_limit = SET(4) };
 	cleanup_cgroup struct cgroup c = { .dir_fd = -1 };
 	struct cgroup_host host;
-	struct cgroup_stats stats;
+	struct cgroup_stats stats = { 0 };
 	struct err e = { 0 };
 	int status;
 
@@ -193,7 +193,7 @@ static void a_spinning_process_is_throttled_to_its_quota(void **state)
 	const struct spec_resources r = { .cpu_quota_us = SET(20000), .cpu_period_us = SET(100000) };
 	cleanup_cgroup struct cgroup c = { .dir_fd = -1 };
 	struct cgroup_host host;
-	struct cgroup_stats stats;
+	struct cgroup_stats stats = { 0 };
 	struct err e = { 0 };
 
 	(void)state;

@@ -140,7 +140,7 @@ static void a_host_without_cgroups_runs_what_has_no_limits(void **state)
 {
 	const struct cgroup_host host = { .mode = CGROUP_NONE };
 	const struct spec_resources limits = { .pids_limit = { .set = true, .value = 3 } };
-	struct cgroup_stats stats;
+	struct cgroup_stats stats = { 0 };
 	struct cgroup c;
 	struct err e = { 0 };
 
