@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 void cli_error(const char *fmt, ...)
 {
@@ -70,4 +71,25 @@ int cli_end_output(int code)
 		return code;
 	(void)err_errno(&e, "cannot write to stdout");
 	return cli_fail(&e);
+}
+
+int cli_set_format(const char *text, void *member, struct err *e)
+{
+	if (strcmp(text, "json") != 0)
+		return err_set(e, -EINVAL, "expected 'json'");
+	*(bool *)member = true;
+	return 0;
+}
+
+int cli_print_json(struct json_out *o)
+{
+	struct err e = { 0 };
+	const char *text;
+	size_t len;
+
+	if (json_out_finish(o, &text, &len, &e) < 0)
+		return cli_fail(&e);
+	(void)fwrite(text, 1, len, stdout);
+	(void)putchar('\n');
+	return cli_end_output(0);
 }

@@ -7,6 +7,7 @@
 
 #include "cli/options.h"
 #include "common/err.h"
+#include "common/json_write.h"
 
 enum cli_exit { /* docker's */
 		CLI_EXIT_FAILED = 1,
@@ -43,6 +44,12 @@ int cli_fail(const struct err *e);
  * argv[1] to argv[*ret_argc]. False: --help or an error has been printed; the program ends with *ret_exit. */
 bool cli_options(const struct command_def *c, int argc, char **argv, void *dest, int *ret_argc,
 		 int *ret_exit) MUST_CHECK;
+
+/* For an OPTION_CALL "--format": the member is a bool, true for "json". -EINVAL for anything else. */
+int cli_set_format(const char *text, void *member, struct err *e);
+
+/* Prints a finished document and a newline. Returns the exit code. */
+int cli_print_json(struct json_out *o) MUST_CHECK;
 
 /* Flushes stdout. A full disk or a closed pipe is an error that scripts must see: CLI_EXIT_FAILED, else `code`. */
 int cli_end_output(int code) MUST_CHECK;

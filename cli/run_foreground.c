@@ -83,7 +83,6 @@ static void forward_signals(const struct run_foreground *f, int pidfd, int conso
 			return; /* it has just ended: poll says so next */
 	}
 }
-}
 
 static int serve_terminal(struct run_proxy *p, short master_events, short in_events, struct err *e)
 {
