@@ -46,9 +46,14 @@ check: ## everything that CI checks
 	@tools/install-deps build test cross-arm64 vm
 	@tools/check
 
-torture: ## fails each allocation of each unit test in turn
-	@$(SUBMAKE) CONFIG=debug unit-tests
-	@tools/torture out/debug/tests/unit
+torture: ## fails each allocation of each unit test in turn (TORTURE=FOLDER for one)
+	@$(SUBMAKE) CONFIG=debug run-torture
+.PHONY: run-torture
+run-torture: unit-tests $(O)/tools/fail_malloc.so
+	@tools/torture $(O)/tools/fail_malloc.so $(filter $(O)/tests/unit/$(TORTURE)%,$(UNIT_TESTS))
+$(O)/tools/fail_malloc.so: tools/fail_malloc.c
+	@mkdir -p $(@D)
+	@$(CC) -D_GNU_SOURCE -O1 -Wall -Wextra -shared -fPIC -o $@ $<
 
 cov: ## coverage of the unit tests: out/cov/index.html
 	@$(SUBMAKE) CONFIG=cov run-units
