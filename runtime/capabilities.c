@@ -77,10 +77,10 @@ const char *capability_name(int number)
 
 uint64_t capability_supported(void)
 {
-	uint64_t set = 0;
+	/* Linux 5.10, our floor, has all that we have names for. Newer ones follow without gaps; -EINVAL ends them. */
+	uint64_t set = (UINT64_C(1) << ARRAY_LEN(NAMES)) - 1;
 
-	/* The kernel has them without gaps, and says -EINVAL after the last. */
-	for (int i = 0; i < 64 && prctl(PR_CAPBSET_READ, i, 0, 0, 0) >= 0; i++)
+	for (int i = ARRAY_LEN(NAMES); i < 64 && prctl(PR_CAPBSET_READ, i, 0, 0, 0) >= 0; i++)
 		set |= bit(i);
 	return set;
 }
@@ -138,10 +138,10 @@ int capability_apply_before_setuid(const struct capability_sets *sets, uint64_t 
 	for (int i = 0; i < 64; i++) {
 		if (!(supported & bit(i)) || (sets->bounding & bit(i)))
 			continue;
-		if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 0)
-			continue; /* gone already: no privilege needed */
-		if (prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0)
-			return -errno;
+		if (prctl(PR_CAPBSET_DROP, i, 0, 0, 0) == 0)
+			continue;
+		if (errno != EPERM || prctl(PR_CAPBSET_READ, i, 0, 0, 0) != 0)
+			return -EPERM; /* else it is gone already: no privilege needed */
 	}
 	return prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
@@ -156,6 +156,18 @@ static int set_three(const struct capability_sets *s)
 		data[i].permitted = (uint32_t)(s->permitted >> (32 * i));
 		data[i].inheritable = (uint32_t)(s->inheritable >> (32 * i));
 	}
+	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
+}
+
+int capability_restore_effective(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return -errno;
+	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+		data[i].effective = data[i].permitted;
 	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
 }
 

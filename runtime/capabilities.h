@@ -19,7 +19,7 @@ int capability_number(const char *name);
 /* 0 -> "CAP_CHOWN"; NULL over the last one that we know. Static. */
 const char *capability_name(int number);
 
-/* The capabilities that the running kernel has, as a set. One prctl(2) for each. */
+/* The capabilities that the running kernel has, as a set. */
 uint64_t capability_supported(void);
 
 /* The sets of a spec; NULL gives empty ones. Names that we or the set `supported` do not have are left out, as runc does, and appended to
@@ -33,6 +33,9 @@ int capability_sets_from_spec(const struct spec_capabilities *c, uint64_t suppor
  * Before setgroups, setgid and setuid: takes out of the bounding set what is not in `sets`, and asks the kernel to keep the permitted set across
  * setuid. Needs CAP_SETPCAP (-EPERM) unless there is nothing to take out. */
 int capability_apply_before_setuid(const struct capability_sets *sets, uint64_t supported) MUST_CHECK;
+
+/* Between the two, where setuid to another user has emptied the effective set, but kept the permitted one: makes all of that effective. */
+int capability_restore_effective(void) MUST_CHECK;
 
 /* After them: permitted, effective and inheritable in one capset(2), then ambient. What is ambient, but not both permitted and inheritable,
  * cannot be and is left out. -EPERM where a set asks for more than this process has. */

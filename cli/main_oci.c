@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sampan-oci: the OCI runtime, with runc's command line. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/oci.h"
+#include "common/cleanup.h"
+#include "common/file.h"
+#include "common/json_write.h"
+#include "common/timestamp.h"
+
+#define SPEC_VERSION "1.2.0"
+
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv, const struct oci_globals *g);
+	const char *summary;
+};
+
+static const struct command COMMANDS[] = {
+	{ "create", oci_create, "Create a container" },
+	{ "start", oci_start, "Start a created container" },
+	{ "run", oci_run, "Create and start a container" },
+	{ "state", oci_state, "Print the state of a container" },
+	{ "kill", oci_kill, "Send a signal to a container" },
+	{ "delete", oci_delete, "Delete what is left of a container" },
+	{ "list", oci_list, "List containers" },
+	{ "spec", oci_spec, "Write an example of a config.json" },
+	{ "features", oci_features, "Print what this runtime can do" },
+};
+
+struct global_options {
+	const char *root, *log, *log_format, *rootless;
+	bool debug, systemd_cgroup, version;
+};
+
+#define GLOBAL(member) offsetof(struct global_options, member)
+static const struct option_def OPTIONS[] = {
+	{ "root", 0, OPTION_STRING, GLOBAL(root), "dir",
+	  "Where the state of containers is (default " OCI_DEFAULT_ROOT ")" },
+	{ "log", 0, OPTION_STRING, GLOBAL(log), "file", "Append errors to this file" },
+	{ "log-format", 0, OPTION_STRING, GLOBAL(log_format), "format", "text or json (default text)" },
+	{ "debug", 0, OPTION_BOOL, GLOBAL(debug), NULL, "Log more" },
+	{ "systemd-cgroup", 0, OPTION_BOOL, GLOBAL(systemd_cgroup), NULL, "Let systemd make the cgroup" },
+	{ "rootless", 0, OPTION_STRING, GLOBAL(rootless), "mode",
+	  "true, false or auto (told from the user)" },
+	{ "version", 'v', OPTION_BOOL, GLOBAL(version), NULL, "Print the version" },
+	{ 0 },
+};
+
+static const struct command_def SAMPAN_OCI = {
+	.name = "sampan-oci",
+	.usage = "[OPTIONS] COMMAND",
+	.summary = "Run containers from OCI bundles",
+	.options = OPTIONS,
+	.options_first = true,
+	.max_args = -1,
+};
+
+static int usage(int exit_code)
+{
+	FILE *out = exit_code ? stderr : stdout;
+
+	(void)fprintf(out, "Usage:  %s %s\n\n%s\n\nCommands:\n", SAMPAN_OCI.name, SAMPAN_OCI.usage,
+		      SAMPAN_OCI.summary);
+	for (size_t i = 0; i < ARRAY_LEN(COMMANDS); i++)
+		(void)fprintf(out, "  %-10s %s\n", COMMANDS[i].name, COMMANDS[i].summary);
+	(void)fprintf(out, "\nOptions:\n");
+	options_help_list(OPTIONS, out);
+	return exit_code;
+}
+
+/* --- errors ---------------------------------------------------------------------------------------------- */
+
+/* One line in logrus's form, which the callers of runc read. */
+static void append_to_log(const struct oci_globals *g, const char *text)
+{
+	cleanup_fd int fd = open(g->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
+	cleanup_json_out struct json_out *o = json_out_new(false, 65536);
+	char time[TIMESTAMP_MAX];
+	const char *line;
+	struct err ignored;
+	size_t len;
+
+	if (fd < 0)
+		return; /* the error itself is on stderr as well */
+	timestamp_now(time);
+	if (!g->log_json) {
+		(void)dprintf(fd, "time=\"%s\" level=error msg=\"%s\"\n", time, text);
+		return;
+	}
+	json_out_object(o, NULL);
+	json_out_string(o, "level", "error");
+	json_out_string(o, "msg", text);
+	json_out_string(o, "time", time);
+	json_out_end(o);
+	if (json_out_finish(o, &line, &len, &ignored) == 0)
+		(void)dprintf(fd, "%s\n", line);
+}
+
+int oci_fail(const struct oci_globals *g, const struct err *e)
+{
+	if (g->log)
+		append_to_log(g, e->text);
+	(void)fprintf(stderr, "sampan-oci: %s\n", e->text);
+	return 1;
+}
+
+bool oci_options(const struct oci_globals *g, const struct command_def *c, int argc, char **argv, void *dest,
+		 int *ret_argc, int *ret_exit)
+{
+	struct err e;
+	int r = options_parse(c, argc, argv, dest, ret_argc, &e);
+
+	if (r == OPTIONS_HELP) {
+		options_help(c, stdout);
+		*ret_exit = fflush(stdout) == 0 ? 0 : 1;
+		return false;
+	}
+	if (r == 0 && (*ret_argc < c->min_args || (c->max_args >= 0 && *ret_argc > c->max_args)))
+		r = err_set(&e, -EINVAL, "'%s' takes %d argument%s, not %d", c->name, c->min_args,
+			    c->min_args == 1 ? "" : "s", *ret_argc);
+	if (r < 0) {
+		*ret_exit = oci_fail(g, &e);
+		return false;
+	}
+	return true;
+}
+
+/* --- main ------------------------------------------------------------------------------------------------ */
+
+static int print_version(void)
+{
+	(void)printf("sampan-oci version " SAMPAN_VERSION "\nspec: " SPEC_VERSION "\n");
+	return fflush(stdout) == 0 ? 0 : 1;
+}
+
+static int dispatch(int argc, char **argv, const struct oci_globals *g)
+{
+	struct err e;
+
+	for (size_t i = 0; i < ARRAY_LEN(COMMANDS); i++)
+		if (strcmp(COMMANDS[i].name, argv[0]) == 0)
+			return COMMANDS[i].run(argc, argv, g);
+	(void)err_set(&e, -EINVAL, "unknown command '%s' (see sampan-oci --help)", argv[0]);
+	return oci_fail(g, &e);
+}
+
+/* $XDG_RUNTIME_DIR/sampan-oci for those who may not write below /run, as runc does. */
+static char *default_root(void)
+{
+	const char *runtime_dir = getenv("XDG_RUNTIME_DIR");
+	char *root = NULL;
+
+	if (geteuid() == 0 || !runtime_dir || runtime_dir[0] != '/')
+		return strdup(OCI_DEFAULT_ROOT);
+	return asprintf(&root, "%s/sampan-oci", runtime_dir) < 0 ? NULL : root;
+}
+
+int main(int argc, char **argv)
+{
+	struct global_options o = { 0 };
+	struct oci_globals g = { 0 };
+	cleanup_free char *root = NULL;
+	struct err e;
+	int exit_code, count;
+
+	if (!oci_options(&g, &SAMPAN_OCI, argc, argv, &o, &count, &exit_code))
+		return exit_code;
+	if (o.version)
+		return print_version();
+	if (count == 0 || strcmp(argv[1], "help") == 0)
+		return usage(count == 0 ? 1 : 0);
+	g.log = o.log;
+	g.log_json = o.log_format && strcmp(o.log_format, "json") == 0;
+	g.debug = o.debug;
+	g.systemd_cgroup = o.systemd_cgroup;
+	root = o.root ? realpath(o.root, NULL) : default_root();
+	if (!root)
+		root = strdup(o.root ? o.root : OCI_DEFAULT_ROOT);
+	if (o.log_format && !g.log_json && strcmp(o.log_format, "text") != 0)
+		(void)err_set(&e, -EINVAL, "unknown log format '%s'", o.log_format);
+	else if (!root)
+		(void)err_code(&e, -ENOMEM, "cannot start");
+	else if (g.systemd_cgroup)
+		(void)err_set(&e, -EOPNOTSUPP, "the systemd cgroup driver is not supported");
+	else {
+		g.root = root;
+		return dispatch(count, argv + 1, &g);
+	}
+	return oci_fail(&g, &e);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the commands of `sampan-oci` share: runc's global options, its errors and its exit codes. */
+#ifndef SAMPAN_CLI_OCI_H
+#define SAMPAN_CLI_OCI_H
+
+#include <stdbool.h>
+
+#include "cli/options.h"
+#include "common/err.h"
+
+#define OCI_DEFAULT_ROOT "/run/sampan-oci"
+
+/* Options in front of the command. */
+struct oci_globals {
+	const char *root; /* absolute */
+	const char *log;  /* file that errors are appended to; NULL: none */
+	bool log_json;
+	bool debug;
+	bool systemd_cgroup;
+};
+
+/* The commands. argv[0] is the command's name. Each returns the exit code of the program. */
+int oci_create(int argc, char **argv, const struct oci_globals *g);
+int oci_delete(int argc, char **argv, const struct oci_globals *g);
+int oci_features(int argc, char **argv, const struct oci_globals *g);
+int oci_kill(int argc, char **argv, const struct oci_globals *g);
+int oci_list(int argc, char **argv, const struct oci_globals *g);
+int oci_run(int argc, char **argv, const struct oci_globals *g);
+int oci_spec(int argc, char **argv, const struct oci_globals *g);
+int oci_start(int argc, char **argv, const struct oci_globals *g);
+int oci_state(int argc, char **argv, const struct oci_globals *g);
+
+/* "sampan-oci: TEXT" on stderr, and a line in the log. Returns 1, as runc does for every failure of its own. */
+int oci_fail(const struct oci_globals *g, const struct err *e);
+
+/* Parses a command's options (see options_parse) and checks the number of arguments. True: go on with argv[1] to
+ * argv[*ret_argc]. False: --help or an error has been printed; the program ends with *ret_exit. */
+bool oci_options(const struct oci_globals *g, const struct command_def *c, int argc, char **argv, void *dest,
+		 int *ret_argc, int *ret_exit) MUST_CHECK;
+
+#endif

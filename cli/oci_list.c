@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/oci.h"
+#include "cli/table.h"
+#include "common/cleanup.h"
+#include "runtime/state.h"
+
+#define OUTPUT_MAX_BYTES (64u << 20)
+
+struct list_options {
+	const char *format;
+	bool quiet;
+};
+
+static const struct option_def OPTIONS[] = {
+	{ "format", 'f', OPTION_STRING, offsetof(struct list_options, format), "format", "table or json" },
+	{ "quiet", 'q', OPTION_BOOL, offsetof(struct list_options, quiet), NULL, "IDs only" },
+	{ 0 },
+};
+
+static const struct command_def LIST = {
+	.name = "sampan-oci list",
+	.usage = "[OPTIONS]",
+	.summary = "List the containers below the state directory",
+	.options = OPTIONS,
+};
+
+/* Where the containers go: exactly one of these is set. */
+struct output {
+	struct json_out *json;
+	struct table *table;
+	bool quiet;
+};
+
+static int add_row(struct table *t, const struct container_state *s, enum runtime_status status)
+{
+	char pid[16];
+	const char *row[] = { s->id,     pid,        runtime_status_name(status),
+			      s->bundle, s->created, s->owner ? s->owner : "root" };
+
+	(void)snprintf(pid, sizeof(pid), "%d", status == RUNTIME_STOPPED ? 0 : (int)s->pid);
+	return table_add_row(t, row);
+}
+
+static int put(const char *root, const char *id, struct output *out, struct err *e)
+{
+	cleanup_container_state struct container_state s = { 0 };
+	enum runtime_status status;
+	struct err ignored;
+	int r;
+
+	/* Deleted meanwhile, or not whole yet: not a container for a list. */
+	if (container_state_read(root, id, &s, &ignored) < 0)
+		return 0;
+	if (out->quiet)
+		return printf("%s\n", id) < 0 ? err_errno(e, "cannot write to stdout") : 0;
+	status = container_state_status(root, &s);
+	if (out->json) {
+		container_state_print(out->json, &s, status);
+		return 0;
+	}
+	r = add_row(out->table, &s, status);
+	return r < 0 ? err_code(e, r, "cannot list the containers") : 0;
+}
+
+/* runc prints "null" for none. */
+static int print_json(struct json_out *o, bool any, struct err *e)
+{
+	const char *text = "null";
+	size_t len = strlen(text);
+	int r = any ? json_out_finish(o, &text, &len, e) : 0;
+
+	if (r < 0)
+		return r;
+	return fwrite(text, 1, len, stdout) == len ? 0 : err_errno(e, "cannot write to stdout");
+}
+
+static int list(const struct oci_globals *g, const struct list_options *o, struct err *e)
+{
+	static const char *const HEAD[] = { "ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER" };
+	bool json = o->format && strcmp(o->format, "json") == 0;
+	cleanup_table struct table table = { .columns = ARRAY_LEN(HEAD) };
+	cleanup_json_out struct json_out *document = json ? json_out_new(false, OUTPUT_MAX_BYTES) : NULL;
+	struct output out = { .json = document, .table = &table, .quiet = o->quiet };
+	cleanup_strvec struct strvec ids = { 0 };
+	int r;
+
+	if (o->format && !json && strcmp(o->format, "table") != 0)
+		return err_set(e, -EINVAL, "invalid format option '%s'", o->format);
+	r = container_state_list(g->root, &ids, e);
+	if (r < 0)
+		return r;
+	if (table_add_row(&table, HEAD) < 0)
+		return err_code(e, -ENOMEM, "cannot list the containers");
+	json_out_array(document, NULL);
+	for (size_t i = 0; i < ids.len && r == 0; i++)
+		r = put(g->root, ids.items[i], &out, e);
+	json_out_end(document);
+	if (r == 0 && json && !o->quiet)
+		r = print_json(document, ids.len > 0, e);
+	if (r == 0 && !json && !o->quiet)
+		table_print(&table, stdout);
+	if (r == 0 && fflush(stdout) != 0)
+		r = err_errno(e, "cannot write to stdout");
+	return r;
+}
+
+int oci_list(int argc, char **argv, const struct oci_globals *g)
+{
+	struct list_options o = { 0 };
+	int exit_code, count;
+	struct err e;
+
+	if (!oci_options(g, &LIST, argc, argv, &o, &count, &exit_code))
+		return exit_code;
+	return list(g, &o, &e) < 0 ? oci_fail(g, &e) : 0;
+}

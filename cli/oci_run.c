@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <sys/prctl.h>
+
+#include "cli/oci_bundle.h"
+#include "cli/run_foreground.h"
+#include "common/process.h"
+
+#define AT(member) offsetof(struct oci_bundle_options, member)
+static const struct option_def OPTIONS[] = {
+	{ "bundle", 'b', OPTION_STRING, AT(bundle), "dir", "The bundle (default: the working directory)" },
+	{ "console-socket", 0, OPTION_STRING, AT(console_socket), "path",
+	  "AF_UNIX socket that gets the terminal's master" },
+	{ "detach", 'd', OPTION_BOOL, AT(detach), NULL, "Return once the container runs" },
+	{ "keep", 0, OPTION_BOOL, AT(keep), NULL, "Do not delete the container when it ends" },
+	{ "pid-file", 0, OPTION_STRING, AT(pid_file), "file", "Write the process ID to this file" },
+	{ "no-subreaper", 0, OPTION_BOOL, AT(no_subreaper), NULL, "Do not adopt the container's orphans" },
+	{ "no-pivot", 0, OPTION_BOOL, AT(no_pivot), NULL,
+	  "Do without pivot_root (root file system in a ramdisk)" },
+	{ "no-new-keyring", 0, OPTION_BOOL, AT(no_new_keyring), NULL, "Keep the caller's session keyring" },
+	{ "preserve-fds", 0, OPTION_U64, AT(preserve_fds), "n",
+	  "Pass on that many descriptors after stderr" },
+	{ 0 },
+};
+
+static const struct command_def RUN = {
+	.name = "sampan-oci run",
+	.usage = "[OPTIONS] CONTAINER-ID",
+	.summary = "Create a container from a bundle and start it",
+	.options = OPTIONS,
+	.min_args = 1,
+	.max_args = 1,
+};
+
+/* The container's end, as seen from here: its exit code in *ret_exit. */
+static int serve(const struct runtime_args *args, struct run_foreground *f, struct runtime_container *c,
+		 int *ret_exit, struct err *e)
+{
+	int status, r = 0;
+
+	if (c->console_fd >= 0)
+		r = run_foreground_attach(f, c->console_fd, e);
+	if (r == 0)
+		r = runtime_start(args, c, e);
+	if (r == 0)
+		r = run_foreground_wait(f, c->pidfd, c->console_fd, &status, e);
+	if (r == 0)
+		*ret_exit = process_exit_code(status);
+	return r;
+}
+
+static int run_attached(const struct runtime_args *args, bool keep, int *ret_exit, struct err *e)
+{
+	cleanup_runtime_container struct runtime_container c = { .pidfd = -1,
+								 .console_fd = -1,
+								 .start_fd = -1 };
+	cleanup_run_foreground struct run_foreground f = { .signal_fd = -1 };
+	struct err ignored;
+	int r;
+
+	c.cgroup.dir_fd = -1;
+	r = run_foreground_begin(args->spec->process && args->spec->process->terminal, true, &f, e);
+	if (r == 0)
+		r = runtime_create(args, &c, e);
+	if (r < 0)
+		return r;
+	r = serve(args, &f, &c, ret_exit, e);
+	if (r < 0)
+		IGNORE_RESULT(runtime_delete(args->state_root, args->id, true, &ignored));
+	else if (!keep)
+		r = runtime_delete(args->state_root, args->id, true, e);
+	return r;
+}
+
+static int run_detached(const struct runtime_args *args, struct err *e)
+{
+	cleanup_runtime_container struct runtime_container c = { .pidfd = -1,
+								 .console_fd = -1,
+								 .start_fd = -1 };
+	struct err ignored;
+	int r;
+
+	c.cgroup.dir_fd = -1;
+	r = runtime_create(args, &c, e);
+	if (r < 0)
+		return r;
+	r = runtime_start(args, &c, e);
+	if (r < 0)
+		IGNORE_RESULT(runtime_delete(args->state_root, args->id, true, &ignored));
+	return r;
+}
+
+int oci_run(int argc, char **argv, const struct oci_globals *g)
+{
+	cleanup_oci_bundle struct oci_bundle bundle = { 0 };
+	struct oci_bundle_options o = { 0 };
+	struct runtime_args args;
+	int exit_code, count, r;
+	struct err e;
+
+	if (!oci_options(g, &RUN, argc, argv, &o, &count, &exit_code))
+		return exit_code;
+	if (oci_bundle_load(&o, &bundle, &e) < 0)
+		return oci_fail(g, &e);
+	args = oci_bundle_args(g, &o, &bundle, argv[1]);
+	exit_code = 0;
+	if (!o.detach && !o.no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		r = err_errno(&e, "cannot become the container's reaper");
+	else
+		r = o.detach ? run_detached(&args, &e) : run_attached(&args, o.keep, &exit_code, &e);
+	return r < 0 ? oci_fail(g, &e) : exit_code;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/console.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <termios.h>
+
+#include "common/cleanup.h"
+#include "common/fd_pass.h"
+#include "common/rootfd.h"
+#include "runtime/sys_mount.h"
+
+static int prepare_slave(int slave, uint64_t width, uint64_t height, struct err *e)
+{
+	struct winsize size = { .ws_col = (unsigned short)width, .ws_row = (unsigned short)height };
+	struct termios modes;
+
+	if (tcgetattr(slave, &modes) < 0)
+		return err_errno(e, "cannot read the modes of the terminal");
+	modes.c_oflag &= ~(tcflag_t)ONLCR;
+	if (tcsetattr(slave, TCSANOW, &modes) < 0)
+		return err_errno(e, "cannot set the modes of the terminal");
+	if (width && height && ioctl(slave, TIOCSWINSZ, &size) < 0)
+		return err_errno(e, "cannot set the size of the terminal");
+	return 0;
+}
+
+int console_open(int root_fd, uint64_t width, uint64_t height, struct console *ret, struct err *e)
+{
+	cleanup_console struct console c = { -1, -1 };
+	int unlock = 0;
+	int r = rootfd_open(root_fd, "/dev/pts/ptmx", O_RDWR | O_NOCTTY, 0, &c.master, e);
+
+	if (r < 0)
+		return err_wrap(e, "cannot make a terminal");
+	if (ioctl(c.master, TIOCSPTLCK, &unlock) < 0)
+		return err_errno(e, "cannot unlock the terminal");
+	/* By ioctl, not by name: /dev/pts/N could be something else by now. */
+	c.slave = ioctl(c.master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (c.slave < 0)
+		return err_errno(e, "cannot open the terminal");
+	r = prepare_slave(c.slave, width, height, e);
+	if (r < 0)
+		return r;
+	ret->master = fd_take(&c.master);
+	ret->slave = fd_take(&c.slave);
+	return 0;
+}
+
+int console_bind(const struct console *c, int root_fd, struct err *e)
+{
+	cleanup_fd int tree = mount_clone(c->slave, "", false), target = -1;
+	int r;
+
+	if (tree < 0)
+		return err_code(e, tree, "cannot bind '/dev/console'");
+	r = rootfd_make_file(root_fd, "/dev/console", 0600, &target, e);
+	if (r < 0)
+		return r;
+	r = mount_attach(tree, target);
+	return r < 0 ? err_code(e, r, "cannot bind '/dev/console'") : 0;
+}
+
+int console_make_stdio(const struct console *c, struct err *e)
+{
+	if (ioctl(c->slave, TIOCSCTTY, 0) < 0)
+		return err_errno(e, "cannot make it the controlling terminal");
+	for (int fd = 0; fd < 3; fd++)
+		if (dup2(c->slave, fd) < 0)
+			return err_errno(e, "cannot put the terminal on descriptor %d", fd);
+	return 0;
+}
+
+int console_connect(const char *path, int *ret_fd, struct err *e)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	cleanup_fd int fd = -1;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return err_set(e, -ENAMETOOLONG, "console socket '%s' has too long a path", path);
+	memcpy(address.sun_path, path, strlen(path));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		return err_errno(e, "cannot connect to console socket '%s'", path);
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+int console_pass(int socket_fd, int master, struct err *e)
+{
+	static const char NAME[] = "/dev/ptmx"; /* some readers expect a name beside the descriptor */
+	int r = fd_pass_send(socket_fd, NAME, strlen(NAME), master);
+
+	return r < 0 ? err_code(e, r, "cannot pass the terminal to the console socket") : 0;
+}
+
+void console_done(struct console *c)
+{
+	if (c->master >= 0)
+		(void)close(c->master);
+	if (c->slave >= 0)
+		(void)close(c->slave);
+	*c = (struct console){ -1, -1 };
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/cleanup.h"
+#include "common/file.h"
+#include "common/process.h"
+#include "common/timestamp.h"
+#include "runtime/console.h"
+#include "runtime/hooks.h"
+#include "runtime/init.h"
+#include "runtime/init_hooks.h"
+#include "runtime/runtime.h"
+#include "runtime/state.h"
+#include "runtime/state_dir.h"
+#include "runtime/sync.h"
+
+/* All that a creation holds. What came to be is undone by creation_undo unless creation_keep was reached. */
+struct creation {
+	const struct runtime_args *args;
+	struct plan plan;
+	struct privileges privileges;
+	struct namespace_fds namespaces;
+	struct cgroup_host host;
+	struct cgroup cgroup;
+	bool made_state_dir;
+	int state_dir, lock_fd, listen_fd;
+	int console_socket, console_fd;
+	int sync_fd, init_sync_fd;
+	pid_t pid;
+	int pidfd;
+};
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd);
+	*fd = -1;
+}
+
+static void creation_done(struct creation *c)
+{
+	int *const fds[] = { &c->state_dir,  &c->lock_fd, &c->listen_fd,    &c->console_socket,
+			     &c->console_fd, &c->sync_fd, &c->init_sync_fd, &c->pidfd };
+
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		close_fd(fds[i]);
+	namespaces_close(&c->namespaces);
+	privileges_done(&c->privileges);
+	cgroup_done(&c->cgroup);
+	plan_done(&c->plan);
+}
+
+static void creation_init(struct creation *c, const struct runtime_args *args)
+{
+	*c = (struct creation){
+		.args = args,
+		.cgroup = { .dir_fd = -1 },
+		.state_dir = -1,
+		.lock_fd = -1,
+		.listen_fd = -1,
+		.console_socket = -1,
+		.console_fd = -1,
+		.sync_fd = -1,
+		.init_sync_fd = -1,
+		.pidfd = -1,
+	};
+	for (size_t i = 0; i < PLAN_NAMESPACES_MAX; i++)
+		c->namespaces.fds[i] = -1;
+}
+
+/* Undoes a creation that failed. What fails here as well stays for `delete --force`; the first error is what counts. */
+static void creation_undo(struct creation *c)
+{
+	struct err ignored;
+	int status;
+
+	if (c->pid > 0) {
+		IGNORE_RESULT(process_signal(c->pidfd, SIGKILL));
+		IGNORE_RESULT(process_wait(c->pidfd, &status));
+	}
+	if (c->cgroup.path) {
+		IGNORE_RESULT(cgroup_kill(&c->cgroup, &ignored));
+		IGNORE_RESULT(cgroup_remove(&c->cgroup, &ignored));
+	}
+	if (c->made_state_dir)
+		IGNORE_RESULT(state_dir_remove(c->args->state_root, c->args->id, &ignored));
+}
+
+/* --- before the process --------------------------------------------------------------------------------- */
+
+static int prepare(struct creation *c, struct err *e)
+{
+	const struct runtime_args *args = c->args;
+	int r = plan_make(args, &c->plan, e);
+
+	if (r == 0)
+		r = privileges_prepare(args->spec, &c->privileges, e);
+	if (r == 0)
+		r = namespaces_open(&c->plan, &c->namespaces, e);
+	if (r == 0 && args->console_socket)
+		r = console_connect(args->console_socket, &c->console_socket, e);
+	if (r == 0)
+		r = cgroup_host_detect(&c->host, e);
+	return r;
+}
+
+static int reserve(struct creation *c, struct err *e)
+{
+	const struct runtime_args *args = c->args;
+	int r = state_dir_make(args->state_root, args->id, &c->state_dir, e);
+
+	if (r < 0)
+		return r;
+	c->made_state_dir = true;
+	r = state_dir_lock(c->state_dir, &c->lock_fd, e);
+	if (r == 0 && args->separate_start)
+		r = state_dir_listen(c->state_dir, &c->listen_fd, e);
+	if (r == 0)
+		r = cgroup_create(&c->host, args->spec->linux_.cgroups_path, args->id,
+				  args->spec->linux_.resources, &c->cgroup, e);
+	return r;
+}
+
+/* In a user namespace the kernel's own rules stand for the device filter, which it does not let us load. */
+static int limit(struct creation *c, struct err *e)
+{
+	int r;
+
+	if (!c->cgroup.path)
+		return 0;
+	r = cgroup_apply(&c->cgroup, c->args->spec->linux_.resources, e);
+	return r == -EPERM && c->plan.user_namespace ? 0 : r;
+}
+
+/* --- the process ---------------------------------------------------------------------------------------- */
+
+static void run_child(const struct creation *c)
+{
+	struct init_context context = {
+		.args = c->args,
+		.plan = &c->plan,
+		.namespaces = &c->namespaces,
+		.privileges = &c->privileges,
+		.host = &c->host,
+		.cgroup_path = c->cgroup.path,
+		.sync_fd = c->init_sync_fd,
+		.creator_fd = c->sync_fd,
+		.listen_fd = c->listen_fd,
+		.lock_fd = c->lock_fd,
+	};
+
+	init_run(&context);
+}
+
+static int spawn(struct creation *c, struct err *e)
+{
+	cleanup_fd int own_pid_namespace = -1;
+	int fds[2], r = sync_pair(fds);
+	pid_t pid;
+
+	if (r < 0)
+		return err_code(e, r, "cannot make a socket pair");
+	c->sync_fd = fds[0];
+	c->init_sync_fd = fds[1];
+	r = namespaces_join_pid(&c->plan, &c->namespaces, &own_pid_namespace, e);
+	if (r < 0)
+		return r;
+	pid = process_clone(c->plan.clone_flags, c->cgroup.path ? c->cgroup.dir_fd : -1, &c->pidfd);
+	if (pid == 0)
+		run_child(c);
+	if (own_pid_namespace >= 0 && setns(own_pid_namespace, 0) < 0 && pid >= 0)
+		r = err_errno(e, "cannot return to the own PID namespace");
+	if (pid < 0)
+		return err_code(e, pid, "cannot start the container's init");
+	c->pid = pid;
+	close_fd(&c->init_sync_fd);
+	close_fd(&c->lock_fd);
+	close_fd(&c->listen_fd);
+	return r;
+}
+
+/* --- beside the process --------------------------------------------------------------------------------- */
+
+static int write_state(const struct creation *c, struct err *e)
+{
+	const struct runtime_args *args = c->args;
+	char created[TIMESTAMP_MAX];
+	/* Borrows everything: it is written, never freed. */
+	struct container_state s = {
+		.oci_version = args->spec->oci_version,
+		.id = (char *)(uintptr_t)args->id,
+		.bundle = (char *)(uintptr_t)args->bundle,
+		.rootfs = c->plan.rootfs,
+		.created = created,
+		.pid = c->pid,
+		.cgroup_path = c->cgroup.path,
+		.annotations = args->spec->annotations,
+		.poststart = args->spec->hooks.poststart,
+		.poststop = args->spec->hooks.poststop,
+	};
+	int r = process_start_time(c->pid, &s.pid_start_ticks);
+
+	if (r < 0)
+		return err_code(e, r, "cannot look at the container's init");
+	timestamp_now(created);
+	return container_state_write(args->state_root, &s, e);
+}
+
+static int run_creator_hooks(const struct creation *c, struct err *e)
+{
+	const struct spec_hooks *hooks = &c->args->spec->hooks;
+	cleanup_free char *state = NULL;
+	int r;
+
+	if (!hooks->prestart.len && !hooks->create_runtime.len)
+		return 0;
+	r = sync_expect(c->sync_fd, SYNC_HOOKS, NULL, e);
+	if (r == 0)
+		r = hook_state_text(c->args, c->plan.rootfs, c->pid, RUNTIME_CREATING, &state, e);
+	if (r == 0)
+		r = hooks_run(&hooks->prestart, "prestart", state, e);
+	if (r == 0)
+		r = hooks_run(&hooks->create_runtime, "createRuntime", state, e);
+	return r == 0 ? sync_send(c->sync_fd, SYNC_GO, e) : r;
+}
+
+static int take_console(struct creation *c, struct err *e)
+{
+	int r;
+
+	if (!c->args->spec->process->terminal)
+		return 0;
+	r = sync_expect(c->sync_fd, SYNC_CONSOLE, &c->console_fd, e);
+	if (r == 0 && c->console_socket >= 0) {
+		r = console_pass(c->console_socket, c->console_fd, e);
+		close_fd(&c->console_fd);
+	}
+	return r;
+}
+
+static int write_pid_file(const struct creation *c, struct err *e)
+{
+	char text[16];
+	const char *path = c->args->pid_file, *slash;
+	cleanup_free char *dir = NULL;
+	cleanup_fd int dir_fd = -1;
+
+	if (!path)
+		return 0;
+	slash = strrchr(path, '/');
+	dir = slash ? strndup(path, (size_t)(slash - path + 1)) : strdup(".");
+	if (!dir)
+		return err_code(e, -ENOMEM, "pid file");
+	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir_fd < 0)
+		return err_errno(e, "cannot open '%s'", dir);
+	(void)snprintf(text, sizeof(text), "%d", (int)c->pid);
+	return file_write_atomic(dir_fd, slash ? slash + 1 : path, text, strlen(text), 0644, e);
+}
+
+/* Accompanies init until it is ready. */
+static int accompany(struct creation *c, struct err *e)
+{
+	int r = 0;
+
+	if (c->plan.user_namespace) {
+		r = namespaces_write_maps(c->pid, &c->args->spec->linux_, e);
+		if (r == 0)
+			r = sync_send(c->sync_fd, SYNC_MAPPED, e);
+	}
+	if (r == 0)
+		r = write_state(c, e);
+	if (r == 0)
+		r = run_creator_hooks(c, e);
+	if (r == 0)
+		r = take_console(c, e);
+	if (r == 0)
+		r = sync_expect(c->sync_fd, SYNC_READY, NULL, e);
+	if (r < 0)
+		return r;
+	if (mknodat(c->state_dir, STATE_CREATED_FILE, S_IFREG | 0600, 0) < 0)
+		return err_errno(e, "cannot note that the container is created");
+	r = write_pid_file(c, e);
+	if (r == 0 && c->args->separate_start)
+		r = sync_send(c->sync_fd, SYNC_GO, e);
+	return r;
+}
+
+static void hand_over(struct creation *c, struct runtime_container *ret)
+{
+	*ret = (struct runtime_container){
+		.pid = c->pid,
+		.pidfd = fd_take(&c->pidfd),
+		.console_fd = fd_take(&c->console_fd),
+		.start_fd = c->args->separate_start ? -1 : fd_take(&c->sync_fd),
+		.cgroup = c->cgroup,
+	};
+	c->cgroup = (struct cgroup){ .dir_fd = -1 };
+}
+
+int runtime_create(const struct runtime_args *args, struct runtime_container *ret, struct err *e)
+{
+	struct creation c;
+	int r;
+
+	creation_init(&c, args);
+	r = prepare(&c, e);
+	if (r == 0)
+		r = reserve(&c, e);
+	if (r == 0)
+		r = limit(&c, e);
+	if (r == 0)
+		r = spawn(&c, e);
+	if (r == 0)
+		r = accompany(&c, e);
+	if (r == 0)
+		hand_over(&c, ret);
+	else
+		creation_undo(&c);
+	creation_done(&c);
+	return r;
+}
+
+void runtime_container_done(struct runtime_container *c)
+{
+	close_fd(&c->pidfd);
+	close_fd(&c->console_fd);
+	close_fd(&c->start_fd);
+	cgroup_done(&c->cgroup);
+	c->pid = 0;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/mounts.h"
+
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "common/cleanup.h"
+#include "common/rootfd.h"
+#include "runtime/sys_mount.h"
+
+/* procfs and sysfs behind a symlink would be somewhere else than the masks that protect them. */
+static int refuse_symlink(const struct plan_mount *m, int root_fd, struct err *e)
+{
+	cleanup_fd int fd = -1;
+	struct err ignored;
+	struct stat st;
+
+	if (rootfd_open(root_fd, m->target, O_PATH | O_NOFOLLOW, 0, &fd, &ignored) < 0)
+		return 0; /* absent: it will be made as a directory */
+	if (fstat(fd, &st) < 0 || S_ISDIR(st.st_mode))
+		return 0;
+	return err_set(e, -ENOTDIR, "file system '%s' must be mounted on an ordinary directory: '%s' is none",
+		       m->fs_type, m->target);
+}
+
+static int set_propagation(const struct plan_mount *m, int root_fd, struct err *e)
+{
+	cleanup_fd int fd = -1;
+	int r;
+
+	if (!m->options.propagation)
+		return 0;
+	r = rootfd_open(root_fd, m->target, O_PATH, 0, &fd, e); /* anew: the mount covers what was there */
+	if (r < 0)
+		return r;
+	r = mount_on(fd, NULL, NULL, m->options.propagation, NULL);
+	return r < 0 ? err_code(e, r, "cannot set the propagation of '%s'", m->target) : 0;
+}
+
+static int mount_fs(const struct plan_mount *m, int root_fd, struct err *e)
+{
+	cleanup_fd int fd = -1;
+	int r = m->no_symlink ? refuse_symlink(m, root_fd, e) : 0;
+
+	if (r == 0)
+		r = rootfd_mkdir_p(root_fd, m->target, 0755, &fd, e);
+	if (r < 0)
+		return r;
+	r = mount_on(fd, m->source, m->fs_type, m->options.flags, m->options.data);
+	if (r < 0)
+		return err_code(e, r, "cannot mount '%s' on '%s'", m->fs_type, m->target);
+	return set_propagation(m, root_fd, e);
+}
+
+/* Before Linux 5.12 attributes are set by remounting, one mount at a time. */
+static int change_by_remount(const struct plan_mount *m, int root_fd, struct err *e)
+{
+	cleanup_fd int fd = -1;
+	int r;
+
+	if (m->options.attr_set || m->options.attr_clear)
+		return err_set(e, -EOPNOTSUPP, "recursive mount options on '%s' need Linux 5.12", m->target);
+	r = rootfd_open(root_fd, m->target, O_PATH, 0, &fd, e);
+	if (r < 0)
+		return r;
+	if (m->options.flags || m->options.cleared)
+		r = mount_on(fd, NULL, NULL, m->options.flags | MS_REMOUNT | MS_BIND, NULL);
+	if (r == 0 && m->options.propagation)
+		r = mount_on(fd, NULL, NULL, m->options.propagation, NULL);
+	return r < 0 ? err_code(e, r, "cannot remount '%s'", m->target) : 0;
+}
+
+/* Attributes and propagation are set while nobody can see the mount yet. Returns 1 where the kernel is too old. */
+static int change_detached(const struct plan_mount *m, int tree, struct err *e)
+{
+	bool recursive = (m->options.propagation & MS_REC) != 0;
+	uint64_t set, clear;
+	int r = 0;
+
+	mount_options_attributes(&m->options, &set, &clear);
+	if (set || clear)
+		r = mount_change(tree, set, clear, 0, false);
+	if (r == 0 && (m->options.attr_set || m->options.attr_clear))
+		r = mount_change(tree, m->options.attr_set, m->options.attr_clear, 0, true);
+	if (r == 0 && m->options.propagation)
+		r = mount_change(tree, 0, 0, m->options.propagation, recursive);
+	if (r == -ENOSYS)
+		return 1;
+	return r < 0 ? err_code(e, r, "cannot set the options of '%s'", m->target) : 0;
+}
+
+static int open_target(int root_fd, const char *target, int like_fd, int *ret_fd, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(like_fd, &st) < 0)
+		return err_errno(e, "cannot stat the source of '%s'", target);
+	if (S_ISDIR(st.st_mode))
+		return rootfd_mkdir_p(root_fd, target, 0755, ret_fd, e);
+	return rootfd_make_file(root_fd, target, 0644, ret_fd, e);
+}
+
+static int mount_bind(const struct plan_mount *m, int root_fd, struct err *e)
+{
+	cleanup_fd int tree = mount_clone(AT_FDCWD, m->source, m->options.recursive_bind);
+	cleanup_fd int target = -1;
+	int r, too_old;
+
+	if (tree < 0)
+		return err_code(e, tree, "cannot bind '%s' to '%s'", m->source, m->target);
+	r = open_target(root_fd, m->target, tree, &target, e);
+	if (r < 0)
+		return r;
+	too_old = change_detached(m, tree, e);
+	if (too_old < 0)
+		return too_old;
+	r = mount_attach(tree, target);
+	if (r < 0)
+		return err_code(e, r, "cannot bind '%s' to '%s'", m->source, m->target);
+	return too_old ? change_by_remount(m, root_fd, e) : 0;
+}
+
+/* Without a namespace of its own the container would see the host's whole tree: it gets its own directory of it. */
+static int bind_own_cgroup(const struct plan_mount *m, const struct mount_context *context, struct err *e)
+{
+	char source[sizeof(context->host->mount_point) + 4096];
+	struct plan_mount bind = *m;
+
+	(void)snprintf(source, sizeof(source), "%s%s", context->host->mount_point, context->cgroup_path);
+	bind.source = source;
+	bind.options.recursive_bind = true;
+	return mount_bind(&bind, context->root_fd, e);
+}
+
+static int mount_cgroup(const struct plan_mount *m, const struct mount_context *context, struct err *e)
+{
+	struct plan_mount fs = *m;
+
+	fs.options.data = NULL; /* options of cgroup v1 mounts mean nothing here */
+	fs.source = "cgroup";
+	fs.fs_type = "cgroup2";
+	if (context->host->mode != CGROUP_NONE && !context->own_cgroup_namespace && context->cgroup_path)
+		return bind_own_cgroup(m, context, e);
+	if (context->host->mode == CGROUP_NONE || !context->own_cgroup_namespace) {
+		/* There is nothing to show: an empty directory that nobody can fill. */
+		fs.fs_type = "tmpfs";
+		fs.options.flags |= MS_RDONLY;
+	}
+	return mount_fs(&fs, context->root_fd, e);
+}
+
+int mounts_apply(const struct plan_mount *m, const struct mount_context *context, struct err *e)
+{
+	switch (m->kind) {
+	case PLAN_MOUNT_FS:
+		return mount_fs(m, context->root_fd, e);
+	case PLAN_MOUNT_BIND:
+		return mount_bind(m, context->root_fd, e);
+	case PLAN_MOUNT_CGROUP:
+		return mount_cgroup(m, context, e);
+	}
+	return err_set(e, -EINVAL, "unknown kind of mount");
+}

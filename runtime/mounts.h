@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Carries out the mounts of a plan inside a container's root, before pivot_root. */
+#ifndef SAMPAN_RUNTIME_MOUNTS_H
+#define SAMPAN_RUNTIME_MOUNTS_H
+
+#include "cgroups/cgroup.h"
+#include "runtime/plan.h"
+
+struct mount_context {
+	int root_fd; /* the container's root, borrowed */
+	const struct cgroup_host *host;
+	const char *cgroup_path; /* of the container below the mount point; NULL: none */
+	bool own_cgroup_namespace;
+};
+
+/* Makes the mount point where it is absent, never outside the root, and mounts. */
+int mounts_apply(const struct plan_mount *m, const struct mount_context *context, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is done to a container that exists: start, kill, delete. */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/json_write.h"
+#include "common/process.h"
+#include "runtime/hooks.h"
+#include "runtime/init_hooks.h"
+#include "runtime/runtime.h"
+#include "runtime/state.h"
+#include "runtime/state_dir.h"
+#include "runtime/sync.h"
+
+#define KILL_WAIT_MS 10000 /* for a SIGKILLed init to go: it may have much memory to give back */
+
+/* --- start ---------------------------------------------------------------------------------------------- */
+
+static int run_hooks(const struct container_state *s, const struct spec_hook_list *hooks, const char *kind,
+		     enum runtime_status status, struct err *e)
+{
+	/* A view of the state in the form that hooks get it. */
+	struct runtime_spec spec = { .oci_version = s->oci_version, .annotations = s->annotations };
+	struct runtime_args args = { .id = s->id, .bundle = s->bundle, .spec = &spec };
+	cleanup_free char *text = NULL;
+	int r;
+
+	if (hooks->len == 0)
+		return 0;
+	r = hook_state_text(&args, s->rootfs ? s->rootfs : "", status == RUNTIME_STOPPED ? 0 : s->pid, status,
+			    &text, e);
+	return r < 0 ? r : hooks_run(hooks, kind, text, e);
+}
+
+int runtime_start(const struct runtime_args *args, struct runtime_container *c, struct err *e)
+{
+	struct container_state s = {
+		.oci_version = args->spec->oci_version,
+		.id = (char *)(uintptr_t)args->id,
+		.bundle = (char *)(uintptr_t)args->bundle,
+		.pid = c->pid,
+		.annotations = args->spec->annotations,
+	};
+	int r = sync_send(c->start_fd, SYNC_GO, e);
+
+	if (r == 0)
+		r = sync_expect_end(c->start_fd, e);
+	(void)close(fd_take(&c->start_fd));
+	return r == 0 ? run_hooks(&s, &args->spec->hooks.poststart, "poststart", RUNTIME_RUNNING, e) : r;
+}
+
+int runtime_start_by_id(const char *state_root, const char *id, struct err *e)
+{
+	cleanup_container_state struct container_state s = { 0 };
+	cleanup_fd int dir = -1, connection = -1;
+	enum runtime_status status;
+	int r = container_state_read(state_root, id, &s, e);
+
+	if (r < 0)
+		return r;
+	status = container_state_status(state_root, &s);
+	if (status != RUNTIME_CREATED)
+		return err_set(e, -EBUSY,
+			       "cannot start a container that is not in the created state: it is %s",
+			       runtime_status_name(status));
+	r = state_dir_open(state_root, id, &dir, e);
+	if (r == 0)
+		r = state_dir_connect(dir, &connection, e);
+	if (r == 0)
+		r = sync_expect_end(connection, e);
+	return r == 0 ? run_hooks(&s, &s.poststart, "poststart", RUNTIME_RUNNING, e) : r;
+}
+
+/* --- kill ----------------------------------------------------------------------------------------------- */
+
+static int open_cgroup(const struct container_state *s, struct cgroup *ret, struct err *e)
+{
+	struct cgroup_host host;
+	int r;
+
+	*ret = (struct cgroup){ .dir_fd = -1 };
+	if (!s->cgroup_path)
+		return 0;
+	r = cgroup_host_detect(&host, e);
+	if (r == 0)
+		r = cgroup_open(&host, s->cgroup_path, ret, e);
+	return r == -ENOENT ? 0 : r;
+}
+
+/* Opens init's pidfd and makes sure that it is still the process that the state means. */
+static int open_init(const struct container_state *s, int *ret_pidfd, struct err *e)
+{
+	cleanup_fd int pidfd = process_pidfd_open(s->pid);
+	uint64_t ticks;
+
+	/* The descriptor comes first: what is found out of the number afterwards is of the process that it holds. */
+	if (pidfd < 0 || process_start_time(s->pid, &ticks) < 0 || ticks != s->pid_start_ticks)
+		return err_set(e, -ESRCH, "container not running");
+	*ret_pidfd = fd_take(&pidfd);
+	return 0;
+}
+
+int runtime_kill(const char *state_root, const char *id, int signal, bool all, struct err *e)
+{
+	cleanup_container_state struct container_state s = { 0 };
+	cleanup_cgroup struct cgroup cgroup = { .dir_fd = -1 };
+	cleanup_fd int pidfd = -1;
+	int r = container_state_read(state_root, id, &s, e);
+
+	if (r < 0)
+		return r;
+	if (all) {
+		r = open_cgroup(&s, &cgroup, e);
+		if (r == 0 && cgroup.path)
+			return signal == SIGKILL ? cgroup_kill(&cgroup, e)
+						 : cgroup_signal(&cgroup, signal, e);
+		if (r < 0)
+			return r;
+	}
+	if (container_state_status(state_root, &s) == RUNTIME_STOPPED)
+		return err_set(e, -ESRCH, "container not running");
+	r = open_init(&s, &pidfd, e);
+	if (r < 0)
+		return r;
+	r = process_signal(pidfd, signal);
+	if (r == -ESRCH)
+		return err_set(e, r, "container not running");
+	return r < 0 ? err_code(e, r, "cannot send signal %d to container '%s'", signal, id) : 0;
+}
+
+/* --- delete --------------------------------------------------------------------------------------------- */
+
+static int kill_and_wait(const struct container_state *s, struct err *e)
+{
+	struct pollfd wait = { .events = POLLIN };
+	cleanup_fd int pidfd = -1;
+	int n, r = open_init(s, &pidfd, e);
+
+	if (r < 0)
+		return 0; /* gone in the meantime */
+	r = process_signal(pidfd, SIGKILL);
+	if (r < 0 && r != -ESRCH)
+		return err_code(e, r, "cannot kill container '%s'", s->id);
+	wait.fd = pidfd;
+	do
+		n = poll(&wait, 1, KILL_WAIT_MS);
+	while (n < 0 && errno == EINTR);
+	return n == 1 ? 0 : err_set(e, -ETIMEDOUT, "container '%s' does not end after SIGKILL", s->id);
+}
+
+/* A directory whose creator died before it wrote the state: nothing runs, as init ends with its creator. */
+static int delete_without_state(const char *state_root, const char *id, bool force, struct err *e)
+{
+	return force ? state_dir_remove(state_root, id, e) : e->code;
+}
+
+int runtime_delete(const char *state_root, const char *id, bool force, struct err *e)
+{
+	cleanup_container_state struct container_state s = { 0 };
+	cleanup_cgroup struct cgroup cgroup = { .dir_fd = -1 };
+	enum runtime_status status;
+	int r = container_state_read(state_root, id, &s, e);
+
+	if (r == -ENOENT || r == -EBADMSG)
+		return delete_without_state(state_root, id, force, e);
+	if (r < 0)
+		return r;
+	status = container_state_status(state_root, &s);
+	if (status != RUNTIME_STOPPED && !force && status != RUNTIME_CREATED)
+		return err_set(e, -EBUSY, "cannot delete container %s that is not stopped: %s", id,
+			       runtime_status_name(status));
+	if (status != RUNTIME_STOPPED)
+		r = kill_and_wait(&s, e);
+	if (r == 0)
+		r = open_cgroup(&s, &cgroup, e);
+	if (r == 0 && cgroup.path)
+		r = cgroup_kill(&cgroup, e); /* what outlived init: there is no PID namespace to end it */
+	if (r == 0 && cgroup.path)
+		r = cgroup_remove(&cgroup, e);
+	if (r == 0)
+		r = state_dir_remove(state_root, id, e);
+	return r == 0 ? run_hooks(&s, &s.poststop, "poststop", RUNTIME_STOPPED, e) : r;
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/privileges.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/file.h"
+
+static int prepare_seccomp(const struct spec_seccomp *profile, struct privileges *p, struct err *e)
+{
+	int r;
+
+	if (!profile)
+		return 0;
+	r = seccomp_compile(profile, &p->seccomp, e);
+	if (r < 0)
+		return err_wrap(e, "linux.seccomp");
+	p->has_seccomp = true;
+	if (p->seccomp.notify)
+		return err_set(e, -EOPNOTSUPP, "linux.seccomp: SCMP_ACT_NOTIFY is not supported");
+	return 0;
+}
+
+int privileges_prepare(const struct runtime_spec *spec, struct privileges *ret, struct err *e)
+{
+	cleanup_privileges struct privileges p = { .process = spec->process };
+	int r;
+
+	p.supported = capability_supported();
+	r = capability_sets_from_spec(spec->process->capabilities, p.supported, &p.capabilities, NULL, e);
+	if (r == 0)
+		r = rlimit_plan_make(spec->process->rlimits, spec->process->rlimits_len, &p.rlimits, e);
+	if (r == 0)
+		r = prepare_seccomp(spec->linux_.seccomp, &p, e);
+	if (r < 0)
+		return r;
+	*ret = p;
+	p = (struct privileges){ 0 };
+	return 0;
+}
+
+void privileges_done(struct privileges *p)
+{
+	seccomp_program_done(&p->seccomp);
+}
+
+/* --- early ---------------------------------------------------------------------------------------------- */
+
+static int set_oom_score(const struct opt_i64 *score, struct err *e)
+{
+	char text[24];
+	int r;
+
+	if (!score->set)
+		return 0;
+	(void)snprintf(text, sizeof(text), "%lld", (long long)score->value);
+	r = file_poke(AT_FDCWD, "/proc/self/oom_score_adj", text);
+	return r < 0 ? err_code(e, r, "cannot set the OOM score to %s", text) : 0;
+}
+
+static bool module_enabled(const char *path)
+{
+	cleanup_buf struct buf text = BUF_INIT(16);
+	struct err ignored;
+
+	return file_read(AT_FDCWD, path, &text, &ignored) == 0 && text.len && text.data[0] == 'Y';
+}
+
+/* SELinux labels have no effect where SELinux is off; a profile that AppArmor was to enforce is another matter. */
+static int open_label(const struct spec_process *process, int *ret_fd, struct err *e)
+{
+	const char *path = NULL;
+	int fd;
+
+	if (process->apparmor_profile && *process->apparmor_profile) {
+		if (!module_enabled("/sys/module/apparmor/parameters/enabled"))
+			return err_set(e, -EOPNOTSUPP,
+				       "apparmor profile '%s' was asked for, but AppArmor is off",
+				       process->apparmor_profile);
+		path = "/proc/self/attr/apparmor/exec";
+		if (access(path, F_OK) < 0)
+			path = "/proc/self/attr/exec"; /* before Linux 5.1 had one directory per module */
+	} else if (process->selinux_label && *process->selinux_label &&
+		   access("/sys/fs/selinux/enforce", F_OK) == 0) {
+		path = "/proc/self/attr/exec";
+	}
+	if (!path)
+		return 0;
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(e, "cannot open '%s'", path);
+	*ret_fd = fd;
+	return 0;
+}
+
+int privileges_apply_early(const struct privileges *p, int *ret_label_fd, struct err *e)
+{
+	int failed = -1, r = set_oom_score(&p->process->oom_score_adj, e);
+
+	if (r < 0)
+		return r;
+	r = rlimit_plan_apply(&p->rlimits, 0, &failed);
+	if (r < 0)
+		return err_code(e, r, "cannot set %s", failed >= 0 ? rlimit_name(failed) : "a limit");
+	return open_label(p->process, ret_label_fd, e);
+}
+
+/* --- user ----------------------------------------------------------------------------------------------- */
+
+static int set_ids(const struct spec_user *user, struct err *e)
+{
+	/* In a user namespace made without privileges setgroups is denied: then there is no group to give up, either. */
+	if (setgroups(user->additional_gids_len, user->additional_gids) < 0 &&
+	    (errno != EPERM || user->additional_gids_len))
+		return err_errno(e, "cannot set the additional groups");
+	if (setresgid(user->gid, user->gid, user->gid) < 0)
+		return err_errno(e, "cannot set group %u", user->gid);
+	if (setresuid(user->uid, user->uid, user->uid) < 0)
+		return err_errno(e, "cannot set user %u", user->uid);
+	return 0;
+}
+
+static int install_seccomp(const struct privileges *p, struct err *e)
+{
+	int listener = -1;
+	int r = seccomp_install(&p->seccomp, &listener);
+
+	return r < 0 ? err_code(e, r, "cannot install the seccomp filter") : 0;
+}
+
+/* Installing takes CAP_SYS_ADMIN, which setuid has taken out of the effective set where the user is not root. */
+static int install_privileged(const struct privileges *p, struct err *e)
+{
+	int r = p->process->user.uid != 0 ? capability_restore_effective() : 0;
+
+	return r < 0 ? err_code(e, r, "cannot keep the capabilities for the seccomp filter")
+		     : install_seccomp(p, e);
+}
+
+int privileges_apply_user(const struct privileges *p, struct err *e)
+{
+	int r = capability_apply_before_setuid(&p->capabilities, p->supported);
+
+	if (r < 0)
+		return err_code(e, r, "cannot limit the capabilities");
+	r = set_ids(&p->process->user, e);
+	if (r == 0 && p->has_seccomp && !p->process->no_new_privileges)
+		r = install_privileged(p, e);
+	if (r < 0)
+		return r;
+	r = capability_apply_after_setuid(&p->capabilities);
+	return r < 0 ? err_code(e, r, "cannot set the capabilities") : 0;
+}
+
+/* --- final ---------------------------------------------------------------------------------------------- */
+
+static int write_label(const struct spec_process *process, int label_fd, struct err *e)
+{
+	char text[512];
+	int n, r;
+
+	if (label_fd < 0)
+		return 0;
+	if (process->apparmor_profile && *process->apparmor_profile)
+		n = snprintf(text, sizeof(text), "exec %s", process->apparmor_profile);
+	else
+		n = snprintf(text, sizeof(text), "%s", process->selinux_label);
+	if (n < 0 || (size_t)n >= sizeof(text))
+		return err_code(e, -ENAMETOOLONG, "security label");
+	r = write_all(label_fd, text, (size_t)n);
+	return r < 0 ? err_code(e, r, "cannot set the security label '%s'", text) : 0;
+}
+
+int privileges_apply_final(const struct privileges *p, int label_fd, struct err *e)
+{
+	int r = write_label(p->process, label_fd, e);
+
+	if (r < 0 || !p->process->no_new_privileges)
+		return r;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_errno(e, "cannot set no_new_privs");
+	return p->has_seccomp ? install_seccomp(p, e) : 0;
+}

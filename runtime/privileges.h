@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a container's process may do: IDs, capabilities, limits, labels, system calls. Prepared by the creator, applied
+ * by init in the one order that works. */
+#ifndef SAMPAN_RUNTIME_PRIVILEGES_H
+#define SAMPAN_RUNTIME_PRIVILEGES_H
+
+#include <stdbool.h>
+
+#include "oci/runtime_spec.h"
+#include "runtime/capabilities.h"
+#include "runtime/rlimits.h"
+#include "runtime/seccomp.h"
+
+struct privileges {
+	const struct spec_process *process; /* borrowed */
+	struct capability_sets capabilities;
+	uint64_t supported; /* what the kernel has */
+	struct rlimit_plan rlimits;
+	struct seccomp_program seccomp;
+	bool has_seccomp;
+};
+
+/* Parses and compiles everything that can fail before clone3. */
+int privileges_prepare(const struct runtime_spec *spec, struct privileges *ret, struct err *e) MUST_CHECK;
+void privileges_done(struct privileges *p);
+#define cleanup_privileges __attribute__((cleanup(privileges_done)))
+
+/* In init, while /proc is the host's: limits, the OOM score, and the file that takes the label (*ret_label_fd, -1 where there
+ * is none to take). */
+int privileges_apply_early(const struct privileges *p, int *ret_label_fd, struct err *e) MUST_CHECK;
+
+/* In init, before it reports that it is ready: IDs and capabilities. Without no_new_privs a filter needs CAP_SYS_ADMIN, which goes here;
+ * so it is installed here, too. */
+int privileges_apply_user(const struct privileges *p, struct err *e) MUST_CHECK;
+
+/* Last of all but the program itself: label, no_new_privs and with it the filter. */
+int privileges_apply_final(const struct privileges *p, int label_fd, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/rootfs.h"
+
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "common/cleanup.h"
+#include "common/rootfd.h"
+#include "runtime/sys_mount.h"
+
+#define OVERLAY_DATA_MAX  4096 /* mount(2): one page with its NUL */
+#define OVERLAY_LOWER_MAX 128  /* as Docker's; with descriptors, all of them fit into the page */
+
+/* --- overlay ----------------------------------------------------------------------------------------- */
+
+static int data_add(char *data, const char *separator, const char *text)
+{
+	size_t len = strlen(data);
+	int n = snprintf(data + len, OVERLAY_DATA_MAX - len, "%s%s", separator, text);
+
+	return n < 0 || (size_t)n >= OVERLAY_DATA_MAX - len ? -E2BIG : 0;
+}
+
+/* Plain paths, which `mount` shows well. -E2BIG: they do not fit, or hold what overlayfs would read as a separator. */
+static int lower_by_path(const struct strvec *lower, char *data)
+{
+	for (size_t i = 0; i < lower->len; i++) {
+		if (strpbrk(lower->items[i], ":,\\"))
+			return -E2BIG;
+		if (data_add(data, i ? ":" : "lowerdir=", lower->items[i]) < 0)
+			return -E2BIG;
+	}
+	return 0;
+}
+
+/* Short names for many or odd paths. The descriptors are needed until the mount stands; init's end or exec
+ * closes them. */
+static int lower_by_fd(const struct strvec *lower, char *data, struct err *e)
+{
+	data[0] = '\0';
+	for (size_t i = 0; i < lower->len; i++) {
+		int fd = open(lower->items[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		if (fd < 0)
+			return err_errno(e, "cannot open layer '%s'", lower->items[i]);
+		if (data_add(data, i ? ":" : "lowerdir=", fd_path(fd).text) < 0)
+			return err_set(e, -E2BIG, "too many layers: %zu", lower->len);
+	}
+	return 0;
+}
+
+static int mount_overlay(const struct overlay_plan *o, struct err *e)
+{
+	char data[OVERLAY_DATA_MAX] = "";
+	int r;
+
+	if (o->lower.len == 0 || o->lower.len > OVERLAY_LOWER_MAX)
+		return err_set(e, -E2BIG, "cannot mount %zu layers (1 to %d)", o->lower.len,
+			       OVERLAY_LOWER_MAX);
+	if (lower_by_path(&o->lower, data) < 0 || strlen(data) + 512 > sizeof(data)) {
+		r = lower_by_fd(&o->lower, data, e);
+		if (r < 0)
+			return r;
+	}
+	if (o->upper &&
+	    (data_add(data, ",upperdir=", o->upper) < 0 || data_add(data, ",workdir=", o->work) < 0))
+		return err_set(e, -E2BIG, "the paths of the layers are too long");
+	if (mount("overlay", o->target, "overlay", 0, data) < 0)
+		return err_errno(e, "cannot mount the layers on '%s'", o->target);
+	return 0;
+}
+
+/* --- root -------------------------------------------------------------------------------------------- */
+
+/* pivot_root and move_mount refuse a parent mount that is shared. Which mount that is takes no mountinfo: going
+ * up, the first directory whose propagation can be changed is a mount point. */
+static int make_parent_private(const char *rootfs, struct err *e)
+{
+	char path[4096];
+	char *slash;
+
+	if (snprintf(path, sizeof(path), "%s", rootfs) >= (int)sizeof(path))
+		return err_code(e, -ENAMETOOLONG, "rootfs");
+	while (mount(NULL, path[0] ? path : "/", NULL, MS_PRIVATE, NULL) < 0) {
+		if (errno != EINVAL || !path[0])
+			return err_errno(e, "cannot make the mount of '%s' private", rootfs);
+		slash = strrchr(path, '/');
+		if (!slash)
+			return err_set(e, -EINVAL, "rootfs '%s' is not an absolute path", rootfs);
+		*slash = '\0';
+	}
+	return 0;
+}
+
+static int bind_on_itself(const char *rootfs, struct err *e)
+{
+	cleanup_fd int tree = -1, target = open(rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	if (target < 0)
+		return err_errno(e, "rootfs '%s'", rootfs);
+	tree = mount_clone(target, "", true);
+	r = tree < 0 ? tree : mount_attach(tree, target);
+	return r < 0 ? err_code(e, r, "cannot bind rootfs '%s'", rootfs) : 0;
+}
+
+int rootfs_mount(const struct plan *p, const struct overlay_plan *overlay, int *ret_fd, struct err *e)
+{
+	int fd, r = 0;
+
+	if (mount(NULL, "/", NULL, p->propagation, NULL) < 0)
+		return err_errno(e, "cannot set the propagation of '/'");
+	if (!(p->propagation & (MS_SLAVE | MS_PRIVATE)) || !(p->propagation & MS_REC))
+		r = make_parent_private(p->rootfs, e);
+	if (r == 0)
+		r = overlay ? mount_overlay(overlay, e) : bind_on_itself(p->rootfs, e);
+	if (r < 0)
+		return r;
+	fd = open(p->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(e, "rootfs '%s'", p->rootfs);
+	*ret_fd = fd;
+	return 0;
+}
+
+/* --- paths that are hidden or protected ---------------------------------------------------------------- */
+
+/* The host's /dev/null, made sure of: a container that could choose it would choose what it hides. */
+static int open_null(struct err *e)
+{
+	int fd = open("/dev/null", O_PATH | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return err_errno(e, "cannot open '/dev/null'");
+	if (fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3))
+		return fd;
+	(void)close(fd);
+	return err_set(e, -EINVAL, "'/dev/null' is not the null device");
+}
+
+static int mask_one(int root_fd, const char *path, const char *null_path, struct err *e)
+{
+	cleanup_fd int fd = -1;
+	struct stat st;
+	int r = rootfd_open(root_fd, path, O_PATH, 0, &fd, e);
+
+	if (r < 0)
+		return r == -ENOENT || r == -ENOTDIR ? 0 : r;
+	if (fstat(fd, &st) < 0)
+		return err_errno(e, "cannot stat '%s'", path);
+	if (S_ISDIR(st.st_mode))
+		r = mount_on(fd, "tmpfs", "tmpfs", MS_RDONLY, "nr_blocks=1,nr_inodes=1");
+	else
+		r = mount_on(fd, null_path, NULL, MS_BIND, NULL);
+	return r < 0 ? err_code(e, r, "cannot mask '%s'", path) : 0;
+}
+
+int rootfs_mask(int root_fd, const struct strvec *paths, struct err *e)
+{
+	cleanup_fd int null_fd = -1;
+	struct fd_path null_path;
+	int r = 0;
+
+	if (paths->len == 0)
+		return 0;
+	null_fd = open_null(e);
+	if (null_fd < 0)
+		return null_fd;
+	null_path = fd_path(null_fd);
+	for (size_t i = 0; i < paths->len && r == 0; i++)
+		r = mask_one(root_fd, paths->items[i], null_path.text, e);
+	return r;
+}
+
+static int make_readonly(int root_fd, const char *path, struct err *e)
+{
+	cleanup_fd int fd = -1, tree = -1;
+	int r = rootfd_open(root_fd, path, O_PATH, 0, &fd, e);
+
+	if (r < 0)
+		return r == -ENOENT || r == -ENOTDIR ? 0 : r;
+	tree = mount_clone(fd, "", true);
+	if (tree < 0)
+		return err_code(e, tree, "cannot make '%s' read-only", path);
+	r = mount_change(tree, MOUNT_ATTR_RDONLY, 0, 0, false);
+	if (r == 0 || r == -ENOSYS) {
+		bool too_old = r == -ENOSYS;
+
+		r = mount_attach(tree, fd);
+		if (r == 0 && too_old)
+			r = mount_make_readonly(
+				tree); /* attached now: the descriptor is of the mount's root */
+	}
+	return r < 0 ? err_code(e, r, "cannot make '%s' read-only", path) : 0;
+}
+
+int rootfs_make_paths_readonly(int root_fd, const struct strvec *paths, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < paths->len && r == 0; i++)
+		r = make_readonly(root_fd, paths->items[i], e);
+	return r;
+}
+
+/* --- entering ------------------------------------------------------------------------------------------ */
+
+/* The old root lies on top of the new one after it and is detached at once. Where mounts are shared with the host,
+ * it must not hear of that. */
+static int pivot(const struct plan *p, struct err *e)
+{
+	bool shared = !(p->propagation & (MS_SLAVE | MS_PRIVATE));
+	cleanup_fd int old_root = shared ? open("/", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	int r = pivot_root_here();
+
+	if (r < 0)
+		return err_code(e, r, "cannot pivot into the rootfs");
+	if (shared && (fchdir(old_root) < 0 || mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0))
+		return err_errno(e, "cannot part the old root from the host");
+	if (umount2(".", MNT_DETACH) < 0)
+		return err_errno(e, "cannot detach the old root");
+	return 0;
+}
+
+static int move_and_chroot(struct err *e)
+{
+	if (mount(".", "/", NULL, MS_MOVE, NULL) < 0)
+		return err_errno(e, "cannot move the rootfs to '/'");
+	return chroot(".") < 0 ? err_errno(e, "cannot chroot into the rootfs") : 0;
+}
+
+int rootfs_enter(int root_fd, const struct plan *p, bool no_pivot, struct err *e)
+{
+	int r;
+
+	if (fchdir(root_fd) < 0)
+		return err_errno(e, "cannot enter the rootfs");
+	r = no_pivot ? move_and_chroot(e) : pivot(p, e);
+	if (r < 0)
+		return r;
+	if (chdir("/") < 0)
+		return err_errno(e, "cannot enter '/'");
+	if (!(p->propagation & MS_SLAVE) && mount(NULL, "/", NULL, p->propagation, NULL) < 0)
+		return err_errno(e, "cannot set the propagation of the rootfs");
+	return 0;
+}

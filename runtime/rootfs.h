@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The container's root file system: mounted, entered, made read-only where asked. In init, inside its mount namespace. */
+#ifndef SAMPAN_RUNTIME_ROOTFS_H
+#define SAMPAN_RUNTIME_ROOTFS_H
+
+#include "oci/overlay.h"
+#include "runtime/plan.h"
+
+/* Takes the mount namespace from the host's propagation and mounts the root: the overlay, or a bind mount of the
+ * directory on itself. *ret_fd is its descriptor (O_PATH), owned. */
+int rootfs_mount(const struct plan *p, const struct overlay_plan *overlay, int *ret_fd,
+		 struct err *e) MUST_CHECK;
+
+/* linux.maskedPaths and linux.readonlyPaths, below root_fd. What is absent is left out. */
+int rootfs_mask(int root_fd, const struct strvec *paths, struct err *e) MUST_CHECK;
+int rootfs_make_paths_readonly(int root_fd, const struct strvec *paths, struct err *e) MUST_CHECK;
+
+/* pivot_root, or chroot with `no_pivot`; the working directory is "/" after it. */
+int rootfs_enter(int root_fd, const struct plan *p, bool no_pivot, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/state_dir.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "cgroups/cgroup.h"
+#include "common/cleanup.h"
+#include "common/file.h"
+
+bool state_id_valid(const char *id)
+{
+	size_t len = strlen(id);
+
+	if (len == 0 || len > STATE_ID_MAX || strcmp(id, ".") == 0 || strcmp(id, "..") == 0)
+		return false;
+	return strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+.-") == len;
+}
+
+static int check_id(const char *id, struct err *e)
+{
+	return state_id_valid(id) ? 0 : err_set(e, -EINVAL, "invalid container ID format: '%.100s'", id);
+}
+
+int state_dir_make(const char *state_root, const char *id, int *ret_fd, struct err *e)
+{
+	cleanup_fd int root = -1;
+	int fd, r = check_id(id, e);
+
+	if (r == 0)
+		r = dir_make_open(AT_FDCWD, state_root, 0711, &root, e);
+	if (r < 0)
+		return r;
+	if (mkdirat(root, id, 0711) < 0) {
+		if (errno == EEXIST)
+			return err_set(e, -EEXIST, "container with given ID already exists: '%s'", id);
+		return err_errno(e, "cannot make '%s/%s'", state_root, id);
+	}
+	fd = openat(root, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(e, "cannot open '%s/%s'", state_root, id);
+	*ret_fd = fd;
+	return 0;
+}
+
+int state_dir_open(const char *state_root, const char *id, int *ret_fd, struct err *e)
+{
+	cleanup_free char *path = NULL;
+	int fd, r = check_id(id, e);
+
+	if (r < 0)
+		return r;
+	if (asprintf(&path, "%s/%s", state_root, id) < 0) {
+		path = NULL;
+		return err_code(e, -ENOMEM, "container '%s'", id);
+	}
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return err_set(e, -ENOENT, "container \"%s\" does not exist", id);
+	if (fd < 0)
+		return err_errno(e, "cannot open '%s'", path);
+	*ret_fd = fd;
+	return 0;
+}
+
+int state_dir_remove(const char *state_root, const char *id, struct err *e)
+{
+	cleanup_fd int root = -1;
+	int r = check_id(id, e);
+
+	if (r < 0)
+		return r;
+	root = open(state_root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return errno == ENOENT ? 0 : err_errno(e, "cannot open '%s'", state_root);
+	return tree_remove(root, id, e);
+}
+
+int state_dir_lock(int dir_fd, int *ret_fd, struct err *e)
+{
+	cleanup_fd int fd = openat(dir_fd, STATE_LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return err_errno(e, "cannot lock the container's state");
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+/* The paths of sockets are short, those of state directories are not: the descriptor stands for the directory. */
+static struct sockaddr_un socket_address(int dir_fd)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" STATE_SOCKET_FILE,
+		       dir_fd);
+	return address;
+}
+
+int state_dir_listen(int dir_fd, int *ret_fd, struct err *e)
+{
+	struct sockaddr_un address = socket_address(dir_fd);
+	cleanup_fd int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 1) < 0)
+		return err_errno(e, "cannot make the socket for the start");
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+int state_dir_connect(int dir_fd, int *ret_fd, struct err *e)
+{
+	struct sockaddr_un address = socket_address(dir_fd);
+	cleanup_fd int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		return err_errno(e, "cannot reach the container's init");
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+bool state_is_frozen(const char *cgroup_path)
+{
+	cleanup_cgroup struct cgroup cgroup = { .dir_fd = -1 };
+	cleanup_buf struct buf text = BUF_INIT(64);
+	struct cgroup_host host;
+	struct err ignored;
+
+	if (!cgroup_path || cgroup_host_detect(&host, &ignored) < 0 ||
+	    cgroup_open(&host, cgroup_path, &cgroup, &ignored) < 0 || cgroup.dir_fd < 0)
+		return false;
+	return file_read(cgroup.dir_fd, "cgroup.freeze", &text, &ignored) == 0 && text.len &&
+	       text.data[0] == '1';
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/sync.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "common/fd_pass.h"
+
+struct message {
+	uint32_t kind;
+	int32_t code;
+	char text[sizeof(((struct err *)0)->text)];
+};
+
+int sync_pair(int ret_fds[2])
+{
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret_fds) < 0 ? -errno : 0;
+}
+
+static int send_message(int fd, const struct message *m, int passed_fd)
+{
+	size_t len = m->kind == SYNC_ERROR ? sizeof(*m) : offsetof(struct message, text);
+
+	return fd_pass_send(fd, m, len, passed_fd);
+}
+
+int sync_send_fd(int fd, enum sync_kind kind, int passed_fd, struct err *e)
+{
+	struct message m = { .kind = kind };
+	int r = send_message(fd, &m, passed_fd);
+
+	return r < 0 ? err_code(e, r, "cannot reach the other side of the container's start") : 0;
+}
+
+int sync_send(int fd, enum sync_kind kind, struct err *e)
+{
+	return sync_send_fd(fd, kind, -1, e);
+}
+
+void sync_send_error(int fd, const struct err *error)
+{
+	struct message m = { .kind = SYNC_ERROR, .code = error->code };
+
+	memcpy(m.text, error->text, sizeof(m.text));
+	(void)send_message(fd, &m, -1); /* nobody is there: then nobody needs to know */
+}
+
+/* The length of the packet, 0 at the end, or a negative errno. */
+static ssize_t receive(int fd, struct message *m, int *ret_fd)
+{
+	ssize_t n;
+
+	*m = (struct message){ 0 };
+	n = fd_pass_receive(fd, m, sizeof(*m), ret_fd);
+	m->text[sizeof(m->text) - 1] = '\0';
+	return n;
+}
+
+static int peer_error(const struct message *m, struct err *e)
+{
+	return err_set(e, m->code < 0 ? m->code : -EPROTO, "%s", m->text);
+}
+
+int sync_expect(int fd, enum sync_kind kind, int *ret_fd, struct err *e)
+{
+	struct message m;
+	ssize_t n = receive(fd, &m, ret_fd);
+
+	if (n < 0)
+		return err_code(e, (int)n, "cannot hear the other side of the container's start");
+	if (n == 0)
+		return err_set(e, -EPROTO, "the other side of the container's start ended unexpectedly");
+	if (m.kind == SYNC_ERROR)
+		return peer_error(&m, e);
+	if (m.kind != kind)
+		return err_set(e, -EPROTO, "message %u where %u was due", m.kind, (unsigned int)kind);
+	return 0;
+}
+
+int sync_expect_end(int fd, struct err *e)
+{
+	struct message m;
+	ssize_t n = receive(fd, &m, NULL);
+
+	if (n < 0)
+		return err_code(e, (int)n, "cannot hear the other side of the container's start");
+	if (n == 0)
+		return 0;
+	if (m.kind == SYNC_ERROR)
+		return peer_error(&m, e);
+	return err_set(e, -EPROTO, "message %u where the end was due", m.kind);
+}

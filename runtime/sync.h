@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The conversation between the creator of a container and its init, over a SEQPACKET socket: one message, one packet.
+ *
+ *	creator                         init
+ *	  | ---- MAPPED ----------------> |   user namespace only: the ID maps are written
+ *	  | <--- HOOKS ------------------ |   if there are hooks: namespaces and mounts stand, no pivot_root yet
+ *	  | ---- GO --------------------> |
+ *	  | <--- CONSOLE + descriptor --- |   with a terminal
+ *	  | <--- READY ------------------ |   everything but the start is done
+ *	  | ---- GO --------------------> |   without it init ends: a creator that dies leaves no container behind
+ *	  | <--- end of file ------------ |   execve closed the socket; or ERROR, at any point before
+ */
+#ifndef SAMPAN_RUNTIME_SYNC_H
+#define SAMPAN_RUNTIME_SYNC_H
+
+#include <stdint.h>
+
+#include "common/err.h"
+
+enum sync_kind { SYNC_MAPPED = 1, SYNC_HOOKS, SYNC_CONSOLE, SYNC_READY, SYNC_GO, SYNC_ERROR };
+
+/* A connected pair, close-on-exec. 0 or -errno. */
+int sync_pair(int ret_fds[2]) MUST_CHECK;
+
+int sync_send(int fd, enum sync_kind kind, struct err *e) MUST_CHECK;
+int sync_send_fd(int fd, enum sync_kind kind, int passed_fd, struct err *e) MUST_CHECK;
+
+/* To the peer: what went wrong here. Best effort, as the sender ends after it. */
+void sync_send_error(int fd, const struct err *error);
+
+/* Waits for this kind of message. The peer's ERROR becomes ours, code and text. ret_fd (may be NULL) gets a passed
+ * descriptor. -EPROTO: the peer is gone, or said something else. */
+int sync_expect(int fd, enum sync_kind kind, int *ret_fd, struct err *e) MUST_CHECK;
+
+/* Waits until the peer has closed its end: 0. ERROR becomes ours. */
+int sync_expect_end(int fd, struct err *e) MUST_CHECK;
+
+#endif
