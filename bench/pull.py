@@ -5,14 +5,17 @@ import gzip
 import hashlib
 import json
 import os
+import pathlib
 import platform
 import shutil
-import socket
 import subprocess
-import time
-import urllib.request
+import sys
 
 import measure
+
+sys.path.insert(0, "tests/integration")
+
+from registry_fixture import Registry  # noqa: E402 (needs the path)
 
 ARCH = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
 SUITE = "bookworm"
@@ -87,30 +90,6 @@ def layer_blobs(layout):
         return [f"{layout}/blobs/{layer['digest'].replace(':', '/')}" for layer in json.load(file)["layers"]]
 
 
-# --- the registry ---------------------------------------------------------------------------------------
-
-
-def start_registry(folder, layout):
-    """(process, "127.0.0.1:PORT/bench:1")"""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    with open(f"{folder}/registry.yml", "w", encoding="utf-8") as file:
-        json.dump({"version": 0.1, "log": {"accesslog": {"disabled": True}, "level": "error"},
-                   "storage": {"filesystem": {"rootdirectory": f"{folder}/registry"}}, "http": {"addr": address}}, file)
-    process = subprocess.Popen(["docker-registry", "serve", f"{folder}/registry.yml"], stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL)
-    for _ in range(100):
-        try:
-            urllib.request.urlopen(f"http://{address}/v2/", timeout=5).close()
-            break
-        except OSError:
-            time.sleep(0.1)
-    reference = f"{address}/bench:1"
-    subprocess.run(["skopeo", "copy", "--quiet", "--dest-tls-verify=false", f"oci:{layout}:1", f"docker://{reference}"],
-                   check=True)
-    return process, reference
-
-
 # --- the contenders -------------------------------------------------------------------------------------
 
 
@@ -155,11 +134,10 @@ def run(work, cache, rounds, fresh_ext4):
         subprocess.run(["umount", store], stderr=subprocess.DEVNULL, check=False)
         fresh_ext4(store, STORE_MIB)
 
-    process, reference = start_registry(work, layout)
-    try:
+    with Registry(pathlib.Path(work) / "registry") as registry:
+        reference = registry.ref("bench:1")
+        subprocess.run(["skopeo", "copy", "--quiet", "--dest-tls-verify=false", f"oci:{layout}:1", f"docker://{reference}"],
+                       check=True)
         rows = measure.compare(contenders(store, reference, fresh, layout), rounds)
-    finally:
-        process.terminate()
-        process.wait()
     size = sum(os.path.getsize(blob) for blob in layer_blobs(layout)) / 1e6
     return [(f"Pull and unpack of {size:.0f} MB in {len(layer_blobs(layout))} layers", rows)]

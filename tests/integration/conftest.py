@@ -17,9 +17,12 @@ import os
 import pathlib
 import signal
 import subprocess
-import sys
 
 import pytest
+
+from busybox_fixture import busybox_index, busybox_path
+from image_fixture import machine_architecture
+from registry_fixture import Registry
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
@@ -27,8 +30,6 @@ BUILD = pathlib.Path(os.environ.get("SAMPAN_BUILD", TOP / "out" / "release")).re
 IN_VM = os.environ.get("SAMPAN_IN_VM") == "1"
 SLOW = float(os.environ.get("SAMPAN_SLOW", "1"))
 CGROUP2_CONTROLLERS = {"cpu", "memory", "pids"}
-
-sys.path.insert(0, str(HERE))
 
 
 # --- what this machine has ---------------------------------------------------------------------------
@@ -187,25 +188,17 @@ def sampan_oci(scratch):
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory):
     """A real docker-registry on a free loopback port; see registry_fixture.py for what it offers."""
-    import registry_fixture  # pylint: disable=import-outside-toplevel
-
-    with registry_fixture.Registry(tmp_path_factory.mktemp("registry")) as server:
+    with Registry(tmp_path_factory.mktemp("registry")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def busybox_image(registry):
     """The reference of a multi-arch (amd64, arm64) busybox image in the registry."""
-    import image_fixture  # pylint: disable=import-outside-toplevel
-
-    return image_fixture.push_busybox(registry)
+    return registry.push("busybox", "latest", busybox_index())
 
 
 @pytest.fixture(scope="session")
 def busybox():
     """Path of a static busybox for this machine."""
-    arch = subprocess.run(["dpkg", "--print-architecture"], check=True, capture_output=True, text=True).stdout.strip()
-    for path in (TOP / "out" / "deps" / arch / "bin" / "busybox", pathlib.Path("/bin/busybox")):
-        if path.exists():
-            return path
-    return pytest.fail("no static busybox: run tools/install-deps test")
+    return busybox_path(machine_architecture())
