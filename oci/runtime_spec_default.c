@@ -185,9 +185,16 @@ int runtime_spec_example(struct runtime_spec *ret, struct err *e)
 
 /* --- `spec --rootless` --- */
 
-static bool is_below_sys(const char *path)
+/* sysfs can only be mounted by the owner of the network namespace, which is the host's here. */
+static int bind_sys(struct spec_mount *m)
 {
-	return strncmp(path, "/sys", 4) == 0 && (path[4] == '\0' || path[4] == '/');
+	static const char *const options[] = { "rbind", "nosuid", "noexec", "nodev", "ro", NULL };
+	int r = set_text(&m->type, "none");
+
+	strvec_done(&m->options);
+	if (r == 0)
+		r = set_text(&m->source, "/sys");
+	return r < 0 ? r : add_all(&m->options, options);
 }
 
 /* A user without subordinate IDs has one ID: options that name others cannot work. */
@@ -212,29 +219,25 @@ static int map_to_root(struct spec_id_mapping **mappings, size_t *len, uint32_t 
 
 int runtime_spec_make_rootless(struct runtime_spec *s, uint32_t uid, uint32_t gid, struct err *e)
 {
-	static const struct default_mount sys = {
-		"/sys", "none", "/sys", { "rbind", "nosuid", "noexec", "nodev", "ro" }
-	};
 	struct runtime_spec emptied = { .linux_.resources = s->linux_.resources };
-	int r;
+	int r = 0;
 
 	spec_remove_namespace(s, SPEC_NS_NETWORK);
 	spec_remove_namespace(s, SPEC_NS_USER);
-	for (size_t i = s->mounts_len; i-- > 0;) {
-		if (is_below_sys(s->mounts[i].destination))
-			spec_remove_mount(s, s->mounts[i].destination);
+	for (size_t i = 0; i < s->mounts_len && r == 0; i++) {
+		if (strcmp(s->mounts[i].destination, "/sys") == 0)
+			r = bind_sys(&s->mounts[i]);
 		else
 			drop_id_options(&s->mounts[i].options);
 	}
 	s->linux_.resources = NULL;
 	runtime_spec_done(&emptied);
-	r = spec_add_namespace(s, SPEC_NS_USER, NULL) ? 0 : -ENOMEM;
+	if (r == 0 && !spec_add_namespace(s, SPEC_NS_USER, NULL))
+		r = -ENOMEM;
 	if (r == 0)
 		r = map_to_root(&s->linux_.uid_mappings, &s->linux_.uid_mappings_len, uid);
 	if (r == 0)
 		r = map_to_root(&s->linux_.gid_mappings, &s->linux_.gid_mappings_len, gid);
-	if (r == 0)
-		r = add_mounts(s, &sys, 1);
 	return r < 0 ? err_code(e, r, "cannot make the spec rootless") : 0;
 }
 
