@@ -227,6 +227,7 @@ static int add_name(struct build *b, const struct seccomp_abi *abi, const char *
 			continue;
 		entry.nr = places[i].nr;
 		entry.call = places[i].call;
+		entry.narrow = abi->narrow;
 		if (!split)
 			r = add_entry(b, &entry, e);
 		for (size_t j = 0; split && j < rule->conds_len && r == 0; j++) {

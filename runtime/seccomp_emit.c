@@ -87,65 +87,77 @@ size_t seccomp_emit_load_arch(struct seccomp_emitter *m)
 	return load(m, offsetof(struct seccomp_data, arch));
 }
 
-/* --- conditions: 64-bit comparisons in 32-bit halves --- */
+/* --- conditions: 64-bit comparisons in 32-bit halves. `narrow`: the upper half of the argument counts as 0 --- */
 
-static size_t emit_equal(struct seccomp_emitter *m, uint32_t index, uint64_t value, size_t yes, size_t no)
+static size_t emit_equal(struct seccomp_emitter *m, const struct seccomp_cond *c, bool narrow, size_t yes,
+			 size_t no)
 {
+	uint64_t value = c->value;
+	uint32_t index = c->index;
 	size_t low;
 
 	jump(m, BPF_JEQ, (uint32_t)value, yes, no);
 	low = load(m, ARG_LOW(index));
+	if (narrow && value >> 32 == 0)
+		return low;
 	jump(m, BPF_JEQ, (uint32_t)(value >> 32), low, no);
 	return load(m, ARG_HIGH(index));
 }
 
 /* op: BPF_JGT or BPF_JGE. The upper halves decide unless they are equal. */
-static size_t emit_greater(struct seccomp_emitter *m, uint16_t op, uint32_t index, uint64_t value, size_t yes,
-			   size_t no)
+static size_t emit_greater(struct seccomp_emitter *m, uint16_t op, const struct seccomp_cond *c, bool narrow,
+			   size_t yes, size_t no)
 {
+	uint64_t value = c->value;
+	uint32_t index = c->index;
 	size_t low, equal;
 
 	jump(m, op, (uint32_t)value, yes, no);
 	low = load(m, ARG_LOW(index));
+	if (narrow && value >> 32 == 0)
+		return low;
 	equal = jump(m, BPF_JEQ, (uint32_t)(value >> 32), low, no);
 	jump(m, BPF_JGT, (uint32_t)(value >> 32), yes, equal);
 	return load(m, ARG_HIGH(index));
 }
 
-static size_t emit_masked(struct seccomp_emitter *m, uint32_t index, uint64_t mask, uint64_t value,
-			  size_t yes, size_t no)
+static size_t emit_masked(struct seccomp_emitter *m, const struct seccomp_cond *c, bool narrow, size_t yes,
+			  size_t no)
 {
+	uint64_t mask = c->value, value = c->value_two;
+	uint32_t index = c->index;
 	size_t low;
 
 	jump(m, BPF_JEQ, (uint32_t)value, yes, no);
 	push(m, BPF_ALU | BPF_AND | BPF_K, (uint32_t)mask);
 	low = load(m, ARG_LOW(index));
-	if (mask >> 32 == 0 && value >> 32 == 0)
+	if ((narrow || mask >> 32 == 0) && value >> 32 == 0)
 		return low; /* any upper half will do */
 	jump(m, BPF_JEQ, (uint32_t)(value >> 32), low, no);
 	push(m, BPF_ALU | BPF_AND | BPF_K, (uint32_t)(mask >> 32));
 	return load(m, ARG_HIGH(index));
 }
 
-static size_t emit_cond(struct seccomp_emitter *m, const struct seccomp_cond *c, size_t yes, size_t no)
+static size_t emit_cond(struct seccomp_emitter *m, const struct seccomp_cond *c, bool narrow, size_t yes,
+			size_t no)
 {
 	switch (c->op) {
 	case SECCOMP_EQ:
-		return emit_equal(m, c->index, c->value, yes, no);
+		return emit_equal(m, c, narrow, yes, no);
 	case SECCOMP_NE:
-		return emit_equal(m, c->index, c->value, no, yes);
+		return emit_equal(m, c, narrow, no, yes);
 	case SECCOMP_GE:
-		return emit_greater(m, BPF_JGE, c->index, c->value, yes, no);
+		return emit_greater(m, BPF_JGE, c, narrow, yes, no);
 	case SECCOMP_LT:
-		return emit_greater(m, BPF_JGE, c->index, c->value, no, yes);
+		return emit_greater(m, BPF_JGE, c, narrow, no, yes);
 	case SECCOMP_GT:
-		return emit_greater(m, BPF_JGT, c->index, c->value, yes, no);
+		return emit_greater(m, BPF_JGT, c, narrow, yes, no);
 	case SECCOMP_LE:
-		return emit_greater(m, BPF_JGT, c->index, c->value, no, yes);
+		return emit_greater(m, BPF_JGT, c, narrow, no, yes);
 	case SECCOMP_MASKED_EQ:
 		break;
 	}
-	return emit_masked(m, c->index, c->value, c->value_two, yes, no);
+	return emit_masked(m, c, narrow, yes, no);
 }
 
 /* "If all conditions hold, return; else goto next". */
@@ -154,9 +166,10 @@ static size_t emit_entry(struct seccomp_emitter *m, const struct seccomp_entry *
 	size_t label = seccomp_emit_return(m, entry->ret);
 
 	for (size_t i = entry->conds_len; i-- > 0;)
-		label = emit_cond(m, &entry->conds[i], label, next);
+		label = emit_cond(m, &entry->conds[i], entry->narrow, label, next);
 	if (entry->call)
-		label = emit_equal(m, 0, entry->call, label, next);
+		label = emit_equal(m, &(struct seccomp_cond){ 0, SECCOMP_EQ, entry->call, 0 }, true, label,
+				   next);
 	return label;
 }
 

@@ -30,6 +30,7 @@ struct seccomp_entry {
 	uint32_t order; /* in the profile */
 	uint32_t ret;   /* SECCOMP_RET_* */
 	uint32_t call;  /* 0, or what argument 0 must be besides */
+	bool narrow; /* a 32-bit convention: upper halves of arguments are 0, or garbage that the kernel drops */
 	const struct seccomp_cond *conds;
 	size_t conds_len;
 };

@@ -13,6 +13,7 @@ struct seccomp_abi {
 	uint32_t scmp_arch;  /* libseccomp's token */
 	uint32_t audit_arch; /* what the kernel puts into seccomp_data.arch */
 	uint32_t first;      /* numbers of this ABI begin here: 0, or __X32_SYSCALL_BIT */
+	bool narrow;         /* arguments have 32 bits */
 	uint32_t machine;    /* audit architecture of the machines that have it */
 };
 
