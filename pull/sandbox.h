@@ -20,7 +20,7 @@ int sandbox_settle(size_t max_memory_bytes, struct err *e) MUST_CHECK;
 int sandbox_keep_fds(const int *keep, size_t len, struct err *e) MUST_CHECK;
 
 /* Makes *dir_fd the root of the process, in a mount namespace of its own without anything else in it, mounted nosuid, nodev and noexec;
- * *dir_fd is replaced by a descriptor inside. Without CAP_SYS_ADMIN it only changes the working directory: *ret_entered tells. */
+ * *dir_fd is replaced by a descriptor inside. Without CAP_SYS_ADMIN (or under qemu-user) nothing happens: *ret_entered tells. */
 int sandbox_enter_root(int *dir_fd, bool *ret_entered, struct err *e) MUST_CHECK;
 
 /* Keeps, of the capabilities that the process has, only the `len` of `keep` (cap_value_t), and sets no_new_privs. *ret_all tells whether it has all of them in the

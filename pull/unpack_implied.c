@@ -37,6 +37,8 @@ static int descend(int tree_fd, const char *path, int *ret_fd, bool *ret_opaque,
 
 		if (strcmp(name, ".") == 0)
 			continue;
+		if (*name == '\0' || strcmp(name, "..") == 0)
+			return err_set(e, -EINVAL, "the list of implied directories is damaged");
 		*ret_opaque = *ret_opaque || layer_xattr_is_opaque(at);
 		next = openat(at, name, OPEN_DIR);
 		cleanup_fd_fn(&at);
