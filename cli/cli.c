@@ -90,6 +90,7 @@ int cli_print_json(struct json_out *o)
 	if (json_out_finish(o, &text, &len, &e) < 0)
 		return cli_fail(&e);
 	(void)fwrite(text, 1, len, stdout);
-	(void)putchar('\n');
+	if (len == 0 || text[len - 1] != '\n') /* the indented form ends with one */
+		(void)putchar('\n');
 	return cli_end_output(0);
 }

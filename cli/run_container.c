@@ -367,6 +367,7 @@ static int execute(struct run *run, struct outcome *ret, struct err *e)
 					   .overlay = &run->overlay,
 					   .init_process = run->flags->init };
 	struct err delete_error = { 0 };
+	int deleted;
 	int r = run_foreground_begin(run->flags->tty, run->flags->interactive, &run->foreground, e);
 
 	if (r < 0)
@@ -386,7 +387,8 @@ static int execute(struct run *run, struct outcome *ret, struct err *e)
 		save_running(run, &c);
 		r = wait_for_end(run, &c, ret, e);
 	}
-	if (runtime_delete(args.state_root, args.id, true, &delete_error) < 0)
+	deleted = runtime_delete(args.state_root, args.id, true, &delete_error);
+	if (deleted < 0 && deleted != -ENOENT) /* somebody's `rm -f` is at it too */
 		cli_error("warning: cannot clean up after container %s: %s", run->record.name,
 			  delete_error.text);
 	return r;
@@ -449,7 +451,7 @@ int run_container(const struct run_flags *f, const char *image, char **args, siz
 	run_foreground_end(&run.foreground);
 	if (r < 0) {
 		outcome.exit_code = failure_code(&e);
-		cli_error("error starting container %s: %s", run.record.name, e.text);
+		cli_error("%s", e.text);
 	}
 	say_oom(&run, &outcome);
 	finish(&run, &outcome, &e);

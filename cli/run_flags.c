@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/run_flags.h"
 
-#include <signal.h>
 #include <string.h>
-#include <strings.h>
 
+#include "cli/signal_name.h"
 #include "common/parse.h"
 
 #define CPUS_MIN_NANO  10000000u /* 0.01 */
@@ -221,7 +220,7 @@ static int check_names(const struct run_flags *f, struct err *e)
 			       "the working directory '%s' is invalid, it needs to be an absolute path",
 			       f->workdir);
 	if (f->stop_signal)
-		return run_parse_signal(f->stop_signal, &number, e);
+		return signal_number(f->stop_signal, &number, e);
 	return 0;
 }
 
@@ -244,40 +243,5 @@ int run_flags_check(const struct run_flags *f, unsigned int cpus, struct err *e)
 	if (f->oom_score_adj.set && (f->oom_score_adj.value < -1000 || f->oom_score_adj.value > 1000))
 		return err_set(e, -EINVAL, "invalid value %lld, range for oom score adj is [-1000, 1000]",
 			       (long long)f->oom_score_adj.value);
-	return 0;
-}
-
-static bool signal_by_name(const char *name, int *ret)
-{
-	uint64_t offset = 0;
-
-	for (int n = 1; n < NSIG; n++) {
-		const char *known = sigabbrev_np(n);
-
-		if (known && strcasecmp(known, name) == 0) {
-			*ret = n;
-			return true;
-		}
-	}
-	if (strncasecmp(name, "RTMIN", strlen("RTMIN")) != 0)
-		return false;
-	name += strlen("RTMIN");
-	if (*name && (*name != '+' || parse_u64(name + 1, 0, (uint64_t)(SIGRTMAX - SIGRTMIN), &offset) < 0))
-		return false;
-	*ret = SIGRTMIN + (int)offset;
-	return true;
-}
-
-int run_parse_signal(const char *text, int *ret, struct err *e)
-{
-	const char *name = strncasecmp(text, "SIG", 3) == 0 ? text + 3 : text;
-	uint64_t number = 0;
-
-	if (parse_u64(text, 1, (uint64_t)SIGRTMAX, &number) == 0) {
-		*ret = (int)number;
-		return 0;
-	}
-	if (!signal_by_name(name, ret))
-		return err_set(e, -EINVAL, "invalid signal: '%s'", text);
 	return 0;
 }

@@ -35,7 +35,4 @@ const struct option_def *run_flags_options(void);
  * words. */
 int run_flags_check(const struct run_flags *f, unsigned int cpus, struct err *e) MUST_CHECK;
 
-/* "TERM", "SIGTERM", "15", "SIGRTMIN+3" -> the number. -EINVAL. */
-int run_parse_signal(const char *text, int *ret, struct err *e) MUST_CHECK;
-
 #endif
