@@ -474,7 +474,8 @@ static int finish(const struct seccomp_emitter *m, struct seccomp_program *ret, 
 	return 0;
 }
 
-static int compile(uint32_t machine, const struct spec_seccomp *p, struct seccomp_program *ret, struct err *e)
+int seccomp_compile_for(uint32_t audit_arch, const struct spec_seccomp *p, struct seccomp_program *ret,
+			struct err *e)
 {
 	cleanup_build struct build b = { .profile = p };
 	cleanup_free struct sock_filter *insns = calloc(BPF_MAXINSNS, sizeof(*insns));
@@ -488,7 +489,7 @@ static int compile(uint32_t machine, const struct spec_seccomp *p, struct seccom
 	if (r == 0)
 		r = read_defaults(&b, e);
 	if (r == 0)
-		r = choose_abis(&b, machine, e);
+		r = choose_abis(&b, audit_arch, e);
 	if (r == 0)
 		r = read_conditions(&b, e);
 	if (r == 0)
@@ -500,14 +501,6 @@ static int compile(uint32_t machine, const struct spec_seccomp *p, struct seccom
 	program.notify = b.notify;
 	*ret = program;
 	return 0;
-}
-
-int seccomp_compile_for(uint32_t audit_arch, const struct spec_seccomp *p, struct seccomp_program *ret,
-			struct err *e)
-{
-	int r = compile(audit_arch, p, ret, e);
-
-	return r < 0 ? err_wrap(e, "linux.seccomp") : 0;
 }
 
 int seccomp_compile(const struct spec_seccomp *p, struct seccomp_program *ret, struct err *e)
