@@ -10,6 +10,8 @@
 #include "common/err.h"
 #include "oci/runtime_spec.h"
 
+#define CGROUP_DEFAULT_PARENT "/sampan" /* of containers without a cgroupsPath */
+
 enum cgroup_mode {
 	CGROUP_NONE,    /* no cgroup2 mount */
 	CGROUP_UNIFIED, /* v2 on /sys/fs/cgroup */

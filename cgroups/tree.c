@@ -13,7 +13,6 @@
 
 #define CONTROLLERS_MAX 256 /* bytes of a list of all controllers, and room for more */
 #define CREATE_ATTEMPTS 8   /* while others remove an empty parent under our feet */
-#define DEFAULT_PARENT  "/sampan"
 #define SUBTREE_CONTROL "/cgroup.subtree_control"
 #define FULL_PATH_MAX   (PATH_MAX - sizeof(SUBTREE_CONTROL))
 
@@ -296,8 +295,8 @@ static int place_beside(const struct cgroup_host *host, char *out, size_t size)
 	/* "/../x" is outside of our cgroup namespace. */
 	if (!slash || slash[1] == '\0' || strncmp(host->own_path, "/..", 3) == 0)
 		return 0;
-	if (snprintf(out, size, "%.*s" DEFAULT_PARENT, (int)(slash - host->own_path), host->own_path) >=
-	    (int)size)
+	if (snprintf(out, size, "%.*s" CGROUP_DEFAULT_PARENT, (int)(slash - host->own_path),
+		     host->own_path) >= (int)size)
 		return -ENAMETOOLONG;
 	return 0;
 }
@@ -319,7 +318,7 @@ static int create_in_default_parent(const struct cgroup_host *host, const char *
 				    struct cgroup *ret, struct err *e)
 {
 	char beside[PATH_MAX];
-	int r = try_create(host, DEFAULT_PARENT, path, needed, ret, e);
+	int r = try_create(host, CGROUP_DEFAULT_PARENT, path, needed, ret, e);
 
 	if (!is_refusal(r))
 		return r;

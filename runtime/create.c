@@ -127,15 +127,21 @@ static int reserve(struct creation *c, struct err *e)
 	return r;
 }
 
-/* In a user namespace the kernel's own rules stand for the device filter, which it does not let us load. */
+/* Every container gets a device filter, as with runc: rules or not, what is not allowed is denied. In a user namespace, where
+ * the kernel does not let us load one, it does not let anybody make devices, either. */
 static int limit(struct creation *c, struct err *e)
 {
-	int r;
+	const struct spec_resources *resources = c->args->spec->linux_.resources;
+	int r = cgroup_apply(&c->cgroup, resources, e);
 
+	if (r == 0 && c->cgroup.path && (!resources || resources->devices_len == 0))
+		r = cgroup_apply_devices(&c->cgroup, resources, e);
+	if (r == -EPERM && c->plan.user_namespace)
+		r = 0;
+	/* A host without cgroup v2 has no filter: then no new device node may come to be. */
 	if (!c->cgroup.path)
-		return 0;
-	r = cgroup_apply(&c->cgroup, c->args->spec->linux_.resources, e);
-	return r == -EPERM && c->plan.user_namespace ? 0 : r;
+		privileges_drop_mknod(&c->privileges);
+	return r;
 }
 
 /* --- the process ---------------------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -152,10 +153,30 @@ static int kill_and_wait(const struct container_state *s, struct err *e)
 	return n == 1 ? 0 : err_set(e, -ETIMEDOUT, "container '%s' does not end after SIGKILL", s->id);
 }
 
-/* A directory whose creator died before it wrote the state: nothing runs, as init ends with its creator. */
+/* A directory whose creator died before it wrote the state, or whose state is damaged: what is left is looked for where it
+ * lies by default. */
 static int delete_without_state(const char *state_root, const char *id, bool force, struct err *e)
 {
-	return force ? state_dir_remove(state_root, id, e) : e->code;
+	cleanup_cgroup struct cgroup cgroup = { .dir_fd = -1 };
+	cleanup_free char *path = NULL;
+	struct container_state s = { 0 };
+	int r;
+
+	if (!force)
+		return e->code;
+	if (!state_id_valid(id))
+		return err_set(e, -EINVAL, "invalid container ID format: '%.100s'", id);
+	if (asprintf(&path, CGROUP_DEFAULT_PARENT "/%s", id) < 0) {
+		path = NULL;
+		return err_code(e, -ENOMEM, "container '%s'", id);
+	}
+	s.cgroup_path = path;
+	r = open_cgroup(&s, &cgroup, e);
+	if (r == 0 && cgroup.path)
+		r = cgroup_kill(&cgroup, e);
+	if (r == 0 && cgroup.path)
+		r = cgroup_remove(&cgroup, e);
+	return r == 0 ? state_dir_remove(state_root, id, e) : r;
 }
 
 int runtime_delete(const char *state_root, const char *id, bool force, struct err *e)

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -47,6 +48,17 @@ int privileges_prepare(const struct runtime_spec *spec, struct privileges *ret, 
 void privileges_done(struct privileges *p)
 {
 	seccomp_program_done(&p->seccomp);
+}
+
+void privileges_drop_mknod(struct privileges *p)
+{
+	uint64_t keep = ~(UINT64_C(1) << CAP_MKNOD);
+
+	p->capabilities.bounding &= keep;
+	p->capabilities.effective &= keep;
+	p->capabilities.inheritable &= keep;
+	p->capabilities.permitted &= keep;
+	p->capabilities.ambient &= keep;
 }
 
 /* --- early ---------------------------------------------------------------------------------------------- */

@@ -25,6 +25,9 @@ int privileges_prepare(const struct runtime_spec *spec, struct privileges *ret, 
 void privileges_done(struct privileges *p);
 #define cleanup_privileges __attribute__((cleanup(privileges_done)))
 
+/* Takes CAP_MKNOD out of all sets. */
+void privileges_drop_mknod(struct privileges *p);
+
 /* In init, while /proc is the host's: limits, the OOM score, and the file that takes the label (*ret_label_fd, -1 where there
  * is none to take). */
 int privileges_apply_early(const struct privileges *p, int *ret_label_fd, struct err *e) MUST_CHECK;
