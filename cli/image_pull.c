@@ -56,7 +56,7 @@ static void on_chosen(void *arg, const struct pull_choice *c)
 	if (c->from_index)
 		(void)fprintf(p->out, "the index has %s)\n", c->offered);
 	else
-		(void)fprintf(p->out, "there is no other)\n");
+		(void)fprintf(p->out, "it is for no other platform)\n");
 }
 
 static void on_layers(void *arg, const struct pull_layer *layers, size_t len)

@@ -133,7 +133,6 @@ static bool set_options(struct http *h, const char *url, struct curl_slist *head
 	r |= curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	r |= curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->reason);
 	r |= curl_easy_setopt(c, CURLOPT_USERAGENT, "sampan/" SAMPAN_VERSION);
-	r |= curl_easy_setopt(c, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
 	r |= curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)h->connect_timeout_s);
 	r |= curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
 	r |= curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)h->stall_timeout_s);
@@ -142,6 +141,8 @@ static bool set_options(struct http *h, const char *url, struct curl_slist *head
 	r |= curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
 	r |= curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
 	r |= curl_easy_setopt(c, CURLOPT_WRITEDATA, x);
+	/* Only for speed; libcurl 7.88 refuses it on a handle whose last name lookup failed. */
+	(void)curl_easy_setopt(c, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
 	h->reason[0] = 0;
 	return r == CURLE_OK;
 }

@@ -122,6 +122,33 @@ static int make_header(struct registry *r, const char *token, struct err *e)
 	return 0;
 }
 
+static bool worth_another_try(const struct http_response *answer)
+{
+	switch (answer->failure) {
+	case HTTP_NO_FAILURE:
+		return answer->status == 408 || answer->status == 429 ||
+		       (answer->status >= 500 && answer->status != 501 && answer->status != 505);
+	case HTTP_FAILED_CONNECT:
+	case HTTP_FAILED_TRANSFER:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void wait_before(const struct registry *r, unsigned int try, const struct http_response *answer)
+{
+	unsigned int base = r->options->retry_ms ? r->options->retry_ms : REGISTRY_RETRY_MS;
+	uint64_t ms = (uint64_t)base << (try - 1);
+	uint64_t asked_ms = (uint64_t)answer->retry_after_s * 1000;
+	struct timespec t;
+
+	if (asked_ms > ms)
+		ms = asked_ms < REGISTRY_RETRY_MAX_S * 1000 ? asked_ms : REGISTRY_RETRY_MAX_S * 1000;
+	t = (struct timespec){ .tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000 };
+	(void)nanosleep(&t, NULL); /* a shorter wait is no harm */
+}
+
 static int ask_for_token(struct registry *r, const char *url, struct buf *body, struct err *e)
 {
 	cleanup_http_response struct http_response answer = { 0 };
@@ -137,7 +164,13 @@ static int ask_for_token(struct registry *r, const char *url, struct buf *body, 
 			return code;
 		request.authorization = basic;
 	}
-	code = http_get(r->http, &request, &answer, e);
+	for (unsigned int try = 1;; try++) {
+		http_response_done(&answer);
+		code = http_get(r->http, &request, &answer, e);
+		if (try >= REGISTRY_TRIES || !worth_another_try(&answer))
+			break;
+		wait_before(r, try, &answer);
+	}
 	if (code < 0)
 		return code;
 	if (answer.status >= 200 && answer.status <= 299)
@@ -261,33 +294,6 @@ static int ask_once(struct registry *r, const struct ask *ask, struct http_respo
 	if (ret->failure == HTTP_NO_FAILURE)
 		r->scheme = scheme;
 	return code;
-}
-
-static bool worth_another_try(const struct http_response *answer)
-{
-	switch (answer->failure) {
-	case HTTP_NO_FAILURE:
-		return answer->status == 408 || answer->status == 429 ||
-		       (answer->status >= 500 && answer->status != 501 && answer->status != 505);
-	case HTTP_FAILED_CONNECT:
-	case HTTP_FAILED_TRANSFER:
-		return true;
-	default:
-		return false;
-	}
-}
-
-static void wait_before(const struct registry *r, unsigned int try, const struct http_response *answer)
-{
-	unsigned int base = r->options->retry_ms ? r->options->retry_ms : REGISTRY_RETRY_MS;
-	uint64_t ms = (uint64_t)base << (try - 1);
-	uint64_t asked_ms = (uint64_t)answer->retry_after_s * 1000;
-	struct timespec t;
-
-	if (asked_ms > ms)
-		ms = asked_ms < REGISTRY_RETRY_MAX_S * 1000 ? asked_ms : REGISTRY_RETRY_MAX_S * 1000;
-	t = (struct timespec){ .tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000 };
-	(void)nanosleep(&t, NULL); /* a shorter wait is no harm */
 }
 
 /* An answer that is not 2xx as an error. */

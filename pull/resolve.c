@@ -91,7 +91,7 @@ static int read_top(const struct walk *w, struct step *ret, struct err *e)
 			    &answer, e);
 	if (r == -ENOENT && rv->source->is_remote)
 		return err_wrap(e, "manifest for %s not found", rv->name);
-	if (r == -EBADMSG)
+	if (r == -EBADMSG || r == -EFBIG)
 		return err_wrap(e, "cannot pull '%s': the manifest", rv->name);
 	if (r < 0)
 		return rv->source->is_layout && r != -EINTR ? err_wrap(e, "'%s'", rv->name) : r;
@@ -287,11 +287,15 @@ static int read_config(const struct resolver *rv, struct resolved *ret, struct e
 static int check_platform(const struct walk *w, const struct platform *is, struct err *e)
 {
 	char have[3 * PLATFORM_FIELD_MAX], want[3 * PLATFORM_FIELD_MAX];
+	struct platform wanted;
 
 	if (w->from_index || !is->architecture[0] || platform_rank(&w->platforms, is) >= 0)
 		return 0;
 	platform_format(is, have);
-	platform_format(w->rv->options->has_platform ? &w->rv->options->platform : &w->machine, want);
+	wanted = w->rv->options->has_platform ? w->rv->options->platform : w->machine;
+	if (strcmp(wanted.architecture, "amd64") == 0)
+		wanted.variant[0] = 0; /* the level is not what is wrong */
+	platform_format(&wanted, want);
 	if (w->rv->options->has_platform)
 		return err_set(e, -ENODATA, "image '%s' is for %s, not for %s as --platform asks",
 			       w->rv->name, have, want);
