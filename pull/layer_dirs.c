@@ -52,18 +52,22 @@ static size_t note_bytes(const char *path)
 	return sizeof(struct dir_note) + NODE_BYTES + strlen(path) + 1;
 }
 
-/* A note for the directory of this inode, fresh and empty; one that was there goes away. Borrowed. */
-static int note_new(struct layer_dirs *d, ino_t ino, const char *path, struct dir_note **ret, struct err *e)
+/* A note for the directory of this inode, fresh and empty; one that was there goes away. Borrowed; NULL on failure. */
+static struct dir_note *note_new(struct layer_dirs *d, ino_t ino, const char *path, struct err *e)
 {
 	size_t bytes = note_bytes(path);
 	struct dir_note *n;
 	void *slot;
 
-	if (d->notes_bytes + bytes > LAYER_DIRS_MAX_BYTES)
-		return err_set(e, -EFBIG, "the layer has too many directories");
-	n = calloc(1, bytes);
-	if (!n)
-		return err_set(e, -ENOMEM, "cannot remember a directory: out of memory");
+	if (d->notes_bytes + bytes > LAYER_DIRS_MAX_BYTES) {
+		(void)err_set(e, -EFBIG, "the layer has too many directories");
+		return NULL;
+	}
+	n = calloc(1, sizeof(*n) + strlen(path) + 1);
+	if (!n) {
+		(void)err_set(e, -ENOMEM, "cannot remember a directory: out of memory");
+		return NULL;
+	}
 	n->ino = ino;
 	n->acl = BUF_INIT(LAYER_ACL_MAX_BYTES);
 	memcpy(n->path, path, strlen(path) + 1);
@@ -76,25 +80,25 @@ static int note_new(struct layer_dirs *d, ino_t ino, const char *path, struct di
 		*place = n;
 	} else if (!tsearch(n, &d->notes, compare_notes)) {
 		note_free(n);
-		return err_set(e, -ENOMEM, "cannot remember a directory: out of memory");
+		(void)err_set(e, -ENOMEM, "cannot remember a directory: out of memory");
+		return NULL;
 	}
 	d->notes_bytes += bytes;
-	*ret = n;
-	return 0;
+	return n;
 }
 
 static int note_implied(struct layer_dirs *d, int fd, const char *path, struct err *e)
 {
 	struct dir_note *n;
 	struct stat st;
-	int r;
 
 	if (fstat(fd, &st) < 0)
 		return err_errno(e, "cannot look at directory '%s'", path);
-	r = note_new(d, st.st_ino, path, &n, e);
-	if (r == 0)
-		n->implied = true;
-	return r;
+	n = note_new(d, st.st_ino, path, e);
+	if (!n)
+		return e->code;
+	n->implied = true;
+	return 0;
 }
 
 int layer_dirs_init(struct layer_dirs *ret, int root_fd, bool lenient, struct err *e)
@@ -396,9 +400,9 @@ int layer_dirs_declare(struct layer_dirs *d, const struct layer_entry *t, const 
 	if (fstatat(t->name ? d->parent_fd : d->root_fd, t->name ? t->name : ".", &st, AT_SYMLINK_NOFOLLOW) <
 	    0)
 		return err_errno(e, "cannot look at directory '%s'", t->shown);
-	r = note_new(d, st.st_ino, path, &n, e);
-	if (r < 0)
-		return r;
+	n = note_new(d, st.st_ino, path, e);
+	if (!n)
+		return e->code;
 	n->mode = t->mode;
 	n->uid = t->uid;
 	n->gid = t->gid;

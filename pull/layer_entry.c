@@ -27,7 +27,9 @@ void layer_path_show(const char *path, char ret[LAYER_SHOWN_MAX])
 	for (; path[n] != '\0' && n < LAYER_SHOWN_MAX - 1; n++) {
 		unsigned char c = (unsigned char)path[n];
 
-		ret[n] = c < 0x20 || c == 0x7f ? '?' : (char)c;
+		ret[n] = path[n];
+		if (c < ' ' || c == 0x7f)
+			ret[n] = '?';
 	}
 	ret[n] = '\0';
 	if (path[n] != '\0')

@@ -225,9 +225,9 @@ static int find_link_target(struct writer *w, int *ret_fd, const char **ret_name
 	char parent[PATH_MAX];
 	const char *slash = strrchr(w->plan.target, '/');
 	size_t len = slash ? (size_t)(slash - w->plan.target) : 0;
+	struct stat st = { 0 };
 	cleanup_fd int fd = -1;
-	struct stat st;
-	int parent_fd;
+	int parent_fd = -1;
 	int r;
 
 	memcpy(parent, w->plan.target, len);
@@ -268,7 +268,7 @@ static int apply_hardlink(struct writer *w, struct err *e)
 {
 	cleanup_fd int target_fd = -1;
 	const char *target;
-	int parent_fd;
+	int parent_fd = -1;
 	int r = find_link_target(w, &target_fd, &target, e);
 
 	if (r == 0)

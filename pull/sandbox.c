@@ -48,15 +48,18 @@ int sandbox_die_with(pid_t parent, struct err *e)
 static int null_streams(struct err *e)
 {
 	int last = SANITIZED ? STDOUT_FILENO : STDERR_FILENO; /* sanitizers report to stderr */
-	cleanup_fd int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
 		return err_errno(e, "cannot open '/dev/null'");
 	for (int i = 0; i <= last; i++)
-		if (fd != i && dup2(fd, i) < 0)
-			return err_errno(e, "cannot redirect the standard streams");
-	if (fd <= last)
-		fd = -1;
+		if (fd != i && dup2(fd, i) < 0) {
+			(void)err_errno(e, "cannot redirect the standard streams");
+			(void)close(fd);
+			return e->code;
+		}
+	if (fd > last)
+		(void)close(fd);
 	return 0;
 }
 

@@ -23,7 +23,7 @@ int sandbox_keep_fds(const int *keep, size_t len, struct err *e) MUST_CHECK;
  * *dir_fd is replaced by a descriptor inside. Without CAP_SYS_ADMIN (or under qemu-user) nothing happens: *ret_entered tells. */
 int sandbox_enter_root(int *dir_fd, bool *ret_entered, struct err *e) MUST_CHECK;
 
-/* Keeps, of the capabilities that the process has, only the `len` of `keep` (cap_value_t), and sets no_new_privs. *ret_all tells whether it has all of them in the
+/* Keeps, of the capabilities that the process has, only the `len` of `keep` (CAP_*), and sets no_new_privs. *ret_all tells whether it has all of them in the
  * initial user namespace. Needs /proc, so to be called before sandbox_enter_root takes it away. */
 int sandbox_has_caps(const int *keep, size_t len, bool *ret_all, struct err *e) MUST_CHECK;
 int sandbox_drop_caps(const int *keep, size_t len, struct err *e) MUST_CHECK;
@@ -31,7 +31,7 @@ int sandbox_drop_caps(const int *keep, size_t len, struct err *e) MUST_CHECK;
 /* Becomes nobody (65534), without groups, if it may. */
 int sandbox_become_nobody(struct err *e) MUST_CHECK;
 
-/* From here on any system call but the `len` of `allowed` kills the process; mmap is allowed without PROT_EXEC. Does nothing in sanitizer builds, which
+/* From here on any system call but the `len` of `allowed` (SYS_*) kills the process; mmap is allowed without PROT_EXEC. Does nothing in sanitizer builds, which
  * need more, and where the kernel has no seccomp. seccomp(2). */
 int sandbox_seccomp(const int *allowed, size_t len, struct err *e) MUST_CHECK;
 

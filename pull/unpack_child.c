@@ -2,10 +2,10 @@
 #include "pull/unpack_child.h"
 
 #include <fcntl.h>
-#include <seccomp.h>
+#include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/capability.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -122,15 +122,13 @@ static int start_decoder(const struct unpack_task *task, struct feed *f, struct 
 static int allow_writer_calls(struct err *e)
 {
 	static const int ALLOWED[] = {
-		SCMP_SYS(read),       SCMP_SYS(write),        SCMP_SYS(pwrite64),   SCMP_SYS(close),
-		SCMP_SYS(openat),     SCMP_SYS(openat2),      SCMP_SYS(mkdirat),    SCMP_SYS(mknodat),
-		SCMP_SYS(symlinkat),  SCMP_SYS(linkat),       SCMP_SYS(unlinkat),   SCMP_SYS(fchown),
-		SCMP_SYS(fchownat),   SCMP_SYS(fchmod),       SCMP_SYS(fchmodat),   SCMP_SYS(utimensat),
-		SCMP_SYS(ftruncate),  SCMP_SYS(fsetxattr),    SCMP_SYS(readlinkat), SCMP_SYS(getdents64),
-		SCMP_SYS(fstat),      SCMP_SYS(newfstatat),   SCMP_SYS(lseek),      SCMP_SYS(fcntl),
-		SCMP_SYS(umask),      SCMP_SYS(geteuid),      SCMP_SYS(getegid),    SCMP_SYS(brk),
-		SCMP_SYS(munmap),     SCMP_SYS(mremap),       SCMP_SYS(madvise),    SCMP_SYS(wait4),
-		SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn),
+		SYS_read,      SYS_write,      SYS_pwrite64,   SYS_close,        SYS_openat,
+		SYS_openat2,   SYS_mkdirat,    SYS_mknodat,    SYS_symlinkat,    SYS_linkat,
+		SYS_unlinkat,  SYS_fchown,     SYS_fchownat,   SYS_fchmod,       SYS_fchmodat,
+		SYS_utimensat, SYS_ftruncate,  SYS_fsetxattr,  SYS_readlinkat,   SYS_getdents64,
+		SYS_fstat,     SYS_newfstatat, SYS_lseek,      SYS_fcntl,        SYS_umask,
+		SYS_geteuid,   SYS_getegid,    SYS_brk,        SYS_munmap,       SYS_mremap,
+		SYS_madvise,   SYS_wait4,      SYS_exit_group, SYS_rt_sigreturn,
 	};
 
 	return sandbox_seccomp(ALLOWED, ARRAY_LEN(ALLOWED), e);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pull/unpack_decoder.h"
 
-#include <seccomp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -47,8 +47,8 @@ static int decode(struct decoder *from, const struct unpack_decoder *task, struc
 static int confine(const struct unpack_decoder *task, struct err *e)
 {
 	static const int ALLOWED[] = {
-		SCMP_SYS(read),   SCMP_SYS(write),   SCMP_SYS(brk),        SCMP_SYS(munmap),
-		SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn),
+		SYS_read,   SYS_write,   SYS_brk,        SYS_munmap,
+		SYS_mremap, SYS_madvise, SYS_exit_group, SYS_rt_sigreturn,
 	};
 	int r = sandbox_become_nobody(e);
 
