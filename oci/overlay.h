@@ -3,6 +3,7 @@
 #ifndef SAMPAN_OCI_OVERLAY_H
 #define SAMPAN_OCI_OVERLAY_H
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "common/strvec.h"
@@ -11,7 +12,8 @@ struct overlay_plan {
 	struct strvec lower; /* absolute paths, topmost first */
 	char *upper;         /* NULL: mount read-only without one */
 	char *work;
-	char *target; /* the mount point, absolute: an empty directory of the container's */
+	bool temporary; /* nothing in upper needs to outlive the container: no syncs (option "volatile") */
+	char *target;   /* the mount point, absolute: an empty directory of the container's */
 };
 
 static inline void overlay_plan_done(struct overlay_plan *p)

@@ -70,6 +70,9 @@ static int mount_overlay(const struct overlay_plan *o, struct err *e)
 	if (o->upper &&
 	    (data_add(data, ",upperdir=", o->upper) < 0 || data_add(data, ",workdir=", o->work) < 0))
 		return err_set(e, -E2BIG, "the paths of the layers are too long");
+	/* Else the unmount, when the last process ends, waits until all of the disk's dirty data is written. */
+	if (o->upper && o->temporary && data_add(data, ",volatile", "") < 0)
+		return err_set(e, -E2BIG, "the paths of the layers are too long");
 	if (mount("overlay", o->target, "overlay", 0, data) < 0)
 		return err_errno(e, "cannot mount the layers on '%s'", o->target);
 	return 0;

@@ -108,28 +108,35 @@ static int write_and_sync(int dir_fd, const struct container_record *c, struct e
 	return 0;
 }
 
-/* Writes the record and publishes it, under as many names as it takes if the choice is ours. */
-static int name_and_publish(const struct store *s, const struct staging *st, int dir_fd,
-			    struct container_record *c, bool choose_name, struct err *e)
+/* Writes the record, and publishes it under the name that it has. */
+static int publish_as(const struct store *s, const struct staging *st, int dir_fd,
+		      const struct container_record *c, struct err *e)
+{
+	int r = write_and_sync(dir_fd, c, e);
+
+	return r < 0 ? r : publish(s, st, c, e);
+}
+
+/* The same under a name of our choice: c->name is set on success. */
+static int publish_as_any(const struct store *s, const struct staging *st, int dir_fd,
+			  struct container_record *c, struct err *e)
 {
 	for (unsigned int attempt = 0; attempt < NAME_ATTEMPTS; attempt++) {
-		cleanup_free char *chosen = NULL;
+		cleanup_free char *name = container_name_random(attempt);
 		int r;
 
-		if (choose_name) {
-			chosen = container_name_random(attempt);
-			if (!chosen)
-				return err_code(e, -ENOMEM, "cannot choose a name");
-			if (store_has(s, "container-names", chosen) && attempt + 1 < NAME_ATTEMPTS)
-				continue;
-			c->name = chosen;
+		if (!name)
+			return err_code(e, -ENOMEM, "cannot choose a name");
+		if (store_has(s, "container-names", name))
+			continue;
+		c->name = name;
+		r = publish_as(s, st, dir_fd, c, e);
+		if (r == 0) {
+			c->name = ptr_take(name);
+			return 0;
 		}
-		r = write_and_sync(dir_fd, c, e);
-		if (r == 0)
-			r = publish(s, st, c, e);
-		if (r == 0)
-			(void)ptr_take(chosen); /* c has it now */
-		if (r != -EEXIST || !choose_name)
+		c->name = NULL;
+		if (r != -EEXIST)
 			return r;
 	}
 	return err_set(e, -EEXIST, "cannot find a free container name (give one with --name)");
@@ -145,7 +152,7 @@ static int check_layers(const struct store *s, const struct container_record *c,
 }
 
 /* Works on a copy of the caller's record whose `created` is its own. */
-static int create(const struct store *s, struct container_record *c, bool choose_name, struct err *e)
+static int create(const struct store *s, struct container_record *c, struct err *e)
 {
 	struct staging st = { .fd = -1 };
 	cleanup_fd int lock_fd = -1;
@@ -160,7 +167,7 @@ static int create(const struct store *s, struct container_record *c, bool choose
 		return r;
 	r = make_directories(s, &st, c, &dir_fd, e);
 	if (r == 0)
-		r = name_and_publish(s, &st, dir_fd, c, choose_name, e);
+		r = c->name ? publish_as(s, &st, dir_fd, c, e) : publish_as_any(s, &st, dir_fd, c, e);
 	staging_end(s, &st);
 	return r;
 }
@@ -186,7 +193,7 @@ int container_create(const struct store *s, struct container_record *c, struct e
 	if (r < 0)
 		return err_code(e, r, "cannot get random bytes");
 	work.created = created;
-	r = create(s, &work, c->name == NULL, e);
+	r = create(s, &work, e);
 	if (r == -EEXIST)
 		return r; /* says it all */
 	if (r < 0)
@@ -225,7 +232,7 @@ static int release_names(const struct store *s, int names_fd, const char *id, st
 
 int container_remove(const struct store *s, const char *id, struct err *e)
 {
-	cleanup_strvec struct strvec trash = { 0 };
+	char trash[SUBPATH_MAX];
 	cleanup_fd int lock_fd = -1;
 	cleanup_fd int names_fd = -1;
 	int r;
@@ -236,13 +243,13 @@ int container_remove(const struct store *s, const char *id, struct err *e)
 	if (r == 0)
 		r = container_name_lock(s, &names_fd, e);
 	if (r == 0)
-		r = store_trash(s, "containers", id, &trash, e);
+		r = store_trash(s, "containers", id, trash, e);
 	if (r == 0)
 		r = release_names(s, names_fd, id, e);
 	if (r < 0)
 		return r == -ENOENT ? err_set(e, r, "no such container: %.12s", id) : r;
 	(void)close(fd_take(&names_fd)); /* others may take names while we delete */
-	r = tree_remove(s->root_fd, trash.items[0], e);
+	r = tree_remove(s->root_fd, trash, e);
 	return r < 0 ? err_wrap(e, "container '%.12s'", id) : 0;
 }
 
@@ -264,9 +271,10 @@ int container_overlay(const struct store *s, const struct container_record *c, s
 	plan.upper = container_path(s, c->id, "upper");
 	plan.work = container_path(s, c->id, "work");
 	plan.target = container_path(s, c->id, "rootfs");
+	plan.temporary = c->auto_remove;
 	if (r < 0 || !plan.upper || !plan.work || !plan.target)
 		return err_code(e, r < 0 ? r : -ENOMEM, "cannot plan the root of container '%.12s'", c->id);
 	*ret = plan;
-	plan = (struct overlay_plan){ 0 };
+	memset(&plan, 0, sizeof(plan)); /* the caller's now */
 	return 0;
 }
