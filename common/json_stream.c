@@ -241,7 +241,7 @@ void json_guard_free(struct json_guard *g)
 		return;
 	while (g->blocks.next != &g->blocks) /* the parser and all that it holds */
 		block_free(g, g->blocks.next->data);
-	for (unsigned int i = 0; i < g->depth; i++)
+	for (unsigned int i = 0; g->keys && i < g->depth; i++)
 		tdestroy(g->keys[i], free);
 	free(g->keys);
 	free(g);

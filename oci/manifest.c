@@ -174,26 +174,14 @@ static enum media_kind kind_by_members(const struct json_in *top)
 	return MEDIA_UNKNOWN;
 }
 
-int document_kind(const char *text, size_t len, const char *content_type, enum media_kind *ret, struct err *e)
+/* `member` is mediaType. */
+static int kind_by_media_type(const struct json_in *member, const char *content_type, enum media_kind sent_as,
+			      enum media_kind *ret, struct err *e)
 {
-	enum media_kind sent_as = content_type ? media_kind_of(content_type) : MEDIA_UNKNOWN;
-	cleanup_json_doc struct json_doc *doc = NULL;
 	cleanup_free char *media_type = NULL;
-	struct json_in top, member;
 	enum media_kind kind;
-	int r = open_document(text, len, &doc, e);
+	int r = json_read_string(member, NULL, &media_type, e);
 
-	if (r < 0)
-		return r;
-	top = json_top(doc);
-	if (!json_in_is_object(&top))
-		return err_set(e, -EINVAL, "expected an object");
-	member = json_get(&top, "mediaType");
-	if (!member.value) {
-		*ret = sent_as != MEDIA_UNKNOWN ? sent_as : kind_by_members(&top);
-		return 0;
-	}
-	r = json_read_string(&member, NULL, &media_type, e);
 	if (r < 0)
 		return r;
 	kind = media_kind_of(media_type);
@@ -203,6 +191,25 @@ int document_kind(const char *text, size_t len, const char *content_type, enum m
 			"mediaType '%.100s' does not match the content type '%.100s' that it came with",
 			media_type, content_type);
 	*ret = kind;
+	return 0;
+}
+
+int document_kind(const char *text, size_t len, const char *content_type, enum media_kind *ret, struct err *e)
+{
+	enum media_kind sent_as = content_type ? media_kind_of(content_type) : MEDIA_UNKNOWN;
+	cleanup_json_doc struct json_doc *doc = NULL;
+	struct json_in top, member;
+	int r = open_document(text, len, &doc, e);
+
+	if (r < 0)
+		return r;
+	top = json_top(doc);
+	if (!json_in_is_object(&top))
+		return err_set(e, -EINVAL, "expected an object");
+	member = json_get(&top, "mediaType");
+	if (member.value)
+		return kind_by_media_type(&member, content_type, sent_as, ret, e);
+	*ret = sent_as != MEDIA_UNKNOWN ? sent_as : kind_by_members(&top);
 	return 0;
 }
 

@@ -136,22 +136,16 @@ static char *join_path(const char *domain, const char *path)
 	return buf_take(&out);
 }
 
-static int check_name(const struct reference *r, const char *text, struct err *e)
+static int check_name(const struct reference *r, struct err *e)
 {
 	if (!is_domain(r->domain))
-		return err_set(e, -EINVAL, "bad reference '%s': '%s' is not a registry host", text,
-			       r->domain);
-	if (r->path[0] == '\0')
-		return err_set(e, -EINVAL, "bad reference '%s': it has no repository name", text);
+		return err_set(e, -EINVAL, "'%s' is not a registry host", r->domain);
 	if (strpbrk(r->path, UPPER))
-		return err_set(e, -EINVAL, "bad reference '%s': the repository name must be in lower case",
-			       text);
+		return err_set(e, -EINVAL, "the repository name must be in lower case");
 	if (!is_path(r->path))
-		return err_set(e, -EINVAL, "bad reference '%s': '%s' is not a repository name", text,
-			       r->path);
+		return err_set(e, -EINVAL, "'%s' is not a repository name", r->path);
 	if (strlen(r->domain) + 1 + strlen(r->path) > REFERENCE_NAME_MAX)
-		return err_set(e, -EFBIG, "bad reference '%.100s...': the name is longer than %d bytes", text,
-			       REFERENCE_NAME_MAX);
+		return err_set(e, -EFBIG, "the name is longer than %d bytes", REFERENCE_NAME_MAX);
 	return 0;
 }
 
@@ -160,42 +154,58 @@ static bool is_image_id(const char *text)
 	return strlen(text) == 64 && strspn(text, HEX_LOWER) == 64;
 }
 
-/* `work` is a copy of `text` to cut up: NAME[:TAG][@DIGEST]. */
-static int parse_parts(char *work, const char *text, struct reference *r, struct err *e)
+/* Cuts "@DIGEST" off. */
+static int cut_digest(char *work, struct reference *r, struct err *e)
 {
-	char *at = strchr(work, '@'), *colon, *last_slash;
-	const char *path;
-	int ret;
+	char *at = strchr(work, '@');
 
-	if (at) {
-		*at = '\0';
-		ret = digest_parse(at + 1, &r->digest, e);
-		if (ret < 0)
-			return err_wrap(e, "bad reference '%s'", text);
-	}
+	if (!at)
+		return 0;
+	*at = '\0';
+	return digest_parse(at + 1, &r->digest, e);
+}
+
+/* Cuts ":TAG" off; *ret_tag points into `work`, or is NULL. */
+static int cut_tag(char *work, const char **ret_tag, struct err *e)
+{
+	const char *slash = strchr(work, '/');
 	/* A colon in front of the first slash belongs to the host ("a:5000/b", "[::1]/b"). */
-	last_slash = strchr(work, '/');
-	if (last_slash && !is_host_like(work, (size_t)(last_slash - work)))
-		last_slash = NULL;
-	colon = strchr(last_slash ? last_slash : work, ':');
-	if (colon) {
-		*colon = '\0';
-		if (!is_tag(colon + 1))
-			return err_set(
-				e, -EINVAL,
-				"bad reference '%s': bad tag '%s' (up to %d letters, digits, '_', '.' and "
-				"'-', the first no '.' or '-')",
-				text, colon + 1, REFERENCE_TAG_MAX);
-	}
+	bool has_host = slash && is_host_like(work, (size_t)(slash - work));
+	char *colon = strchr(work + (has_host ? slash - work : 0), ':');
+
+	*ret_tag = NULL;
+	if (!colon)
+		return 0;
+	*colon = '\0';
+	if (!is_tag(colon + 1))
+		return err_set(
+			e, -EINVAL,
+			"bad tag '%s' (up to %d letters, digits, '_', '.' and '-', the first no '.' or '-')",
+			colon + 1, REFERENCE_TAG_MAX);
+	*ret_tag = colon + 1;
+	return 0;
+}
+
+/* `work` is a copy of the text to cut up: NAME[:TAG][@DIGEST]. */
+static int parse_parts(char *work, struct reference *r, struct err *e)
+{
+	const char *path, *tag = NULL;
+	int ret = cut_digest(work, r, e);
+
+	if (ret == 0)
+		ret = cut_tag(work, &tag, e);
+	if (ret < 0)
+		return ret;
+	if (!tag && !digest_is_set(&r->digest))
+		tag = DEFAULT_TAG;
 	r->domain = split_domain(work, &path);
 	r->path = r->domain ? join_path(r->domain, path) : NULL;
-	if (colon || !at)
-		r->tag = strdup(colon ? colon + 1 : DEFAULT_TAG);
-	if (!r->path || ((colon || !at) && !r->tag))
-		return err_code(e, -ENOMEM, "cannot parse reference '%s'", text);
+	r->tag = tag ? strdup(tag) : NULL;
+	if (!r->path || (tag && !r->tag))
+		return err_code(e, -ENOMEM, "out of memory");
 	if (*path == '\0')
-		return err_set(e, -EINVAL, "bad reference '%s': it has no repository name", text);
-	return check_name(r, text, e);
+		return err_set(e, -EINVAL, "it has no repository name");
+	return check_name(r, e);
 }
 
 int reference_parse(const char *text, struct reference *ret, struct err *e)
@@ -217,9 +227,9 @@ int reference_parse(const char *text, struct reference *ret, struct err *e)
 	work = strdup(text);
 	if (!work)
 		return err_code(e, -ENOMEM, "cannot parse reference '%s'", text);
-	ret_code = parse_parts(work, text, &r, e);
+	ret_code = parse_parts(work, &r, e);
 	if (ret_code < 0)
-		return ret_code;
+		return err_wrap(e, "bad reference '%.150s%s'", text, strlen(text) > 150 ? "..." : "");
 	*ret = r;
 	r = (struct reference){ 0 };
 	return 0;

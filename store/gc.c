@@ -173,6 +173,17 @@ static bool starts_with(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
+static int trash_layer(struct gc *gc, const char *key, struct err *e)
+{
+	char path[SUBPATH_MAX];
+	int r = store_trash(gc->store, "layers", key, path, e);
+
+	if (r < 0)
+		return r;
+	r = strvec_add(&gc->trash, path);
+	return r < 0 ? err_code(e, r, "cannot list what is to be deleted") : 0;
+}
+
 static int sweep_layers(struct gc *gc, struct err *e)
 {
 	cleanup_strvec struct strvec keys = { 0 };
@@ -187,7 +198,7 @@ static int sweep_layers(struct gc *gc, struct err *e)
 		if (layer_meta_read(gc->store, keys.items[i], &meta, &ignored) == 0)
 			gc->freed_bytes += meta.unpacked_size;
 		layer_meta_done(&meta);
-		r = store_trash(gc->store, "layers", keys.items[i], &gc->trash, e);
+		r = trash_layer(gc, keys.items[i], e);
 	}
 	return r;
 }

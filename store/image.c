@@ -184,8 +184,8 @@ static int fail_ambiguous(const struct image_record *a, const struct image_recor
 static int find_in_all(const struct store *s, const struct search *search, const char *what,
 		       struct image_record *ret, struct err *e)
 {
-	struct image_record *items, *found = NULL;
-	size_t len, damaged;
+	struct image_record *items = NULL, *found = NULL;
+	size_t len = 0, damaged = 0;
 	int r = image_list(s, &items, &len, &damaged, e);
 
 	if (r < 0)
@@ -198,12 +198,12 @@ static int find_in_all(const struct store *s, const struct search *search, const
 		else if (!search->ref && !digest_equal(&found->config, &items[i].config))
 			r = fail_ambiguous(found, &items[i], e);
 	}
-	if (r == 0 && !found)
-		r = err_set(e, -ENOENT, "no such image: %s%s", what,
-			    damaged ? " (but some image records are damaged: pull it again)" : "");
-	if (r == 0) {
+	if (r == 0 && found) {
 		*ret = *found;
 		*found = (struct image_record){ 0 };
+	} else if (r == 0) {
+		r = err_set(e, -ENOENT, "no such image: %s%s", what,
+			    damaged ? " (but some image records are damaged: pull it again)" : "");
 	}
 	image_list_free(items, len);
 	return r;

@@ -90,25 +90,24 @@ bool store_has(const struct store *s, const char *dir, const char *name)
 	       faccessat(s->root_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-int store_trash(const struct store *s, const char *dir, const char *name, struct strvec *ret_trash,
+int store_trash(const struct store *s, const char *dir, const char *name, char ret_path[SUBPATH_MAX],
 		struct err *e)
 {
-	char from[SUBPATH_MAX], to[SUBPATH_MAX];
-	int r;
+	char from[SUBPATH_MAX];
 
 	(void)snprintf(from, sizeof(from), "%s/%s", dir, name);
-	(void)snprintf(to, sizeof(to), "%s/" TRASH_PREFIX "%s", dir, name);
-	if (renameat(s->root_fd, from, s->root_fd, to) < 0) {
-		if (errno != ENOTEMPTY && errno != EEXIST)
-			return err_errno(e, "cannot remove '%s/%s'", s->root, from);
-		r = tree_remove(s->root_fd, to, e); /* left by a crash */
+	(void)snprintf(ret_path, SUBPATH_MAX, "%s/" TRASH_PREFIX "%s", dir, name);
+	if (renameat(s->root_fd, from, s->root_fd, ret_path) == 0)
+		return 0;
+	if (errno == ENOTEMPTY || errno == EEXIST) { /* a crash has left one there */
+		int r = tree_remove(s->root_fd, ret_path, e);
+
 		if (r < 0)
 			return r;
-		if (renameat(s->root_fd, from, s->root_fd, to) < 0)
-			return err_errno(e, "cannot remove '%s/%s'", s->root, from);
+		if (renameat(s->root_fd, from, s->root_fd, ret_path) == 0)
+			return 0;
 	}
-	r = strvec_add(ret_trash, to);
-	return r < 0 ? err_code(e, r, "cannot remove '%s/%s'", s->root, from) : 0;
+	return err_errno(e, "cannot remove '%s/%s'", s->root, from);
 }
 
 bool store_error_is_damage(int code)

@@ -45,8 +45,9 @@ int store_list_dir(const struct store *s, const char *path, struct strvec *ret, 
 /* Whether DIR/NAME below the root exists. */
 bool store_has(const struct store *s, const char *dir, const char *name);
 
-/* Renames DIR/NAME to DIR/.gone.NAME: it vanishes at once, and tree_remove may take its time. */
-int store_trash(const struct store *s, const char *dir, const char *name, struct strvec *ret_trash,
+/* Renames DIR/NAME to DIR/.gone.NAME (ret_path, below the root): it vanishes at once, and tree_remove may take its
+ * time. */
+int store_trash(const struct store *s, const char *dir, const char *name, char ret_path[SUBPATH_MAX],
 		struct err *e) MUST_CHECK;
 
 /* Without waiting: -EWOULDBLOCK (and no text) if somebody else has it. */
