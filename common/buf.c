@@ -36,8 +36,10 @@ int buf_reserve(struct buf *b, size_t extra)
 		return -EFBIG;
 	if (b->data && b->cap > b->len + extra)
 		return 0;
+	if (b->len + extra >= SIZE_MAX / 2)
+		return -ENOMEM; /* no object is as large, and doubling would wrap */
 	while (cap <= b->len + extra)
-		cap = cap > SIZE_MAX / 2 ? b->len + extra + 1 : cap * 2;
+		cap *= 2;
 	data = realloc(b->data, cap);
 	if (!data)
 		return -ENOMEM;
