@@ -10,17 +10,37 @@ static const struct {
 	size_t hex_len;
 } ALGORITHMS[] = { { "sha256", 64 }, { "sha512", 128 } };
 
-/* algorithm ::= component (separator component)*: enough to tell an unknown algorithm from garbage. */
-static bool is_algorithm(const char *text, size_t len)
+#define LOWER  "abcdefghijklmnopqrstuvwxyz"
+#define UPPER  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS "0123456789"
+
+/* algorithm ::= component (separator component)*. Tells an unknown algorithm from garbage. */
+static bool is_algorithm(const char *text, const char *end)
 {
-	return len > 0 && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789+._-") >= len;
+	for (;;) {
+		size_t len = strspn(text, LOWER DIGITS);
+
+		text += len;
+		if (len == 0 || text >= end)
+			return len > 0;
+		if (!strchr("+._-", *text++))
+			return false;
+	}
+}
+
+/* encoded ::= [a-zA-Z0-9=_-]+ */
+static bool is_encoded(const char *text)
+{
+	size_t len = strspn(text, LOWER UPPER DIGITS "=_-");
+
+	return len > 0 && text[len] == '\0';
 }
 
 int digest_parse(const char *text, struct digest *ret, struct err *e)
 {
 	const char *colon = strchr(text, ':');
 
-	if (!colon || !is_algorithm(text, (size_t)(colon - text)) || colon[1] == '\0')
+	if (!colon || !is_algorithm(text, colon) || !is_encoded(colon + 1))
 		return err_set(e, -EINVAL, "bad digest '%.140s'", text);
 	for (size_t i = 0; i < ARRAY_LEN(ALGORITHMS); i++) {
 		if (strncmp(text, ALGORITHMS[i].name, (size_t)(colon - text)) != 0 ||
