@@ -94,7 +94,7 @@ void progress_format_row(const struct progress_row *row, size_t columns, char ou
 {
 	char done[FORMAT_MAX], total[FORMAT_MAX], bar[BAR_MAX + 3] = "";
 	int used, counts;
-	size_t room;
+	size_t room, taken;
 
 	if (columns >= PROGRESS_LINE_MAX)
 		columns = PROGRESS_LINE_MAX - 1;
@@ -103,7 +103,8 @@ void progress_format_row(const struct progress_row *row, size_t columns, char ou
 	used = snprintf(out, PROGRESS_LINE_MAX, "%s: %-12s", row->title, row->phase);
 	if (row->has_bar) {
 		counts = snprintf(NULL, 0, " %s/%s", done, total);
-		room = columns > (size_t)(used + counts + 3) ? columns - (size_t)(used + counts + 3) : 0;
+		taken = (size_t)used + (size_t)counts + 3;
+		room = columns > taken ? columns - taken : 0;
 		if (room > BAR_MAX)
 			room = BAR_MAX;
 		if (room >= BAR_MIN)

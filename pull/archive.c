@@ -193,6 +193,25 @@ int archive_expand(int fd, int out_fd, struct err *e)
 	return r < 0 ? r : copy_entry(&rd, &sink, e);
 }
 
+/* One component more; ".." takes the last one away, and nothing where there is none. False: too long. */
+static bool add_component(const char *text, size_t len, char *out, size_t *used)
+{
+	if (len == 0 || (len == 1 && text[0] == '.'))
+		return true;
+	if (len == 2 && text[0] == '.' && text[1] == '.') {
+		while (*used > 0 && out[--*used] != '/')
+			;
+		return true;
+	}
+	if (*used + len + 2 > ARCHIVE_NAME_MAX)
+		return false;
+	if (*used > 0)
+		out[(*used)++] = '/';
+	memcpy(out + *used, text, len);
+	*used += len;
+	return true;
+}
+
 /* "./a//b/../c" -> "a/c"; ".." at the top stays there. False: too long. `out` holds ARCHIVE_NAME_MAX bytes. */
 static bool clean_name(const char *base_dir, size_t base_len, const char *name, char *out)
 {
@@ -207,52 +226,60 @@ static bool clean_name(const char *base_dir, size_t base_len, const char *name, 
 
 		p += strspn(p, "/");
 		len = strcspn(p, "/");
-		if (len == 2 && p[0] == '.' && p[1] == '.') {
-			while (used > 0 && out[--used] != '/')
-				;
-		} else if (len > 0 && !(len == 1 && p[0] == '.')) {
-			if (used + len + 2 > ARCHIVE_NAME_MAX)
-				return false;
-			if (used > 0)
-				out[used++] = '/';
-			memcpy(out + used, p, len);
-			used += len;
-		}
+		if (!add_component(p, len, out, &used))
+			return false;
 		p += len;
 	}
 	out[used] = 0;
 	return true;
 }
 
-static int add_member(struct archive_file *a, const char *name, struct archive_entry *entry, struct err *e)
+static int grow(struct archive_file *a, struct err *e)
 {
-	const char *hard = archive_entry_hardlink(entry), *soft = archive_entry_symlink(entry);
-	char link[ARCHIVE_NAME_MAX];
-	const char *slash = strrchr(name, '/');
-	struct member *m;
+	size_t cap = a->cap ? 2 * a->cap : 64;
+	struct member *more;
 
 	if (a->len == ARCHIVE_MEMBERS_MAX)
 		return err_set(e, -EFBIG, "the archive has more than %d members", ARCHIVE_MEMBERS_MAX);
-	if (a->len == a->cap) {
-		size_t cap = a->cap ? 2 * a->cap : 64;
-		struct member *more = reallocarray(a->members, cap, sizeof(*more));
+	if (a->len < a->cap)
+		return 0;
+	more = reallocarray(a->members, cap, sizeof(*more));
+	if (!more)
+		return err_code(e, -ENOMEM, "cannot list an archive");
+	a->members = more;
+	a->cap = cap;
+	return 0;
+}
 
-		if (!more)
-			return err_code(e, -ENOMEM, "cannot list an archive");
-		a->members = more;
-		a->cap = cap;
-	}
-	if (hard && !clean_name("", 0, hard, link))
-		hard = NULL;
-	else if (!hard && soft && !clean_name(name, slash ? (size_t)(slash - name) : 0, soft, link))
-		soft = NULL;
-	m = &a->members[a->len];
-	*m = (struct member){ .name = strdup(name),
-			      .link = hard || soft ? strdup(link) : NULL,
-			      .size_bytes = (uint64_t)archive_entry_size(entry),
-			      .is_file = !hard && archive_entry_filetype(entry) == AE_IFREG };
-	a->len++;
-	if (!m->name || ((hard || soft) && !m->link))
+/* What a link means, inside the archive: a symlink's target counts from its own directory, a hard link's from the top. False: no
+ * link, or one that is too long to mean anything. */
+static bool read_link(const char *name, struct archive_entry *entry, char *out)
+{
+	const char *hard = archive_entry_hardlink(entry), *soft = archive_entry_symlink(entry);
+	const char *slash = strrchr(name, '/');
+
+	if (hard)
+		return clean_name("", 0, hard, out);
+	return soft && clean_name(name, slash ? (size_t)(slash - name) : 0, soft, out);
+}
+
+static int add_member(struct archive_file *a, const char *name, struct archive_entry *entry, struct err *e)
+{
+	char link[ARCHIVE_NAME_MAX];
+	bool is_link = read_link(name, entry, link);
+	struct member *m;
+	int r = grow(a, e);
+
+	if (r < 0)
+		return r;
+	m = &a->members[a->len++];
+	*m = (struct member){
+		.name = strdup(name),
+		.link = is_link ? strdup(link) : NULL,
+		.size_bytes = (uint64_t)archive_entry_size(entry),
+		.is_file = !archive_entry_hardlink(entry) && archive_entry_filetype(entry) == AE_IFREG,
+	};
+	if (!m->name || (is_link && !m->link))
 		return err_code(e, -ENOMEM, "cannot list an archive");
 	return 0;
 }

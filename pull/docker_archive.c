@@ -179,10 +179,10 @@ static void write_descriptor(struct json_out *o, const char *key, const char *me
 static int write_layer(const struct archive_file *a, const char *name, const struct digest *diff_id,
 		       struct docker_archive *d, struct json_out *o, struct err *e)
 {
-	const char *member, *suffix;
+	const char *member = NULL, *suffix = "";
 	char media_type[sizeof(LAYER_TYPE) + 8];
-	struct digest digest;
-	uint64_t size;
+	struct digest digest = { 0 };
+	uint64_t size = 0;
 	int r = archive_file_find(a, name, &member, &size, e);
 
 	if (r == 0)
@@ -295,8 +295,8 @@ static int write_index(const struct archive_file *a, const struct json_items *im
 	json_out_string(o, "mediaType", INDEX_TYPE);
 	json_out_array(o, "manifests");
 	for (size_t i = 0; i < images->len; i++) {
-		struct digest digest;
-		size_t len;
+		struct digest digest = { 0 };
+		size_t len = 0;
 		int r = make_manifest(a, &items[i], d, &digest, &len, e);
 
 		if (r < 0)

@@ -224,22 +224,26 @@ static bool is_up_to_date(const struct pull *p)
 
 static int make_result(const struct pull *p, bool was_up_to_date, struct pull_result *ret, struct err *e)
 {
-	cleanup_pull_result struct pull_result result = { .was_up_to_date = was_up_to_date };
 	cleanup_reference struct reference ref = { 0 };
-	int r = strvec_add_all(&result.names, &p->image.names);
+	cleanup_free char *familiar = NULL;
+	struct strvec names = { 0 };
+	int r = reference_parse(p->image.names.items[0], &ref, e);
 
 	if (r < 0)
-		return err_code(e, r, "cannot pull '%s'", p->name);
-	r = reference_parse(p->image.names.items[0], &ref, e);
-	if (r < 0)
 		return r;
-	result.familiar = reference_familiar(&ref);
-	if (!result.familiar)
+	familiar = reference_familiar(&ref);
+	if (!familiar || strvec_add_all(&names, &p->image.names) < 0) {
+		strvec_done(&names);
 		return err_code(e, -ENOMEM, "cannot pull '%s'", p->name);
-	result.digest =
-		digest_is_set(&p->image.index_digest) ? p->image.index_digest : p->image.manifest_digest;
-	*ret = result;
-	result = (struct pull_result){ 0 };
+	}
+	*ret = (struct pull_result){
+		.names = names,
+		.familiar = ptr_take(familiar),
+		.digest = p->image.manifest_digest,
+		.was_up_to_date = was_up_to_date,
+	};
+	if (digest_is_set(&p->image.index_digest))
+		ret->digest = p->image.index_digest;
 	return 0;
 }
 

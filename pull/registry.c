@@ -225,48 +225,75 @@ static bool is_redirect(const struct http_response *answer)
 				    answer->status == 307 || answer->status == 308);
 }
 
-/* One chain of requests to an answer that is neither a redirect nor a challenge that can be met. Our secrets go to the registry's own origin
- * and nowhere else. */
-static int follow(struct registry *r, const struct ask *ask, const char *first_url, struct http_response *ret,
-		  struct err *e)
+/* A chain of requests to an answer that is neither a redirect nor a challenge that can be met. */
+struct chain {
+	char *url;    /* where it has come to */
+	char *origin; /* where it began: our secrets go there and nowhere else */
+	bool authenticated;
+	unsigned int hops;
+};
+
+static void chain_done(struct chain *c)
 {
-	cleanup_free char *url = strdup(first_url), *origin = http_origin(first_url);
-	bool authenticated = false;
+	free(c->url);
+	free(c->origin);
+}
+#define cleanup_chain __attribute__((cleanup(chain_done)))
+
+static int chain_redirect(const struct registry *r, struct chain *c, struct http_response *answer,
+			  struct err *e)
+{
+	int code = check_downgrade(r, c->url, answer->location, e);
+
+	if (code < 0)
+		return code;
+	if (++c->hops > REGISTRY_REDIRECTS_MAX)
+		return err_set(e, -ELOOP, "more than %d redirects", REGISTRY_REDIRECTS_MAX);
+	free(c->url);
+	c->url = ptr_take(answer->location);
+	return 1;
+}
+
+/* 1: there is more to ask; 0: *ret is the answer. */
+static int chain_step(struct registry *r, const struct ask *ask, struct chain *c, struct http_response *ret,
+		      struct err *e)
+{
+	cleanup_free char *here = http_origin(c->url);
+	bool ours = here && strcmp(here, c->origin) == 0;
+	struct http_request request = {
+		.url = c->url,
+		.accept = ask->accept,
+		.authorization = ours ? r->authorization : NULL,
+		.sink = ask->sink,
+	};
 	int code;
 
-	for (unsigned int hops = 0; hops <= REGISTRY_REDIRECTS_MAX;) {
-		cleanup_free char *here = url ? http_origin(url) : NULL;
-		bool ours;
-
-		if (!origin || !here)
-			return err_set(e, -EINVAL, "'%s' is no URL of a registry", url ? url : first_url);
-		ours = strcmp(here, origin) == 0;
-		http_response_done(ret);
-		code = http_get(r->http,
-				&(struct http_request){ .url = url,
-							.accept = ask->accept,
-							.authorization = ours ? r->authorization : NULL,
-							.sink = ask->sink },
-				ret, e);
-		if (code < 0)
-			return code;
-		if (ret->status == 401 && ours && !authenticated) {
-			authenticated = true; /* a token may have expired, but a fresh one has not */
-			code = authenticate(r, ret, url, e);
-			if (code < 0)
-				return code;
-			continue;
-		}
-		if (!is_redirect(ret))
-			return 0;
-		code = check_downgrade(r, url, ret->location, e);
-		if (code < 0)
-			return code;
-		free(url);
-		url = ptr_take(ret->location);
-		hops++;
+	if (!here)
+		return err_set(e, -EINVAL, "'%s' is no URL of a registry", c->url);
+	http_response_done(ret);
+	code = http_get(r->http, &request, ret, e);
+	if (code < 0)
+		return code;
+	if (ret->status == 401 && ours && !c->authenticated) {
+		c->authenticated = true; /* a token may have expired, but a fresh one has not */
+		code = authenticate(r, ret, c->url, e);
+		return code < 0 ? code : 1;
 	}
-	return err_set(e, -ELOOP, "more than %d redirects", REGISTRY_REDIRECTS_MAX);
+	return is_redirect(ret) ? chain_redirect(r, c, ret, e) : 0;
+}
+
+static int follow(struct registry *r, const struct ask *ask, const char *url, struct http_response *ret,
+		  struct err *e)
+{
+	cleanup_chain struct chain c = { .url = strdup(url), .origin = http_origin(url) };
+	int code;
+
+	if (!c.url || !c.origin)
+		return err_set(e, -EINVAL, "'%s' is no URL of a registry", url);
+	do
+		code = chain_step(r, ask, &c, ret, e);
+	while (code > 0);
+	return code;
 }
 
 static int ask_scheme(struct registry *r, const struct ask *ask, enum registry_scheme scheme,

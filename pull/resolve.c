@@ -76,30 +76,39 @@ static int read_document(const struct resolver *rv, enum source_item item, const
 			       rv->options->cancel_fd, out, &answer, e);
 }
 
+static int explain_top(const struct resolver *rv, int code, struct err *e)
+{
+	if (code == -ENOENT && rv->source->is_remote)
+		return err_wrap(e, "manifest for %s not found", rv->name);
+	if (code == -EBADMSG || code == -EFBIG)
+		return err_wrap(e, "cannot pull '%s': the manifest", rv->name);
+	if (rv->source->is_layout && code != -EINTR)
+		return err_wrap(e, "'%s'", rv->name);
+	return code; /* the registry's own words, which name it */
+}
+
 /* What the reference names. Its digest is ours to compute, whatever the registry says in a header. */
 static int read_top(const struct walk *w, struct step *ret, struct err *e)
 {
 	const struct resolver *rv = w->rv;
-	const struct digest *wanted = rv->source->is_layout ? NULL : &rv->transport->reference.digest;
+	const struct digest *wanted = &rv->transport->reference.digest; /* a layout's is not set */
 	struct source_answer answer = { 0 };
+	const char *algorithm = "sha256", *type;
 	int r;
 
-	if (wanted && !digest_is_set(wanted))
+	if (digest_is_set(wanted))
+		algorithm = digest_algorithm(wanted);
+	else
 		wanted = NULL;
 	ret->text = BUF_INIT(MANIFEST_MAX_BYTES);
 	r = worker_document(rv->worker, rv->source, SOURCE_TOP, wanted, 0, rv->options->cancel_fd, &ret->text,
 			    &answer, e);
-	if (r == -ENOENT && rv->source->is_remote)
-		return err_wrap(e, "manifest for %s not found", rv->name);
-	if (r == -EBADMSG || r == -EFBIG)
-		return err_wrap(e, "cannot pull '%s': the manifest", rv->name);
 	if (r < 0)
-		return rv->source->is_layout && r != -EINTR ? err_wrap(e, "'%s'", rv->name) : r;
-	r = hash_bytes(wanted ? digest_algorithm(wanted) : "sha256", ret->text.data, ret->text.len,
-		       &ret->digest, e);
+		return explain_top(rv, r, e);
+	type = answer.content_type[0] ? answer.content_type : NULL;
+	r = hash_bytes(algorithm, ret->text.data, ret->text.len, &ret->digest, e);
 	if (r == 0)
-		r = document_kind(ret->text.data ? ret->text.data : "", ret->text.len,
-				  answer.content_type[0] ? answer.content_type : NULL, &ret->kind, e);
+		r = document_kind(ret->text.data ? ret->text.data : "", ret->text.len, type, &ret->kind, e);
 	return r < 0 ? err_wrap(e, "cannot pull '%s': the manifest", rv->name) : 0;
 }
 
@@ -155,7 +164,7 @@ static int descend(struct walk *w, struct step *step, struct err *e)
 {
 	cleanup_image_index struct image_index index = { 0 };
 	struct step next = { 0 };
-	size_t position;
+	size_t position = 0;
 	int r;
 
 	if (w->depth == PULL_INDEX_DEPTH_MAX)
@@ -187,7 +196,7 @@ static int enter_layout(const struct walk *w, struct step *step, struct strvec *
 {
 	cleanup_image_index struct image_index index = { 0 };
 	struct step next = { 0 };
-	size_t position;
+	size_t position = 0;
 	int r = image_index_decode(step->text.data, step->text.len, &index, e);
 
 	if (r < 0)

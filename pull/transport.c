@@ -217,28 +217,33 @@ static int add_name(const char *text, struct strvec *out, struct err *e)
 	return strvec_take(out, ptr_take(name)) < 0 ? err_code(e, -ENOMEM, "cannot keep a name") : 0;
 }
 
-/* "My Image.tar.gz" -> "my-image": a path component of a reference. */
-static void make_component(const char *path, char *out, size_t max)
+/* Without the endings that archives have. */
+static size_t stem_len(const char *base, size_t len)
 {
 	static const char *const SUFFIXES[] = { ".gz", ".tgz", ".tar", ".oci" };
-	cleanup_free char *copy = strdup(path);
-	const char *base;
-	size_t len = copy ? strlen(copy) : 0, used = 0;
 
-	while (len > 1 && copy[len - 1] == '/')
-		copy[--len] = 0;
-	base = copy ? strrchr(copy, '/') : NULL;
-	base = base ? base + 1 : copy;
-	len = base ? strlen(base) : 0;
 	for (size_t i = 0; i < ARRAY_LEN(SUFFIXES); i++) {
 		size_t n = strlen(SUFFIXES[i]);
 
 		if (len > n && strncasecmp(base + len - n, SUFFIXES[i], n) == 0)
 			len -= n;
 	}
-	for (size_t i = 0; i < len && used + 1 < max; i++) {
-		if (isalnum((unsigned char)base[i]))
-			out[used++] = (char)tolower((unsigned char)base[i]);
+	return len;
+}
+
+/* "/tmp/My Image.tar.gz" -> "my-image": a path component of a reference. */
+static void make_component(const char *path, char *out, size_t max)
+{
+	size_t end = strlen(path), start, used = 0;
+
+	while (end > 0 && path[end - 1] == '/')
+		end--;
+	for (start = end; start > 0 && path[start - 1] != '/';)
+		start--;
+	end = start + stem_len(path + start, end - start);
+	for (size_t i = start; i < end && used + 1 < max; i++) {
+		if (isalnum((unsigned char)path[i]))
+			out[used++] = (char)tolower((unsigned char)path[i]);
 		else if (used > 0 && out[used - 1] != '-')
 			out[used++] = '-';
 	}

@@ -165,7 +165,7 @@ static int collect(struct worker *w, int cancel_fd, struct buf *body, struct sou
 		   struct err *e)
 {
 	char data[WORKER_DATA_MAX];
-	struct worker_event event;
+	struct worker_event event = { 0 };
 	int r;
 
 	for (;;) {
