@@ -147,24 +147,44 @@ static int empty_tree(struct walk *w)
 	}
 }
 
+/* Empties a directory that is not empty, as rmdir(2) has said: on a mount point that says EBUSY instead. */
+static int empty_named(int dir_fd, const char *name)
+{
+	struct walk w = { .fd = open_dir(dir_fd, name) };
+	struct stat st;
+	int r;
+
+	if (w.fd < 0)
+		return w.fd;
+	r = fstat(w.fd, &st) < 0 ? -errno : 0;
+	if (r == 0) {
+		w.device = st.st_dev;
+		r = empty_tree(&w);
+	}
+	walk_done(&w);
+	return r;
+}
+
+static bool is_absent(int dir_fd, const char *name)
+{
+	return faccessat(dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+}
+
 int tree_remove(int dir_fd, const char *name, struct err *e)
 {
-	struct walk w = { .fd = -1 };
-	struct stat st;
-	int r = 0;
+	int r;
 
 	if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
 		return 0;
-	if (errno != EISDIR && errno != EPERM)
-		return err_errno(e, "cannot remove '%s'", name);
-	w.fd = open_dir(dir_fd, name);
-	if (w.fd < 0 || fstat(w.fd, &st) < 0)
-		r = w.fd < 0 ? w.fd : -errno;
-	w.device = st.st_dev;
-	if (r == 0)
-		r = empty_tree(&w);
-	walk_done(&w);
-	if (r == 0 && unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-		r = -errno;
+	r = -errno;
+	if (r == -EROFS && is_absent(dir_fd, name)) /* the kernel looks at the mount first */
+		return 0;
+	if (r == -EISDIR || r == -EPERM)
+		r = unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
+	if (r == -ENOTEMPTY || r == -EEXIST) {
+		r = empty_named(dir_fd, name);
+		if (r == 0 && unlinkat(dir_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+			r = -errno;
+	}
 	return r < 0 ? err_code(e, r, "cannot remove '%s'", name) : 0;
 }
