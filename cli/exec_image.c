@@ -31,7 +31,8 @@ static char *beside_us(void)
 	return asprintf(&path, "%.*s/libexec/sampan/" PROGRAM, (int)(slash - self), self) < 0 ? NULL : path;
 }
 
-static int find_program(char **ret, struct err *e)
+/* Owned; NULL on failure. */
+static char *find_program(struct err *e)
 {
 	const char *dir = getenv("SAMPAN_LIBEXEC");
 	cleanup_free char *path = NULL;
@@ -46,24 +47,27 @@ static int find_program(char **ret, struct err *e)
 			path = strdup(SAMPAN_LIBEXECDIR "/" PROGRAM);
 		}
 	}
-	if (!path)
-		return err_code(e, -ENOMEM, "cannot look for " PROGRAM);
-	if (access(path, X_OK) < 0)
-		return err_errno(e,
-				 "cannot run '%s' (install it there, or set SAMPAN_LIBEXEC to its directory)",
-				 path);
-	*ret = ptr_take(path);
-	return 0;
+	if (!path) {
+		(void)err_code(e, -ENOMEM, "cannot look for " PROGRAM);
+		return NULL;
+	}
+	if (access(path, X_OK) < 0) {
+		(void)err_errno(e,
+				"cannot run '%s' (install it there, or set SAMPAN_LIBEXEC to its directory)",
+				path);
+		return NULL;
+	}
+	return ptr_take(path);
 }
 
 int image_exec(const struct cli_globals *g, int argc, char **argv, struct err *e)
 {
-	cleanup_free char *program = NULL;
+	cleanup_free char *program = find_program(e);
 	cleanup_strvec struct strvec args = { 0 };
-	int r = find_program(&program, e);
+	int r;
 
-	if (r < 0)
-		return r;
+	if (!program)
+		return e->code;
 	r = strvec_add(&args, PROGRAM);
 	if (r == 0)
 		r = strvec_addf(&args, "--root=%s", g->root);
@@ -138,17 +142,17 @@ static int wait_for(pid_t pid, int *ret_status, struct err *e)
 
 int image_pull_run(const char *root, const char *ref, const char *platform, bool quiet, struct err *e)
 {
-	cleanup_free char *program = NULL;
+	cleanup_free char *program = find_program(e);
 	cleanup_strvec struct strvec args = { 0 };
 	cleanup_buf struct buf text = BUF_INIT(4096);
 	cleanup_fd int read_end = -1, write_end = -1;
 	struct err ignored; /* without its words the exit status must do */
 	int pair[2], status = 0;
 	pid_t pid;
-	int r = find_program(&program, e);
+	int r;
 
-	if (r < 0)
-		return r;
+	if (!program)
+		return e->code;
 	if (pipe2(pair, O_CLOEXEC) < 0)
 		return err_errno(e, "cannot run '%s'", program);
 	read_end = pair[0];
