@@ -139,6 +139,13 @@ static inline void need_root(void)
 		}                                                                               \
 	} while (0)
 
+/* In a new mount namespace: the old descriptor leads to the old one's mounts. */
+static inline void scratch_reopen(struct scratch *s)
+{
+	s->fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CHILD_CHECK(s->fd >= 0);
+}
+
 /* Runs function(arg) in a child with new namespaces; skips the test where they, or a system call, are missing. */
 static inline void run_in_child(int namespaces, void (*function)(void *), void *arg)
 {

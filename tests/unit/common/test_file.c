@@ -364,8 +364,7 @@ static void fill_up_and_write(void *arg)
 	struct err e = { 0 };
 
 	CHILD_CHECK(mount("tmpfs", s->path, "tmpfs", 0, "size=256k") == 0);
-	s->fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	CHILD_CHECK(s->fd >= 0);
+	scratch_reopen(s);
 	CHILD_OK(file_write_durable(s->fd, "f", "the old text", 12, 0640, &e));
 	for (int i = 0; i < 3; i++)
 		CHILD_CHECK(file_write_durable(s->fd,

@@ -136,6 +136,7 @@ static void remove_with_mounts(void *arg)
 	struct scratch *s = arg;
 	struct err e = { 0 };
 
+	scratch_reopen(s);
 	CHILD_CHECK(mkdirat(s->fd, "t", 0755) == 0 && mkdirat(s->fd, "t/mnt", 0755) == 0);
 	CHILD_CHECK(mkdirat(s->fd, "bound", 0755) == 0 && mkdirat(s->fd, "t/same", 0755) == 0);
 	CHILD_CHECK(mount("tmpfs", scratch_path(s, "t/mnt"), "tmpfs", 0, NULL) == 0);
@@ -164,6 +165,7 @@ static void remove_mount_points(void *arg)
 	struct scratch *s = arg;
 	struct err e = { 0 };
 
+	scratch_reopen(s);
 	CHILD_CHECK(mkdirat(s->fd, "mnt", 0755) == 0 && mkdirat(s->fd, "bound", 0755) == 0);
 	scratch_write(s, "bound/f", "x");
 	scratch_write(s, "file", "y");
@@ -217,7 +219,7 @@ static void remove_on_readonly_mount(void *arg)
 	struct err e = { 0 };
 
 	CHILD_CHECK(mount("tmpfs", s->path, "tmpfs", 0, NULL) == 0);
-	s->fd = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	scratch_reopen(s);
 	CHILD_CHECK(mkdirat(s->fd, "t", 0755) == 0);
 	scratch_write(s, "t/f", "x");
 	CHILD_CHECK(mount(NULL, s->path, NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0);
