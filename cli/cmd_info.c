@@ -61,10 +61,10 @@ static void read_os(char out[NAME_MAX_BYTES])
 	(void)snprintf(out, NAME_MAX_BYTES, "unknown");
 	if (file_read(AT_FDCWD, "/etc/os-release", &text, &ignored) < 0 || !text.data)
 		return;
-	p = strncmp(text.data, KEY, strlen(KEY)) == 0 ? text.data : strstr(text.data, "\nPRETTY_NAME=");
-	if (!p)
+	p = strstr(text.data, KEY);
+	if (!p || (p != text.data && p[-1] != '\n'))
 		return;
-	p = strchr(p, '=') + 1;
+	p += strlen(KEY);
 	p += *p == '"';
 	len = strcspn(p, "\"\n");
 	(void)snprintf(out, NAME_MAX_BYTES, "%.*s", (int)len, p);

@@ -10,6 +10,15 @@ struct names {
 	struct strvec tags, digests;
 };
 
+static char *join_digest(const char *repository, const struct digest *digest)
+{
+	char *text = NULL;
+
+	if (!repository || asprintf(&text, "%s@%s", repository, digest->text) < 0)
+		return NULL;
+	return text;
+}
+
 static int add_name(const struct image_record *record, struct names *ret, struct err *e)
 {
 	cleanup_reference struct reference ref = { 0 };
@@ -23,7 +32,8 @@ static int add_name(const struct image_record *record, struct names *ret, struct
 		return r;
 	familiar = reference_familiar(&ref);
 	repository = reference_familiar_name(&ref);
-	if (!familiar || !repository || asprintf(&with_digest, "%s@%s", repository, remote->text) < 0)
+	with_digest = join_digest(repository, remote);
+	if (!familiar || !with_digest)
 		return err_set(e, -ENOMEM, "out of memory");
 	if (ref.tag && strvec_add(&ret->tags, familiar) < 0)
 		return err_set(e, -ENOMEM, "out of memory");

@@ -183,25 +183,36 @@ static int flag_width(const struct option_def *o)
 	return (int)(strlen(o->name) + (o->value ? strlen(o->value) + 1 : 0));
 }
 
-void options_help_list(const struct option_def *options, FILE *out)
+/* The column of the texts: behind the widest flag that is not too wide. */
+static int help_width(const struct option_def *options)
 {
-	const struct option_def *o;
 	int width = 0;
 
-	for (o = options; o && o->name; o++)
+	for (const struct option_def *o = options; o && o->name; o++)
 		if (o->help && flag_width(o) > width && flag_width(o) <= HELP_WIDTH_MAX)
 			width = flag_width(o);
-	for (o = options; o && o->name; o++) {
-		if (!o->help)
-			continue;
-		if (o->letter)
-			(void)fprintf(out, "  -%c, ", o->letter);
-		else
-			(void)fputs("      ", out);
-		(void)fprintf(out, "--%s%s%s%*s   %s\n", o->name, o->value ? " " : "",
-			      o->value ? o->value : "", width > flag_width(o) ? width - flag_width(o) : 0, "",
-			      o->help);
-	}
+	return width;
+}
+
+static void help_line(const struct option_def *o, int width, FILE *out)
+{
+	int gap = width > flag_width(o) ? width - flag_width(o) : 0;
+
+	if (o->letter)
+		(void)fprintf(out, "  -%c, ", o->letter);
+	else
+		(void)fputs("      ", out);
+	(void)fprintf(out, "--%s%s%s%*s   %s\n", o->name, o->value ? " " : "", o->value ? o->value : "", gap,
+		      "", o->help);
+}
+
+void options_help_list(const struct option_def *options, FILE *out)
+{
+	int width = help_width(options);
+
+	for (; options && options->name; options++)
+		if (options->help)
+			help_line(options, width, out);
 }
 
 void options_help(const struct command_def *c, FILE *out)

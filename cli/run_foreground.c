@@ -109,8 +109,12 @@ enum { WATCH_CHILD, WATCH_SIGNALS, WATCH_MASTER, WATCH_IN, WATCH_COUNT };
 /* A negative descriptor is one that poll leaves out. */
 static void watch(struct pollfd *fds, const struct run_foreground *f, int pidfd, const struct run_proxy *p)
 {
-	short master = p->master >= 0 ? run_proxy_wants_master(p) : 0;
-	short in = p->master >= 0 ? run_proxy_wants_in(p) : 0;
+	short master = 0, in = 0;
+
+	if (p->master >= 0) {
+		master = run_proxy_wants_master(p);
+		in = run_proxy_wants_in(p);
+	}
 
 	fds[WATCH_CHILD] = (struct pollfd){ .fd = pidfd, .events = POLLIN };
 	fds[WATCH_SIGNALS] = (struct pollfd){ .fd = f->signal_fd, .events = POLLIN };
@@ -118,29 +122,35 @@ static void watch(struct pollfd *fds, const struct run_foreground *f, int pidfd,
 	fds[WATCH_IN] = (struct pollfd){ .fd = in ? p->in : -1, .events = in };
 }
 
+/* One turn. *ret_ended: the child has. */
+static int serve(const struct run_foreground *f, int pidfd, struct run_proxy *p, bool *ret_ended,
+		 struct err *e)
+{
+	struct pollfd fds[WATCH_COUNT];
+
+	watch(fds, f, pidfd, p);
+	if (poll(fds, WATCH_COUNT, -1) < 0)
+		return errno == EINTR ? 0 : err_errno(e, "cannot wait for the container");
+	*ret_ended = (fds[WATCH_CHILD].revents & POLLIN) != 0;
+	if (fds[WATCH_SIGNALS].revents)
+		forward_signals(f, pidfd, p->master);
+	if (p->master < 0)
+		return 0;
+	return serve_terminal(p, fds[WATCH_MASTER].revents, fds[WATCH_IN].revents, e);
+}
+
 int run_foreground_wait(struct run_foreground *f, int pidfd, int console_fd, int *ret_status, struct err *e)
 {
 	struct run_proxy proxy = { .master = console_fd,
 				   .in = f->interactive ? STDIN_FILENO : -1,
 				   .out = STDOUT_FILENO };
-	struct pollfd fds[WATCH_COUNT];
+	bool ended = false;
 	int r = 0;
 
-	do {
-		watch(fds, f, pidfd, &proxy);
-		if (poll(fds, WATCH_COUNT, -1) < 0) {
-			if (errno == EINTR)
-				continue;
-			return err_errno(e, "cannot wait for the container");
-		}
-		if (fds[WATCH_SIGNALS].revents)
-			forward_signals(f, pidfd, console_fd);
-		if (console_fd >= 0)
-			r = serve_terminal(&proxy, fds[WATCH_MASTER].revents, fds[WATCH_IN].revents, e);
-		if (r < 0)
-			return r;
-	} while (!(fds[WATCH_CHILD].revents & POLLIN));
-	r = console_fd >= 0 ? drain(&proxy, e) : 0;
+	while (r == 0 && !ended)
+		r = serve(f, pidfd, &proxy, &ended, e);
+	if (r == 0 && console_fd >= 0)
+		r = drain(&proxy, e);
 	if (r < 0)
 		return r;
 	r = process_wait(pidfd, ret_status);

@@ -43,39 +43,63 @@ static bool is_opaque(int fd)
 	       (fgetxattr(fd, "user.overlay.opaque", &value, 1) == 1 && value == 'y');
 }
 
-/* What `name` is in `dir`. A directory is opened into *ret_dir; else *ret_layer is the one that has it. */
-static int look_up(const struct merged_dir *dir, const char *name, struct merged_dir *ret_dir,
-		   size_t *ret_layer, enum found *ret, struct err *e)
+/* What `name` is in one layer's part of a directory: FOUND_NOTHING where there is none, *ret_whiteout where it says
+ * that there is none below either. */
+static int look_in_layer(int dir_fd, const char *name, enum found *ret, bool *ret_whiteout, struct err *e)
 {
 	struct stat st;
 
 	*ret = FOUND_NOTHING;
-	for (size_t i = 0; i < dir->len; i++) {
-		int fd;
-
-		if (fstatat(dir->fds[i], name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-			if (errno == ENOENT)
-				continue;
-			return err_errno(e, "cannot look up '%s'", name);
-		}
-		if (is_whiteout(&st))
-			break;
-		if (!S_ISDIR(st.st_mode)) {
-			if (*ret == FOUND_NOTHING) {
-				*ret = S_ISLNK(st.st_mode) ? FOUND_LINK : FOUND_OTHER;
-				*ret_layer = i;
-			}
-			break;
-		}
-		fd = openat(dir->fds[i], name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (fd < 0)
-			return err_errno(e, "cannot open '%s'", name);
-		ret_dir->fds[ret_dir->len++] = fd;
+	*ret_whiteout = false;
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : err_errno(e, "cannot look up '%s'", name);
+	if (is_whiteout(&st))
+		*ret_whiteout = true;
+	else if (S_ISDIR(st.st_mode))
 		*ret = FOUND_DIR;
-		if (is_opaque(fd))
-			break;
-	}
+	else
+		*ret = S_ISLNK(st.st_mode) ? FOUND_LINK : FOUND_OTHER;
 	return 0;
+}
+
+/* Adds a layer's directory to a merged one. *ret_last: nothing below shows through. */
+static int merge(struct merged_dir *into, int dir_fd, const char *name, bool *ret_last, struct err *e)
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_errno(e, "cannot open '%s'", name);
+	into->fds[into->len++] = fd;
+	*ret_last = is_opaque(fd);
+	return 0;
+}
+
+/* What `name` is in `dir`. A directory is opened into *ret_dir; else *ret_layer is the one that has it. */
+static int look_up(const struct merged_dir *dir, const char *name, struct merged_dir *ret_dir,
+		   size_t *ret_layer, enum found *ret, struct err *e)
+{
+	bool last = false;
+	int r = 0;
+
+	*ret = FOUND_NOTHING;
+	for (size_t i = 0; r == 0 && !last && i < dir->len; i++) {
+		enum found here;
+
+		r = look_in_layer(dir->fds[i], name, &here, &last, e);
+		if (r < 0 || here == FOUND_NOTHING)
+			continue;
+		if (here == FOUND_DIR) {
+			*ret = FOUND_DIR;
+			r = merge(ret_dir, dir->fds[i], name, &last, e);
+			continue;
+		}
+		if (*ret == FOUND_NOTHING) {
+			*ret = here;
+			*ret_layer = i;
+		}
+		last = true;
+	}
+	return r;
 }
 
 static int open_root(const struct strvec *lower, struct merged_dir *ret, struct err *e)

@@ -68,26 +68,40 @@ static int quoted_field(const char **text, struct buf *field, struct err *e)
 	return err_set(e, -EINVAL, "missing '\"' at the end of a field");
 }
 
+static int plain_field(const char **text, struct buf *field, struct err *e)
+{
+	size_t len = strcspn(*text, ",");
+
+	if (memchr(*text, '"', len))
+		return err_set(e, -EINVAL, "'\"' in the middle of a field");
+	if (buf_add(field, *text, len) < 0)
+		return err_set(e, -EFBIG, "a field is too long");
+	*text += len;
+	return 0;
+}
+
+static int csv_field(const char **text, struct buf *field, struct err *e)
+{
+	int r;
+
+	if (**text != '"')
+		return plain_field(text, field, e);
+	(*text)++;
+	r = quoted_field(text, field, e);
+	if (r == 0 && **text && **text != ',')
+		return err_set(e, -EINVAL, "expected ',' behind a field in quotes");
+	return r;
+}
+
 int run_split_csv(const char *text, struct strvec *ret, struct err *e)
 {
 	cleanup_buf struct buf field = BUF_INIT(FIELD_MAX);
-	int r = 0;
 
 	while (*text) {
-		size_t plain = strcspn(text, ",");
+		int r;
 
 		buf_clear(&field);
-		if (*text == '"') {
-			text++;
-			r = quoted_field(&text, &field, e);
-		} else if (memchr(text, '"', plain)) {
-			r = err_set(e, -EINVAL, "'\"' in the middle of a field");
-		} else {
-			r = buf_add(&field, text, plain) < 0 ? err_set(e, -EFBIG, "a field is too long") : 0;
-			text += plain;
-		}
-		if (r == 0 && *text && *text != ',')
-			r = err_set(e, -EINVAL, "expected ',' behind a field in quotes");
+		r = csv_field(&text, &field, e);
 		if (r < 0)
 			return r;
 		if (strvec_add(ret, field.data ? field.data : "") < 0)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/run_resources.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,16 +48,26 @@ static int set_cpu(const struct run_flags *f, struct spec_resources *r, struct e
 	return 0;
 }
 
-static bool is_rlimit(const char *name)
+/* The spec's name of a limit of docker's; NULL: there is none. */
+static const char *rlimit_type(const char *name)
 {
-	static const char *const NAMES[] = { "core",    "cpu",      "data",   "fsize",      "locks",
-					     "memlock", "msgqueue", "nice",   "nofile",     "nproc",
-					     "rss",     "rtprio",   "rttime", "sigpending", "stack" };
+	static const struct {
+		const char *name, *type;
+	} LIMITS[] = {
+		{ "core", "RLIMIT_CORE" },         { "cpu", "RLIMIT_CPU" },
+		{ "data", "RLIMIT_DATA" },         { "fsize", "RLIMIT_FSIZE" },
+		{ "locks", "RLIMIT_LOCKS" },       { "memlock", "RLIMIT_MEMLOCK" },
+		{ "msgqueue", "RLIMIT_MSGQUEUE" }, { "nice", "RLIMIT_NICE" },
+		{ "nofile", "RLIMIT_NOFILE" },     { "nproc", "RLIMIT_NPROC" },
+		{ "rss", "RLIMIT_RSS" },           { "rtprio", "RLIMIT_RTPRIO" },
+		{ "rttime", "RLIMIT_RTTIME" },     { "sigpending", "RLIMIT_SIGPENDING" },
+		{ "stack", "RLIMIT_STACK" },
+	};
 
-	for (size_t i = 0; i < ARRAY_LEN(NAMES); i++)
-		if (strcmp(NAMES[i], name) == 0)
-			return true;
-	return false;
+	for (size_t i = 0; i < ARRAY_LEN(LIMITS); i++)
+		if (strcmp(LIMITS[i].name, name) == 0)
+			return LIMITS[i].type;
+	return NULL;
 }
 
 /* -1 is "unlimited", which is what RLIM_INFINITY is in two's complement. */
@@ -74,8 +83,8 @@ static int parse_limit(const char *text, uint64_t *ret)
 static int add_ulimit(struct spec_process *p, const char *text, struct err *e)
 {
 	cleanup_free char *copy = strdup(text);
-	cleanup_free char *type = NULL;
 	char *soft_text, *hard_text;
+	const char *type;
 	uint64_t soft = 0, hard = 0;
 
 	if (!copy)
@@ -84,7 +93,8 @@ static int add_ulimit(struct spec_process *p, const char *text, struct err *e)
 	if (!soft_text || soft_text == copy)
 		return err_set(e, -EINVAL, "invalid ulimit argument: %s", text);
 	*soft_text++ = '\0';
-	if (!is_rlimit(copy))
+	type = rlimit_type(copy);
+	if (!type)
 		return err_set(e, -EINVAL, "invalid ulimit type: %s", copy);
 	hard_text = strchr(soft_text, ':');
 	if (hard_text)
@@ -94,12 +104,6 @@ static int add_ulimit(struct spec_process *p, const char *text, struct err *e)
 	if (soft > hard)
 		return err_set(e, -EINVAL, "ulimit soft limit must be less than or equal to hard limit: %s",
 			       text);
-	if (asprintf(&type, "RLIMIT_%s", copy) < 0) {
-		type = NULL;
-		return no_memory(e);
-	}
-	for (char *c = type; *c; c++)
-		*c = (char)toupper((unsigned char)*c);
 	return spec_add_rlimit(p, type, soft, hard) ? 0 : no_memory(e);
 }
 

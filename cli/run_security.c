@@ -1,49 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/run_security.h"
 
-#include <ctype.h>
 #include <fcntl.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/capability.h>
+#include <sys/prctl.h>
 
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "common/parse.h"
 #include "oci/seccomp_default.h"
-
-#define CAP_NAME_MAX 64
+#include "runtime/capabilities.h"
 
 static int no_memory(struct err *e)
 {
 	return err_set(e, -ENOMEM, "out of memory");
 }
 
-/* "CAP_" and upper case, as the spec wants it. True for one that libcap knows, or for ALL. */
-static bool canonical_name(const char *text, char out[CAP_NAME_MAX])
+/* As the spec wants it: "CAP_CHOWN", or "ALL". NULL: there is no such capability. */
+static const char *canonical_name(const char *text)
 {
-	cap_value_t value;
-	size_t len;
+	int number = capability_number(text);
 
-	if (strcasecmp(text, "all") == 0) {
-		(void)snprintf(out, CAP_NAME_MAX, "ALL");
-		return true;
-	}
-	if (strlen(text) + sizeof("CAP_") > CAP_NAME_MAX)
-		return false;
-	(void)snprintf(out, CAP_NAME_MAX, "%s%s", strncasecmp(text, "CAP_", 4) == 0 ? "" : "CAP_", text);
-	len = strlen(out);
-	for (size_t i = 0; i < len; i++)
-		out[i] = (char)toupper((unsigned char)out[i]);
-	return !isdigit((unsigned char)out[4]) && cap_from_name(out, &value) == 0;
+	if (strcasecmp(text, "all") == 0)
+		return "ALL";
+	return number >= 0 ? capability_name(number) : NULL;
 }
 
 static int canonical_list(const struct strvec *from, struct strvec *ret, struct err *e)
 {
-	char name[CAP_NAME_MAX];
-
 	for (size_t i = 0; i < from->len; i++) {
-		if (!canonical_name(from->items[i], name))
+		const char *name = canonical_name(from->items[i]);
+
+		if (!name)
 			return err_set(e, -EINVAL, "invalid capability: \"%s\"", from->items[i]);
 		if (strvec_add(ret, name) < 0)
 			return no_memory(e);
@@ -51,20 +40,14 @@ static int canonical_list(const struct strvec *from, struct strvec *ret, struct 
 	return 0;
 }
 
-/* All of our own bounding set that libcap has a name for. */
+/* All of our own bounding set: what we do not have we cannot give. */
 static int all_capabilities(struct strvec *ret, struct err *e)
 {
-	char upper[CAP_NAME_MAX];
+	const char *name;
 
-	for (cap_value_t c = 0; cap_get_bound(c) >= 0; c++) {
-		char *name = cap_get_bound(c) == CAP_SET ? cap_to_name(c) : NULL;
-		bool known = name && canonical_name(name, upper);
-
-		if (name)
-			(void)cap_free(name); /* fails only for memory that is not libcap's */
-		if (known && strvec_add(ret, upper) < 0)
+	for (int c = 0; (name = capability_name(c)) != NULL; c++)
+		if (prctl(PR_CAPBSET_READ, (unsigned long)c, 0UL, 0UL, 0UL) == 1 && strvec_add(ret, name) < 0)
 			return no_memory(e);
-	}
 	return 0;
 }
 

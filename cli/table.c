@@ -56,8 +56,10 @@ static size_t column_width(const struct table *t, size_t column)
 
 void table_print(const struct table *t, FILE *out)
 {
-	cleanup_free size_t *widths = calloc(t->columns ? t->columns : 1, sizeof(*widths));
+	cleanup_free size_t *widths = calloc(t->columns + 1, sizeof(*widths));
 
+	if (t->columns == 0)
+		return;
 	for (size_t c = 0; widths && c < t->columns; c++)
 		widths[c] = column_width(t, c);
 	for (size_t i = 0; i < t->cells.len; i++) {
