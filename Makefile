@@ -30,7 +30,7 @@ export PKG_CONFIG_LIBDIR := /usr/lib/$(TRIPLET)/pkgconfig:/usr/share/pkgconfig
 DEPS_DIR := out/deps/$(ARCH)
 CPPFLAGS += -isystem $(DEPS_DIR)/usr/include
 LDFLAGS += -L$(DEPS_DIR)/usr/lib/$(TRIPLET)
-RUNNER := qemu-$(if $(filter arm64,$(ARCH)),aarch64,x86_64)-static -L /usr/$(TRIPLET) -E LD_LIBRARY_PATH=$(DEPS_DIR)/usr/lib/$(TRIPLET):/usr/lib/$(TRIPLET)
+RUNNER := qemu-$(if $(filter arm64,$(ARCH)),aarch64,x86_64)-static -E LD_LIBRARY_PATH=$(DEPS_DIR)/usr/lib/$(TRIPLET):/usr/lib/$(TRIPLET)
 endif
 
 ifeq ($(CONFIG),fuzz)
