@@ -186,7 +186,7 @@ static int kernel_at_least(const char *version, bool *ret, struct err *e)
 static int applies(const struct profile_rule *rule, const struct strvec *bounding, bool *ret, struct err *e)
 {
 	const struct filter *in = &rule->includes, *ex = &rule->excludes;
-	bool yes = true, new_enough;
+	bool yes = true, new_enough = false;
 	int r;
 
 	for (size_t i = 0; i < in->capabilities.len; i++)

@@ -413,7 +413,7 @@ static int emit_program(struct build *b, struct seccomp_emitter *m, struct err *
 
 	for (size_t i = b->abis_len; i-- > 0;) {
 		uint32_t audit_arch = b->abis[i]->audit_arch;
-		size_t section;
+		size_t section = 0;
 		int r;
 
 		if (i > 0 && audit_arch == b->abis[0]->audit_arch)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <linux/seccomp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,6 +11,14 @@
 
 #include "common/cleanup.h"
 #include "runtime/rlimits.h"
+
+/* qemu-user has no seccomp(2); and in 7.2 a forked child of a program with shared libraries spins for ever. */
+static bool emulated(void)
+{
+	uint32_t action = SECCOMP_RET_ERRNO;
+
+	return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) != 0;
+}
 
 static void names_are_known_with_and_without_their_prefix(void **state)
 {
@@ -57,6 +67,8 @@ static void limits_are_applied_to_a_child(void **state)
 	pid_t pid;
 
 	(void)state;
+	if (emulated())
+		skip();
 	assert_int_equal(rlimit_plan_make(limits, 2, &plan, &e), 0);
 	pid = fork();
 	if (pid == 0) {
@@ -84,6 +96,8 @@ static void the_limit_that_failed_is_named(void **state)
 	pid_t pid;
 
 	(void)state;
+	if (emulated())
+		skip();
 	assert_int_equal(rlimit_plan_make(limits, 2, &plan, &e), 0);
 	pid = fork();
 	if (pid == 0) {
