@@ -11,8 +11,7 @@
 #include "common/file.h"
 #include "common/json_write.h"
 #include "common/timestamp.h"
-
-#define SPEC_VERSION "1.2.0"
+#include "oci/runtime_spec.h"
 
 struct command {
 	const char *name;
@@ -134,7 +133,7 @@ bool oci_options(const struct oci_globals *g, const struct command_def *c, int a
 
 static int print_version(void)
 {
-	(void)printf("sampan-oci version " SAMPAN_VERSION "\nspec: " SPEC_VERSION "\n");
+	(void)printf("sampan-oci version " SAMPAN_VERSION "\nspec: " SPEC_VERSION_MAX "\n");
 	return fflush(stdout) == 0 ? 0 : 1;
 }
 

@@ -53,26 +53,38 @@ int json_error(const struct json_in *in, int code, struct err *e, const char *fm
 #define BIG_MARK         "\001u64:"
 #define BIG_MARK_ESCAPED "\\u0001u64:"
 
-/* Copies the text with integers of 19 and more digits in marks. Sets *ret_changed only if there was one. */
+/* The length of the token at `text`, which begins with a digit; *ret_integer: it is made of digits alone. */
+static size_t number_token(const char *text, size_t len, bool *ret_integer)
+{
+	size_t n = 0;
+
+	*ret_integer = true;
+	for (; n < len; n++) {
+		unsigned char c = (unsigned char)text[n];
+
+		if (!isalnum(c) && c != '.' && c != '+' && c != '-')
+			break;
+		*ret_integer = *ret_integer && isdigit(c);
+	}
+	return n;
+}
+
+/* Copies the text with integers of 19 and 20 digits in marks. Sets *ret_changed only if there was one. */
 static int mark_big_integers(const char *text, size_t len, struct buf *out, bool *ret_changed)
 {
-	size_t done = 0;
-	bool in_string = false;
+	size_t done = 0, n;
+	bool in_string = false, integer;
 	int r = 0;
 
 	for (size_t i = 0; i < len && r == 0; i++) {
-		size_t n = 0;
-
 		if (in_string && text[i] == '\\')
 			i++;
 		else if (text[i] == '"')
 			in_string = !in_string;
 		if (in_string || i >= len || !isdigit((unsigned char)text[i]))
 			continue;
-		while (i + n < len && (isalnum((unsigned char)text[i + n]) || strchr(".+-", text[i + n])))
-			n++;
-		if (n >= 19 && n <= 20 && (i == 0 || text[i - 1] != '-') &&
-		    strspn(text + i, "0123456789") >= n) {
+		n = number_token(text + i, len - i, &integer);
+		if (integer && n >= 19 && n <= 20 && (i == 0 || text[i - 1] != '-')) {
 			r = buf_add(out, text + done, i - done);
 			if (r == 0)
 				r = buf_printf(out, "\"" BIG_MARK_ESCAPED "%.*s\"", (int)n, text + i);

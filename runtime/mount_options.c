@@ -18,7 +18,7 @@
 #define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
 #endif
 
-enum kind { FLAG_SET, FLAG_CLEAR, PROPAGATION, BIND, RBIND, COPY_UP, IGNORED, UNSUPPORTED };
+enum kind { FLAG_SET, FLAG_CLEAR, PROPAGATION, BIND, RBIND, IGNORED, UNSUPPORTED };
 
 static const struct option {
 	const char *name;
@@ -64,7 +64,7 @@ static const struct option {
 	{ "rslave", PROPAGATION, MS_SLAVE | MS_REC },
 	{ "unbindable", PROPAGATION, MS_UNBINDABLE },
 	{ "runbindable", PROPAGATION, MS_UNBINDABLE | MS_REC },
-	{ "tmpcopyup", COPY_UP, 0 },
+	{ "tmpcopyup", UNSUPPORTED, 0 },
 	{ "idmap", UNSUPPORTED, 0 },
 	{ "ridmap", UNSUPPORTED, 0 },
 };
@@ -155,9 +155,6 @@ static int apply_option(struct mount_options *o, const struct option *option, st
 		o->bind = true;
 		o->recursive_bind = true;
 		return 0;
-	case COPY_UP:
-		o->copy_up = true;
-		return 0;
 	case IGNORED:
 		return 0;
 	case UNSUPPORTED:
@@ -229,65 +226,21 @@ void mount_options_attributes(const struct mount_options *o, uint64_t *ret_set, 
 const char *const *mount_options_names(void)
 {
 	static const char *const NAMES[] = {
-		"async",
-		"atime",
-		"bind",
-		"defaults",
-		"dev",
-		"diratime",
-		"dirsync",
-		"exec",
-		"iversion",
-		"loud",
-		"mand",
-		"noatime",
-		"nodev",
-		"nodiratime",
-		"noexec",
-		"noiversion",
-		"nomand",
-		"norelatime",
-		"nostrictatime",
-		"nosuid",
-		"nosymfollow",
-		"private",
-		"ratime",
-		"rbind",
-		"rdev",
-		"rdiratime",
-		"relatime",
-		"remount",
-		"rexec",
-		"rnoatime",
-		"rnodev",
-		"rnodiratime",
-		"rnoexec",
-		"rnorelatime",
-		"rnostrictatime",
-		"rnosuid",
-		"rnosymfollow",
-		"ro",
-		"rprivate",
-		"rrelatime",
-		"rro",
-		"rrw",
-		"rshared",
-		"rslave",
-		"rstrictatime",
-		"rsuid",
-		"rsymfollow",
-		"runbindable",
-		"rw",
-		"shared",
-		"silent",
-		"slave",
-		"strictatime",
-		"suid",
-		"symfollow",
-		"sync",
-		"tmpcopyup",
-		"unbindable",
-		NULL,
+		"async",        "atime",       "bind",           "defaults",
+		"dev",          "diratime",    "dirsync",        "exec",
+		"iversion",     "loud",        "mand",           "noatime",
+		"nodev",        "nodiratime",  "noexec",         "noiversion",
+		"nomand",       "norelatime",  "nostrictatime",  "nosuid",
+		"nosymfollow",  "private",     "ratime",         "rbind",
+		"rdev",         "rdiratime",   "relatime",       "remount",
+		"rexec",        "rnoatime",    "rnodev",         "rnodiratime",
+		"rnoexec",      "rnorelatime", "rnostrictatime", "rnosuid",
+		"rnosymfollow", "ro",          "rprivate",       "rrelatime",
+		"rro",          "rrw",         "rshared",        "rslave",
+		"rstrictatime", "rsuid",       "rsymfollow",     "runbindable",
+		"rw",           "shared",      "silent",         "slave",
+		"strictatime",  "suid",        "symfollow",      "sync",
+		"unbindable",   NULL,
 	};
 
 	return NAMES;

@@ -214,14 +214,40 @@ static int check_process(const struct runtime_args *args, struct err *e)
 	return 0;
 }
 
+/* What config.json may ask for and this version cannot give is an error: nothing is dropped in silence. */
+static int check_unsupported(const struct runtime_spec *spec, struct err *e)
+{
+	const struct spec_process *process = spec->process;
+	const struct spec_linux *linux_ = &spec->linux_;
+	const struct {
+		bool wanted;
+		const char *name;
+	} FEATURES[] = {
+		{ linux_->has_intel_rdt, "linux.intelRdt" },
+		{ linux_->has_personality, "linux.personality" },
+		{ linux_->time_offsets_len != 0, "linux.timeOffsets" },
+		{ linux_->net_devices_len != 0, "linux.netDevices" },
+		{ linux_->memory_policy != NULL, "linux.memoryPolicy" },
+		{ process->scheduler != NULL, "process.scheduler" },
+		{ process->io_priority != NULL, "process.ioPriority" },
+		{ process->exec_cpu_affinity != NULL, "process.execCPUAffinity" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(FEATURES); i++)
+		if (FEATURES[i].wanted)
+			return err_set(e, -EOPNOTSUPP, "%s is not supported", FEATURES[i].name);
+	for (size_t i = 0; i < spec->mounts_len; i++)
+		if (spec->mounts[i].uid_mappings_len || spec->mounts[i].gid_mappings_len)
+			return err_set(e, -EOPNOTSUPP, "mounts[%zu].uidMappings is not supported", i);
+	return 0;
+}
+
 static int check_rest(const struct runtime_spec *spec, struct err *e)
 {
 	if (spec->hostname && *spec->hostname && !has_namespace(spec, SPEC_NS_UTS))
 		return err_set(e, -EINVAL, "unable to set hostname without a private UTS namespace");
 	if (spec->domainname && *spec->domainname && !has_namespace(spec, SPEC_NS_UTS))
 		return err_set(e, -EINVAL, "unable to set domainname without a private UTS namespace");
-	if (spec->linux_.has_intel_rdt)
-		return err_set(e, -EOPNOTSUPP, "linux.intelRdt is not supported");
 	return check_sysctls(spec, e);
 }
 
@@ -230,6 +256,8 @@ int plan_make(const struct runtime_args *args, struct plan *ret, struct err *e)
 	cleanup_plan struct plan p = { 0 };
 	int r = check_process(args, e);
 
+	if (r == 0)
+		r = check_unsupported(args->spec, e);
 	if (r == 0)
 		r = check_rest(args->spec, e);
 	if (r == 0)
