@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -250,6 +251,12 @@ static inline bool is_whiteout(const struct fixture *f, const char *path)
 	struct stat st = look(f, path);
 
 	return S_ISCHR(st.st_mode) && st.st_rdev == 0;
+}
+
+/* tmpfs has none before Linux 6.6. */
+static inline bool has_user_xattrs(const struct fixture *f)
+{
+	return fsetxattr(f->dir_fd, "user.probe", "", 0, 0) == 0;
 }
 
 #endif
