@@ -59,7 +59,9 @@ struct walk {
 	int fd;     /* where we are */
 	char *rest; /* what is still to go */
 	unsigned int links;
-	mode_t mode;
+	mode_t mode;      /* of directories that are made */
+	bool file;        /* the last component is to be a file */
+	mode_t file_mode; /* of that */
 };
 
 static int walk_to_root(struct walk *w)
@@ -131,28 +133,31 @@ static bool walk_next(struct walk *w, char *name, size_t size)
 
 static int walk_step(struct walk *w, const char *name)
 {
+	bool file = w->file && w->rest[strspn(w->rest, "/")] == '\0';
 	cleanup_fd int fd = -1;
 	struct stat st;
+	int r;
 
 	if (strcmp(name, ".") == 0)
 		return 0;
 	if (strcmp(name, "..") == 0)
 		return walk_up(w);
-	if (mkdirat(w->fd, name, w->mode) < 0 && errno != EEXIST)
+	r = file ? mknodat(w->fd, name, S_IFREG | w->file_mode, 0) : mkdirat(w->fd, name, w->mode);
+	if (r < 0 && errno != EEXIST)
 		return -errno;
 	fd = openat(w->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
 	if (S_ISLNK(st.st_mode))
 		return walk_link(w, fd);
-	if (!S_ISDIR(st.st_mode))
+	if (!file && !S_ISDIR(st.st_mode))
 		return -ENOTDIR;
 	(void)close(w->fd);
 	w->fd = fd_take(&fd);
 	return 0;
 }
 
-static int make_all(struct walk *w, const char *path)
+static int walk_all(struct walk *w, const char *path)
 {
 	char name[NAME_MAX + 1];
 	int r;
@@ -169,6 +174,19 @@ static int make_all(struct walk *w, const char *path)
 	return r;
 }
 
+/* Returns the descriptor of the last component, or a negative errno. */
+static int make_all(struct walk *w, const char *path)
+{
+	int r = walk_all(w, path);
+
+	free(w->rest);
+	if (r == 0)
+		return w->fd;
+	if (w->fd >= 0)
+		(void)close(w->fd);
+	return r;
+}
+
 int rootfd_mkdir_p(int root_fd, const char *path, mode_t mode, int *ret_fd, struct err *e)
 {
 	struct walk w = { .root_fd = root_fd, .fd = -1, .mode = mode };
@@ -181,28 +199,36 @@ int rootfd_mkdir_p(int root_fd, const char *path, mode_t mode, int *ret_fd, stru
 	if (r != -ENOENT)
 		return open_error(r, path, e);
 	r = make_all(&w, path);
-	free(w.rest);
-	if (r < 0) {
-		if (w.fd >= 0)
-			(void)close(w.fd);
+	if (r < 0)
 		return err_code(e, r, "cannot make directory '%s'", path);
-	}
-	*ret_fd = w.fd;
+	*ret_fd = r;
+	return 0;
+}
+
+/* Points *ret_name at the last component inside `path`. */
+static int last_name(const char *path, const char **ret_name, struct err *e)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+
+	if (*name == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return err_set(e, -EINVAL, "'%s' does not name a file", path);
+	*ret_name = name;
 	return 0;
 }
 
 int rootfd_open_parent(int root_fd, const char *path, mode_t mode_if_made, int *ret_fd, const char **ret_name,
 		       struct err *e)
 {
-	const char *slash = strrchr(path, '/');
-	const char *name = slash ? slash + 1 : path;
-	cleanup_free char *parent = strndup(path, (size_t)(name - path));
-	int r;
+	cleanup_free char *parent = NULL;
+	const char *name;
+	int r = last_name(path, &name, e);
 
+	if (r < 0)
+		return r;
+	parent = strndup(path, (size_t)(name - path));
 	if (!parent)
 		return err_code(e, -ENOMEM, "cannot open '%s'", path);
-	if (*name == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return err_set(e, -EINVAL, "'%s' does not name a file", path);
 	r = rootfd_mkdir_p(root_fd, parent, mode_if_made, ret_fd, e);
 	if (r == 0)
 		*ret_name = name;
@@ -211,29 +237,22 @@ int rootfd_open_parent(int root_fd, const char *path, mode_t mode_if_made, int *
 
 int rootfd_make_file(int root_fd, const char *path, mode_t mode, int *ret_fd, struct err *e)
 {
-	cleanup_fd int parent = -1;
+	struct walk w = { .root_fd = root_fd, .fd = -1, .mode = 0755, .file = true, .file_mode = mode };
+	int r = open_in_root(root_fd, path, O_PATH, 0);
 	const char *name;
-	int fd, r;
 
-	fd = open_in_root(root_fd, path, O_PATH, 0);
-	if (fd >= 0) {
-		*ret_fd = fd;
+	if (r >= 0) {
+		*ret_fd = r;
 		return 0;
 	}
-	if (fd != -ENOENT)
-		return open_error(fd, path, e);
-	r = rootfd_open_parent(root_fd, path, 0755, &parent, &name, e);
+	if (r != -ENOENT)
+		return open_error(r, path, e);
+	r = last_name(path, &name, e);
 	if (r < 0)
 		return r;
-	/* A dangling symlink is not followed: O_EXCL makes the file or fails. */
-	fd = openat(parent, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_WRONLY, mode);
-	if (fd < 0 && errno != EEXIST)
-		return err_errno(e, "cannot make file '%s'", path);
-	if (fd >= 0)
-		(void)close(fd);
-	fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return err_errno(e, "cannot open '%s'", path);
-	*ret_fd = fd;
+	r = make_all(&w, path);
+	if (r < 0)
+		return err_code(e, r, "cannot make file '%s'", path);
+	*ret_fd = r;
 	return 0;
 }

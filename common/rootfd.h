@@ -17,11 +17,11 @@ int rootfd_open(int root_fd, const char *path, int flags, mode_t mode, int *ret_
  * followed inside the root; those that dangle get their targets made, as runc does. */
 int rootfd_mkdir_p(int root_fd, const char *path, mode_t mode, int *ret_fd, struct err *e) MUST_CHECK;
 
-/* As above for a regular file: makes the parents and an empty file where there is nothing. Opens
- * what is there (O_PATH) without truncating it. */
+/* As above for a regular file: makes the parents (0755) and an empty file where there is nothing. Opens
+ * what is there (O_PATH) without truncating it. -EINVAL if that has no name: "a/", "a/..". */
 int rootfd_make_file(int root_fd, const char *path, mode_t mode, int *ret_fd, struct err *e) MUST_CHECK;
 
-/* Opens the parent directory of `path` (O_PATH | O_DIRECTORY), making it if `make`, and points
+/* Opens the parent directory of `path` (O_PATH | O_DIRECTORY), made where it is absent, and points
  * *ret_name at the last component inside `path`. -EINVAL if the last component is "", "." or "..". */
 int rootfd_open_parent(int root_fd, const char *path, mode_t mode_if_made, int *ret_fd, const char **ret_name,
 		       struct err *e) MUST_CHECK;
