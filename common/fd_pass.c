@@ -35,19 +35,21 @@ int fd_pass_send(int socket_fd, const void *data, size_t len, int passed_fd)
 	return (size_t)n == len ? 0 : -EMSGSIZE;
 }
 
+/* CMSG_SPACE rounds up: there is room for a second one that nobody asked for. */
 static void take_descriptor(struct msghdr *message, int *ret_fd)
 {
 	const struct cmsghdr *c = CMSG_FIRSTHDR(message);
 	int fd;
 
-	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
-	    c->cmsg_len != CMSG_LEN(sizeof(int)))
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 		return;
-	memcpy(&fd, CMSG_DATA(c), sizeof(int));
-	if (ret_fd)
-		*ret_fd = fd;
-	else
-		(void)close(fd);
+	for (size_t at = 0; CMSG_LEN(at + sizeof(int)) <= c->cmsg_len; at += sizeof(int)) {
+		memcpy(&fd, CMSG_DATA(c) + at, sizeof(int));
+		if (at == 0 && ret_fd)
+			*ret_fd = fd;
+		else
+			(void)close(fd);
+	}
 }
 
 ssize_t fd_pass_receive(int socket_fd, void *data, size_t len, int *ret_fd)
