@@ -198,7 +198,8 @@ struct walk {
 	bool make;
 	const char *shown;
 	int links;
-	int fd; /* where we are, O_PATH */
+	size_t behind_link; /* how long `rest` was when the last symlink was met */
+	int fd;             /* where we are, O_PATH */
 	char real[PATH_MAX];
 	char *rest; /* owned; what is still to go */
 };
@@ -280,6 +281,7 @@ static int walk_symlink(struct walk *w, const char *name, struct err *e)
 		return err_set(e, -ELOOP, "entry '%s' lies behind too many symlinks", w->shown);
 	if (asprintf(&rest, "%.*s/%s", (int)len, text, w->rest) < 0)
 		return err_set(e, -ENOMEM, "cannot follow a symlink above '%s': out of memory", w->shown);
+	w->behind_link = strlen(w->rest);
 	free(w->rest);
 	w->rest = rest;
 	return len > 0 && text[0] == '/' ? walk_to_root(w, e) : 0;
@@ -300,6 +302,10 @@ static int walk_around(struct walk *w, const char *name, bool *ret_again, struct
 			       w->shown);
 	if (!w->make)
 		return err_set(e, -ENOENT, "the parent of '%s' is not in this layer", w->shown);
+	/* A symlink that leads to something in the layer is an alias (var/run); one that leads to nothing is made to lead out. */
+	if (w->links > 0 && strlen(w->rest) > w->behind_link)
+		return err_set(e, -EINVAL, "entry '%s' goes through a symlink that leads out of the layer",
+			       w->shown);
 	if (!absent && unlinkat(w->fd, name, 0) < 0)
 		return err_errno(e, "cannot replace a whiteout above '%s'", w->shown);
 	*ret_again = true;
