@@ -2,8 +2,8 @@
 /* Garbage collection. Under the exclusive lock, what is in use is gathered and what is not is renamed out of the way, which is
  * quick; then the lock is made shared, and what was renamed is deleted while others go on. docs/store.md says why that is
  * safe. */
+#include <dirent.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +19,8 @@
 #include "store/image_record.h"
 #include "store/internal.h"
 #include "store/layer.h"
+
+#define SIZE_LEVELS 64 /* of a staging directory that are looked at, for the sum of what is freed */
 
 /* One collection. Layer keys and digests ("sha256:...") cannot be mistaken for each other: one set holds both. */
 struct gc {
@@ -272,33 +274,38 @@ static int sweep_container_names(const struct gc *gc, struct err *e)
 	return r;
 }
 
-/* Bytes on disk of what lies below a path. */
-static uint64_t tree_size(const struct store *s, const char *path)
+/* Bytes on disk of the files in a directory, which it takes, and below it; not deeper than `levels`: the sum is for people, and
+ * trees may be hostile. */
+static uint64_t tree_size(int dir_fd, int levels)
 {
-	cleanup_free char *full = NULL;
+	cleanup_dir DIR *dir = fdopendir(dir_fd);
+	const struct dirent *entry;
 	uint64_t size = 0;
-	FTSENT *entry;
-	FTS *fts;
+	struct stat st;
 
-	if (asprintf(&full, "%s/%s", s->root, path) < 0) {
-		full = NULL;
+	if (!dir) {
+		(void)close(dir_fd); /* it was only for reading */
 		return 0;
 	}
-	fts = fts_open((char *const[]){ full, NULL }, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, NULL);
-	if (!fts)
-		return 0;
-	while ((entry = fts_read(fts)))
-		if (entry->fts_info == FTS_F)
-			size += (uint64_t)entry->fts_statp->st_blocks * 512;
-	(void)fts_close(fts); /* was only read */
+	while ((entry = readdir(dir))) {
+		int fd;
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		size += (uint64_t)st.st_blocks * 512;
+		if (!S_ISDIR(st.st_mode) || levels == 0)
+			continue;
+		fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd >= 0)
+			size += tree_size(fd, levels - 1);
+	}
 	return size;
 }
 
 /* The owner of a staging directory holds its lock; so do the processes that it started there. */
-static bool has_owner(const struct store *s, const char *path)
+static bool has_owner(int fd)
 {
-	cleanup_fd int fd = openat(s->root_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
 	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
 }
 
@@ -309,11 +316,14 @@ static int sweep_staging(struct gc *gc, struct err *e)
 
 	for (size_t i = 0; i < names.len && r == 0; i++) {
 		char path[SUBPATH_MAX];
+		cleanup_fd int fd = -1;
 
 		(void)snprintf(path, sizeof(path), "staging/%s", names.items[i]);
-		if (has_owner(gc->store, path))
+		fd = openat(gc->store->root_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (has_owner(fd))
 			continue;
-		gc->freed_bytes += tree_size(gc->store, path);
+		if (fd >= 0)
+			gc->freed_bytes += tree_size(fd_take(&fd), SIZE_LEVELS);
 		r = add_trash(gc, "staging", names.items[i], e);
 	}
 	return r;

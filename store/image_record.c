@@ -21,24 +21,31 @@ void image_record_done(struct image_record *r)
 	*r = (struct image_record){ 0 };
 }
 
-static bool is_canonical(const char *name)
+/* 0, -EINVAL (without text) or -ENOMEM. */
+static int check_canonical(const char *name)
 {
 	cleanup_reference struct reference ref = { 0 };
 	cleanup_free char *canonical = NULL;
 	struct err ignored;
+	int r = reference_parse(name, &ref, &ignored);
 
-	if (reference_parse(name, &ref, &ignored) < 0)
-		return false;
+	if (r < 0)
+		return r == -ENOMEM ? r : -EINVAL;
 	canonical = reference_canonical(&ref);
-	return canonical && strcmp(canonical, name) == 0;
+	if (!canonical)
+		return -ENOMEM;
+	return strcmp(canonical, name) == 0 ? 0 : -EINVAL;
 }
 
 int image_name_encode(const char *name, char *ret, struct err *e)
 {
 	size_t len = strlen(name);
+	int r = check_canonical(name);
 
-	if (!is_canonical(name))
-		return err_set(e, -EINVAL, "'%.255s' is not a canonical image name", name);
+	if (r == -ENOMEM)
+		return err_code(e, r, "cannot check the image name '%.255s'", name);
+	if (r < 0)
+		return err_set(e, r, "'%.255s' is not a canonical image name", name);
 	if (len > NAME_FILE_MAX)
 		return err_set(
 			e, -EINVAL,
@@ -65,8 +72,11 @@ static const struct json_field RECORD[] = {
 static int check_record(const struct image_record *r, const char *file, struct err *e)
 {
 	char encoded[NAME_FILE_MAX + 1];
+	int ret = image_name_encode(r->name, encoded, e);
 
-	if (image_name_encode(r->name, encoded, e) < 0 || strcmp(encoded, file) != 0)
+	if (ret == -ENOMEM)
+		return ret;
+	if (ret < 0 || strcmp(encoded, file) != 0)
 		return err_set(e, -EBADMSG, "it says that it is for '%.255s'", r->name);
 	for (size_t i = 0; i < r->layers.len; i++)
 		if (!store_key_ok(r->layers.items[i]))
