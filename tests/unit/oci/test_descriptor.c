@@ -188,20 +188,42 @@ static void counts_and_sizes_have_limits(void **state)
 /* The platform names, and what becomes of them. */
 static void an_index_is_read_in_full(void **state)
 {
-	static const char TEXT[] = "{\"schemaVersion\":2" TYPE(OCI "index.v1+json") ",\"manifests\":[" DESC(
-		TYPE(OCI "manifest.v1+json") PLATFORM(
-			"linux", "arm64",
-			",\"variant\":\"v8\"")) "," DESC(TYPE(OCI
-							      "index.v1+json") ",\"annotations\":{\"k\":"
-									       "\"v\"}") "," DESC(TYPE(OCI
-												       "manif"
-												       "est."
-												       "v1+"
-												       "json")
-													  PLATFORM(
-														  "a-very-long-name-that-does-not-fit-into-the-field",
-														  "x",
-														  "") ",\"artifactType\":\"application/x\"") "]}";
+	static const char TEXT[] = "{\"schemaVersion\":2" TYPE(OCI "index.v1+json") ",\"manifests\":[" DESC(TYPE(OCI "manifest.v1+json") PLATFORM(
+		"linux", "arm64",
+		",\"variant\":\"v8\"")) "," DESC(TYPE(OCI
+						      "index.v1+json") ",\"annotations\":{\"k\":"
+								       "\"v\"}") "," DESC(TYPE(OCI "manif"
+												   "est."
+												   "v1+"
+												   "json")
+												  PLATFORM(
+													  "a-"
+													  "ve"
+													  "ry"
+													  "-l"
+													  "on"
+													  "g-"
+													  "na"
+													  "me"
+													  "-t"
+													  "ha"
+													  "t-"
+													  "do"
+													  "es"
+													  "-n"
+													  "ot"
+													  "-f"
+													  "it"
+													  "-i"
+													  "nt"
+													  "o-"
+													  "th"
+													  "e-"
+													  "fi"
+													  "el"
+													  "d",
+													  "x",
+													  "") ",\"artifactType\":\"application/x\"") "]}";
 	cleanup_image_index struct image_index index = { 0 };
 	struct err e = { 0 };
 
