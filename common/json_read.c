@@ -69,6 +69,18 @@ static size_t number_token(const char *text, size_t len, bool *ret_integer)
 	return n;
 }
 
+/* Leading zeros and numbers as keys are wrong: jansson shall see them and say so. */
+static bool is_big_integer(const char *text, size_t len, size_t at, size_t n)
+{
+	size_t behind = at + n;
+
+	if (n < 19 || n > 20 || text[at] == '0' || (at > 0 && text[at - 1] == '-'))
+		return false;
+	while (behind < len && isspace((unsigned char)text[behind]))
+		behind++;
+	return behind == len || text[behind] != ':';
+}
+
 /* Copies the text with integers of 19 and 20 digits in marks. Sets *ret_changed only if there was one. */
 static int mark_big_integers(const char *text, size_t len, struct buf *out, bool *ret_changed)
 {
@@ -84,7 +96,7 @@ static int mark_big_integers(const char *text, size_t len, struct buf *out, bool
 		if (in_string || i >= len || !isdigit((unsigned char)text[i]))
 			continue;
 		n = number_token(text + i, len - i, &integer);
-		if (integer && n >= 19 && n <= 20 && (i == 0 || text[i - 1] != '-')) {
+		if (integer && is_big_integer(text, len, i, n)) {
 			r = buf_add(out, text + done, i - done);
 			if (r == 0)
 				r = buf_printf(out, "\"" BIG_MARK_ESCAPED "%.*s\"", (int)n, text + i);
@@ -183,17 +195,17 @@ int json_decode(const char *text, size_t len, const struct json_field *fields, v
 
 bool json_in_is_string(const struct json_in *in)
 {
-	return json_typeof(in->value) == JSON_STRING;
+	return json_is_string(in->value);
 }
 
 bool json_in_is_object(const struct json_in *in)
 {
-	return json_typeof(in->value) == JSON_OBJECT;
+	return json_is_object(in->value);
 }
 
 bool json_in_is_array(const struct json_in *in)
 {
-	return json_typeof(in->value) == JSON_ARRAY;
+	return json_is_array(in->value);
 }
 
 size_t json_len(const struct json_in *in)
@@ -456,6 +468,38 @@ int json_read_keys(const struct json_in *in, const void *arg, void *member, stru
 	return json_each(in, add_key, member, e);
 }
 
+/* The length of the string that `text` begins with, quotes included. */
+static size_t quoted_len(const char *text)
+{
+	size_t len = 1;
+
+	while (text[len] != '"')
+		len += text[len] == '\\' ? 2 : 1;
+	return len + 1;
+}
+
+/* Takes the marks off big integers in what jansson wrote, in place. Keys stay as they are. */
+static void unmark_big_integers(char *text)
+{
+	static const char MARK[] = "\"" BIG_MARK_ESCAPED;
+	const char *from = text;
+	char *to = text;
+
+	while (*from) {
+		size_t skip = 0, len = *from == '"' ? quoted_len(from) : 1, n = len;
+
+		if (strncmp(from, MARK, strlen(MARK)) == 0 && from[len] != ':' &&
+		    strspn(from + strlen(MARK), "0123456789") + strlen(MARK) + 1 == len) {
+			skip = strlen(MARK);
+			n = len - skip - 1;
+		}
+		memmove(to, from + skip, n);
+		to += n;
+		from += len;
+	}
+	*to = '\0';
+}
+
 int json_read_raw(const struct json_in *in, const void *arg, void *member, struct err *e)
 {
 	char *text = json_dumps(in->value, JSON_COMPACT | JSON_ENCODE_ANY);
@@ -463,6 +507,7 @@ int json_read_raw(const struct json_in *in, const void *arg, void *member, struc
 	(void)arg; /* none */
 	if (!text)
 		return json_error(in, -ENOMEM, e, "out of memory");
+	unmark_big_integers(text);
 	free(*(char **)member);
 	*(char **)member = text;
 	return 0;
