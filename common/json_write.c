@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/json_write.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yajl/yajl_gen.h>
@@ -10,8 +11,14 @@
 
 #define JSON_OUT_MAX_DEPTH 64
 
+/* yajl does not look at what malloc returns. It needs two small blocks for a generator and, with a print callback, no more:
+ * they come from here, so that there is nothing to fail. */
+#define YAJL_ARENA_BYTES   2048
+
 struct json_out {
 	yajl_gen gen;
+	max_align_t arena[YAJL_ARENA_BYTES / sizeof(max_align_t)];
+	size_t arena_used;
 	struct buf text;
 	int error;                      /* the first one; 0 */
 	unsigned int depth;             /* open objects and arrays */
@@ -27,14 +34,38 @@ static void collect(void *ctx, const char *text, size_t len)
 		o->error = r;
 }
 
+static void *arena_alloc(void *ctx, size_t size)
+{
+	struct json_out *o = ctx;
+	size_t units = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t);
+	void *block = o->arena + o->arena_used;
+
+	if (units > ARRAY_LEN(o->arena) - o->arena_used)
+		return NULL; /* cannot be: the sizes are constants of yajl's */
+	o->arena_used += units;
+	return block;
+}
+
+static void *arena_realloc(void *ctx, void *data, size_t size)
+{
+	return data ? NULL : arena_alloc(ctx, size);
+}
+
+static void arena_free(void *ctx, void *data)
+{
+	(void)ctx;
+	(void)data; /* it ends with the arena */
+}
+
 struct json_out *json_out_new(bool pretty, size_t max_bytes)
 {
 	struct json_out *o = calloc(1, sizeof(*o));
+	yajl_alloc_funcs arena = { arena_alloc, arena_realloc, arena_free, o };
 
 	if (!o)
 		return NULL;
 	o->text = BUF_INIT(max_bytes);
-	o->gen = yajl_gen_alloc(NULL);
+	o->gen = yajl_gen_alloc(&arena);
 	if (!o->gen) {
 		free(o);
 		return NULL;
