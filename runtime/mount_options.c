@@ -11,6 +11,8 @@
 
 #define DATA_MAX_BYTES 4095 /* mount(2): one page with its NUL */
 
+#define ATIME_FLAGS    ((unsigned long)(MS_NOATIME | MS_RELATIME | MS_STRICTATIME))
+
 #ifndef MS_NOSYMFOLLOW
 #define MS_NOSYMFOLLOW 256
 #endif
@@ -51,6 +53,8 @@ static const struct option {
 	{ "symfollow", FLAG_CLEAR, MS_NOSYMFOLLOW },
 	{ "iversion", FLAG_SET, MS_I_VERSION },
 	{ "noiversion", FLAG_CLEAR, MS_I_VERSION },
+	{ "lazytime", FLAG_SET, MS_LAZYTIME },
+	{ "nolazytime", FLAG_CLEAR, MS_LAZYTIME },
 	{ "silent", FLAG_SET, MS_SILENT },
 	{ "loud", FLAG_CLEAR, MS_SILENT },
 	{ "remount", FLAG_SET, MS_REMOUNT },
@@ -110,17 +114,18 @@ unsigned long mount_propagation_parse(const char *name)
 	return o && o->kind == PROPAGATION ? o->flag : 0;
 }
 
-/* The time of access is one field of three values; RELATIME is 0, and clearing means clearing the field. */
+/* The last one wins. The time of access is one field of three values; RELATIME is 0, and clearing means clearing the field. */
 static void add_recursive(struct mount_options *o, const struct recursive_option *r)
 {
 	bool atime = (r->attribute & MOUNT_ATTR__ATIME) != 0 || r->attribute == MOUNT_ATTR_RELATIME;
+	uint64_t field = atime ? MOUNT_ATTR__ATIME : r->attribute;
 
-	if (atime)
-		o->attr_clear |= MOUNT_ATTR__ATIME;
-	if (r->clear && !atime)
-		o->attr_clear |= r->attribute;
-	else if (!r->clear)
+	o->attr_set &= ~field;
+	o->attr_clear &= ~field;
+	if (!r->clear)
 		o->attr_set |= r->attribute;
+	if (r->clear || atime)
+		o->attr_clear |= field;
 }
 
 static bool parse_recursive(struct mount_options *o, const char *name)
@@ -138,6 +143,8 @@ static int apply_option(struct mount_options *o, const struct option *option, st
 {
 	switch (option->kind) {
 	case FLAG_SET:
+		if (option->flag & ATIME_FLAGS)
+			o->flags &= ~ATIME_FLAGS; /* one of three */
 		o->flags |= option->flag;
 		o->cleared &= ~option->flag;
 		return 0;
@@ -213,7 +220,7 @@ void mount_options_attributes(const struct mount_options *o, uint64_t *ret_set, 
 		else if (o->cleared & MAP[i].flag)
 			clear |= MAP[i].attribute;
 	}
-	if ((o->flags | o->cleared) & (MS_NOATIME | MS_RELATIME | MS_STRICTATIME))
+	if ((o->flags | o->cleared) & ATIME_FLAGS)
 		clear |= MOUNT_ATTR__ATIME;
 	if (o->flags & MS_NOATIME)
 		set |= MOUNT_ATTR_NOATIME;
@@ -226,21 +233,66 @@ void mount_options_attributes(const struct mount_options *o, uint64_t *ret_set, 
 const char *const *mount_options_names(void)
 {
 	static const char *const NAMES[] = {
-		"async",        "atime",       "bind",           "defaults",
-		"dev",          "diratime",    "dirsync",        "exec",
-		"iversion",     "loud",        "mand",           "noatime",
-		"nodev",        "nodiratime",  "noexec",         "noiversion",
-		"nomand",       "norelatime",  "nostrictatime",  "nosuid",
-		"nosymfollow",  "private",     "ratime",         "rbind",
-		"rdev",         "rdiratime",   "relatime",       "remount",
-		"rexec",        "rnoatime",    "rnodev",         "rnodiratime",
-		"rnoexec",      "rnorelatime", "rnostrictatime", "rnosuid",
-		"rnosymfollow", "ro",          "rprivate",       "rrelatime",
-		"rro",          "rrw",         "rshared",        "rslave",
-		"rstrictatime", "rsuid",       "rsymfollow",     "runbindable",
-		"rw",           "shared",      "silent",         "slave",
-		"strictatime",  "suid",        "symfollow",      "sync",
-		"unbindable",   NULL,
+		"async",
+		"atime",
+		"bind",
+		"defaults",
+		"dev",
+		"diratime",
+		"dirsync",
+		"exec",
+		"iversion",
+		"lazytime",
+		"loud",
+		"mand",
+		"noatime",
+		"nodev",
+		"nodiratime",
+		"noexec",
+		"noiversion",
+		"nolazytime",
+		"nomand",
+		"norelatime",
+		"nostrictatime",
+		"nosuid",
+		"nosymfollow",
+		"private",
+		"ratime",
+		"rbind",
+		"rdev",
+		"rdiratime",
+		"relatime",
+		"remount",
+		"rexec",
+		"rnoatime",
+		"rnodev",
+		"rnodiratime",
+		"rnoexec",
+		"rnorelatime",
+		"rnostrictatime",
+		"rnosuid",
+		"rnosymfollow",
+		"ro",
+		"rprivate",
+		"rrelatime",
+		"rro",
+		"rrw",
+		"rshared",
+		"rslave",
+		"rstrictatime",
+		"rsuid",
+		"rsymfollow",
+		"runbindable",
+		"rw",
+		"shared",
+		"silent",
+		"slave",
+		"strictatime",
+		"suid",
+		"symfollow",
+		"sync",
+		"unbindable",
+		NULL,
 	};
 
 	return NAMES;
