@@ -39,8 +39,10 @@ static int plan_namespaces(const struct spec_linux *linux_, struct plan *p, stru
 			p->own_pid_namespace = true;
 	}
 	p->user_namespace = (p->clone_flags & CLONE_NEWUSER) != 0;
-	if (p->user_namespace && (!linux_->uid_mappings_len || !linux_->gid_mappings_len))
+	if (p->user_namespace && !linux_->uid_mappings_len)
 		return err_set(e, -EINVAL, "user namespaces enabled, but no uid mappings found in the spec");
+	if (p->user_namespace && !linux_->gid_mappings_len)
+		return err_set(e, -EINVAL, "user namespaces enabled, but no gid mappings found in the spec");
 	if (!p->own_mount_namespace)
 		return err_set(e, -EINVAL, "linux.namespaces: a mount namespace is needed");
 	return 0;
@@ -145,23 +147,23 @@ static bool has_namespace(const struct runtime_spec *spec, int type)
 	return spec_find_namespace(spec, type) != NULL;
 }
 
-/* What would change the host if it were applied without a namespace. */
-static int check_sysctl(const struct runtime_spec *spec, const char *name, struct err *e)
+/* What would change the host if it were applied without a namespace. `name` is `written` with dots. */
+static int check_sysctl(const struct runtime_spec *spec, const char *name, const char *written, struct err *e)
 {
 	static const char *const IPC[] = { "kernel.msgmax", "kernel.msgmnb",         "kernel.msgmni",
 					   "kernel.sem",    "kernel.shmall",         "kernel.shmmax",
 					   "kernel.shmmni", "kernel.shm_rmid_forced" };
 
-	if (strncmp(name, "net.", 4) == 0 || strncmp(name, "net/", 4) == 0) {
+	if (strncmp(name, "net.", 4) == 0) {
 		if (has_namespace(spec, SPEC_NS_NETWORK))
 			return 0;
 		return err_set(e, -EINVAL, "sysctl '%s' is not allowed in the host's network namespace",
-			       name);
+			       written);
 	}
 	if (strcmp(name, "kernel.domainname") == 0 || strcmp(name, "kernel.hostname") == 0) {
 		if (has_namespace(spec, SPEC_NS_UTS))
 			return 0;
-		return err_set(e, -EINVAL, "sysctl '%s' is not allowed in the host's UTS namespace", name);
+		return err_set(e, -EINVAL, "sysctl '%s' is not allowed in the host's UTS namespace", written);
 	}
 	for (size_t i = 0; i <= ARRAY_LEN(IPC); i++) {
 		bool match =
@@ -171,9 +173,18 @@ static int check_sysctl(const struct runtime_spec *spec, const char *name, struc
 			return 0;
 		if (match)
 			return err_set(e, -EINVAL, "sysctl '%s' is not allowed in the host's IPC namespace",
-				       name);
+				       written);
 	}
-	return err_set(e, -EINVAL, "sysctl '%s' is not in a separate kernel namespace", name);
+	return err_set(e, -EINVAL, "sysctl '%s' is not in a separate kernel namespace", written);
+}
+
+/* "net/ipv4/conf/eth0.1/mtu" -> "net.ipv4.conf.eth0/1.mtu": which of the two separates is up to the writer. sysctl(8) */
+static void separate_by_dots(char *name)
+{
+	if (!strchr(name, '/'))
+		return;
+	for (; *name; name++)
+		*name = *name == '/' ? '.' : *name == '.' ? '/' : *name;
 }
 
 static int check_sysctls(const struct runtime_spec *spec, struct err *e)
@@ -182,14 +193,16 @@ static int check_sysctls(const struct runtime_spec *spec, struct err *e)
 
 	for (size_t i = 0; i < sysctl->len; i++) {
 		size_t len = strcspn(sysctl->items[i], "=");
+		cleanup_free char *written = strndup(sysctl->items[i], len);
 		cleanup_free char *name = strndup(sysctl->items[i], len);
 		int r;
 
-		if (!name)
+		if (!name || !written)
 			return err_code(e, -ENOMEM, "sysctl");
 		if (strstr(name, ".."))
 			return err_set(e, -EINVAL, "bad sysctl name '%s'", name);
-		r = check_sysctl(spec, name, e);
+		separate_by_dots(name);
+		r = check_sysctl(spec, name, written, e);
 		if (r < 0)
 			return r;
 	}

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/vfs.h>
 
@@ -16,13 +17,15 @@ static int write_one(int sys_fd, const char *setting, struct err *e)
 {
 	size_t len = strcspn(setting, "=");
 	char path[SYSCTL_NAME_MAX];
+	bool dots;
 	int r;
 
 	if (setting[len] != '=' || len >= sizeof(path))
 		return err_set(e, -EINVAL, "bad sysctl '%.100s'", setting);
 	memcpy(path, setting, len);
 	path[len] = '\0';
-	for (char *p = path; !strchr(setting, '/') && *p; p++)
+	dots = !strchr(path, '/');
+	for (char *p = path; dots && *p; p++)
 		if (*p == '.')
 			*p = '/';
 	r = file_poke(sys_fd, path, setting + len + 1);
