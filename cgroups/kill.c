@@ -4,28 +4,20 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "cgroups/events.h"
 #include "cgroups/walk.h"
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "common/parse.h"
+#include "common/timestamp.h"
 
 #define FREEZE_WAIT_MS 2000
 #define KILL_ROUNDS    5 /* without the freezer, forks race with us */
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail for this clock */
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static int wait_until_frozen(const struct cgroup *c)
 {
-	int64_t deadline_ms = now_ms() + FREEZE_WAIT_MS;
+	int64_t deadline_ms = monotonic_ms() + FREEZE_WAIT_MS;
 
 	for (;;) {
 		uint64_t frozen;
@@ -34,7 +26,7 @@ static int wait_until_frozen(const struct cgroup *c)
 
 		if (r < 0 || frozen == 1)
 			return r;
-		left_ms = deadline_ms - now_ms();
+		left_ms = deadline_ms - monotonic_ms();
 		if (left_ms <= 0)
 			return -ETIMEDOUT;
 		cgroup_events_wait(c->dir_fd, "frozen", 1, (int)left_ms);

@@ -85,24 +85,6 @@ void format_ago(const char *since_rfc3339, time_t now, char out[FORMAT_MAX])
 	(void)snprintf(out, FORMAT_MAX, "%.*s ago", FORMAT_MAX - (int)sizeof(" ago"), duration);
 }
 
-void format_rfc3339(const struct timespec *t, char out[FORMAT_MAX])
-{
-	struct tm tm = { 0 };
-	size_t len;
-
-	(void)gmtime_r(&t->tv_sec, &tm); /* fails only for years that do not fit an int */
-	len = strftime(out, FORMAT_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
-	(void)snprintf(out + len, FORMAT_MAX - len, ".%09ldZ", t->tv_nsec);
-}
-
-void format_rfc3339_now(char out[FORMAT_MAX])
-{
-	struct timespec now = { 0 };
-
-	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail with this clock */
-	format_rfc3339(&now, out);
-}
-
 /* Exactly `digits` decimal digits at *p, which moves behind them. */
 static bool read_digits(const char **p, int digits, int *ret)
 {

@@ -23,10 +23,6 @@ void format_duration(int64_t seconds, char out[FORMAT_MAX]);
 /* The time since `since_rfc3339`: "2 hours ago"; "N/A" where that is NULL, malformed, or the zero time of images without one. */
 void format_ago(const char *since_rfc3339, time_t now, char out[FORMAT_MAX]);
 
-/* UTC with nanoseconds: "2026-11-23T23:04:00.123456789Z". */
-void format_rfc3339(const struct timespec *t, char out[FORMAT_MAX]);
-void format_rfc3339_now(char out[FORMAT_MAX]);
-
 /* RFC 3339 with or without a fraction, 'Z' or an offset. -EINVAL. */
 int format_parse_rfc3339(const char *text, struct timespec *ret) MUST_CHECK;
 

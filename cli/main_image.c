@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/image_main.h"
+#include "cli/startup.h"
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "store/store.h"
@@ -55,16 +56,6 @@ int image_fail(const struct image_globals *g, const struct err *e)
 	return CLI_EXIT_FAILED;
 }
 
-/* A program started with a closed 0, 1 or 2 would get the next file that it opens there. */
-static int fill_standard_descriptors(void)
-{
-	for (int fd = 0; fd <= 2; fd++)
-		if (fcntl(fd, F_GETFD) < 0 &&
-		    open("/dev/null", O_RDWR) != fd) /* NOLINT(android-cloexec-open): stdio */
-			return -1;
-	return 0;
-}
-
 static int globals_of(const struct image_options *o, struct image_globals *ret)
 {
 	*ret = (struct image_globals){
@@ -86,7 +77,7 @@ int main(int argc, char **argv)
 	struct image_globals g;
 	int n = 0, code = 0;
 
-	if (fill_standard_descriptors() < 0)
+	if (startup_fill_streams() < 0)
 		return CLI_EXIT_SAMPAN;
 	if (!cli_options(&SAMPAN_IMAGE, argc, argv, &o, &n, &code))
 		return code;

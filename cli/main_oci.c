@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/oci.h"
+#include "cli/startup.h"
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "common/json_write.h"
@@ -108,6 +109,19 @@ int oci_fail(const struct oci_globals *g, const struct err *e)
 	return 1;
 }
 
+int oci_print_json(struct json_out *o, struct err *e)
+{
+	const char *text;
+	size_t len;
+	int r = json_out_finish(o, &text, &len, e);
+
+	if (r < 0)
+		return r;
+	if (fwrite(text, 1, len, stdout) != len || fflush(stdout) != 0)
+		return err_errno(e, "cannot write to stdout");
+	return 0;
+}
+
 bool oci_options(const struct oci_globals *g, const struct command_def *c, int argc, char **argv, void *dest,
 		 int *ret_argc, int *ret_exit)
 {
@@ -167,6 +181,8 @@ int main(int argc, char **argv)
 	struct err e;
 	int exit_code, count;
 
+	if (startup_fill_streams() < 0)
+		return 1;
 	if (!oci_options(&g, &SAMPAN_OCI, argc, argv, &o, &count, &exit_code))
 		return exit_code;
 	if (o.version)

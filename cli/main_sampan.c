@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sampan: what people type. */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/startup.h"
 #include "common/cleanup.h"
 #include "store/store.h"
 
@@ -96,16 +96,6 @@ static int dispatch(int argc, char **argv, const struct global_options *o)
 	return CLI_EXIT_SAMPAN;
 }
 
-/* A program started with a closed 0, 1 or 2 would get the next file that it opens there. */
-static int fill_standard_descriptors(void)
-{
-	for (int fd = 0; fd <= 2; fd++)
-		if (fcntl(fd, F_GETFD) < 0 &&
-		    open("/dev/null", O_RDWR) != fd) /* NOLINT(android-cloexec-open): stdio */
-			return -1;
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
 	struct global_options o = { 0 };
@@ -113,7 +103,7 @@ int main(int argc, char **argv)
 	int n = 0;
 	int r;
 
-	if (fill_standard_descriptors() < 0)
+	if (startup_fill_streams() < 0)
 		return CLI_EXIT_SAMPAN;
 	r = options_parse(&SAMPAN, argc, argv, &o, &n, &e);
 	if (r == OPTIONS_HELP)

@@ -7,6 +7,7 @@
 
 #include "cli/options.h"
 #include "common/err.h"
+#include "common/json_write.h"
 
 #define OCI_DEFAULT_ROOT "/run/sampan-oci"
 
@@ -32,6 +33,9 @@ int oci_state(int argc, char **argv, const struct oci_globals *g);
 
 /* "sampan-oci: TEXT" on stderr, and a line in the log. Returns 1, as runc does for every failure of its own. */
 int oci_fail(const struct oci_globals *g, const struct err *e);
+
+/* Prints a document to stdout, as it is. */
+int oci_print_json(struct json_out *o, struct err *e) MUST_CHECK;
 
 /* Parses a command's options (see options_parse) and checks the number of arguments. True: go on with argv[1] to
  * argv[*ret_argc]. False: --help or an error has been printed; the program ends with *ret_exit. */

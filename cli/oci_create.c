@@ -1,17 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/oci_bundle.h"
 
-#define AT(member) offsetof(struct oci_bundle_options, member)
 static const struct option_def OPTIONS[] = {
-	{ "bundle", 'b', OPTION_STRING, AT(bundle), "dir", "The bundle (default: the working directory)" },
-	{ "console-socket", 0, OPTION_STRING, AT(console_socket), "path",
-	  "AF_UNIX socket that gets the terminal's master" },
-	{ "pid-file", 0, OPTION_STRING, AT(pid_file), "file", "Write the process ID to this file" },
-	{ "no-pivot", 0, OPTION_BOOL, AT(no_pivot), NULL,
-	  "Do without pivot_root (root file system in a ramdisk)" },
-	{ "no-new-keyring", 0, OPTION_BOOL, AT(no_new_keyring), NULL, "Keep the caller's session keyring" },
-	{ "preserve-fds", 0, OPTION_U64, AT(preserve_fds), "n",
-	  "Pass on that many descriptors after stderr" },
+	OCI_BUNDLE_OPTIONS,
 	{ 0 },
 };
 

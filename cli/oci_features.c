@@ -137,9 +137,6 @@ static void put_annotations(struct json_out *o)
 static int print_features(struct err *e)
 {
 	cleanup_json_out struct json_out *o = json_out_new(true, OUTPUT_MAX_BYTES);
-	const char *text;
-	size_t len;
-	int r;
 
 	json_out_object(o, NULL);
 	json_out_string(o, "ociVersionMin", SPEC_VERSION_MIN);
@@ -149,12 +146,7 @@ static int print_features(struct err *e)
 	put_linux(o);
 	put_annotations(o);
 	json_out_end(o);
-	r = json_out_finish(o, &text, &len, e);
-	if (r < 0)
-		return r;
-	if (fwrite(text, 1, len, stdout) != len || fflush(stdout) != 0)
-		return err_errno(e, "cannot write to stdout");
-	return 0;
+	return oci_print_json(o, e);
 }
 
 int oci_features(int argc, char **argv, const struct oci_globals *g)

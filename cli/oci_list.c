@@ -65,18 +65,6 @@ static int put(const char *root, const char *id, struct output *out, struct err 
 	return r < 0 ? err_code(e, r, "cannot list the containers") : 0;
 }
 
-/* runc prints "null" for none. */
-static int print_json(struct json_out *o, bool any, struct err *e)
-{
-	const char *text = "null";
-	size_t len = strlen(text);
-	int r = any ? json_out_finish(o, &text, &len, e) : 0;
-
-	if (r < 0)
-		return r;
-	return fwrite(text, 1, len, stdout) == len ? 0 : err_errno(e, "cannot write to stdout");
-}
-
 static int list(const struct oci_globals *g, const struct list_options *o, struct err *e)
 {
 	static const char *const HEAD[] = { "ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER" };
@@ -98,8 +86,10 @@ static int list(const struct oci_globals *g, const struct list_options *o, struc
 	for (size_t i = 0; i < ids.len && r == 0; i++)
 		r = put(g->root, ids.items[i], &out, e);
 	json_out_end(document);
-	if (r == 0 && json && !o->quiet)
-		r = print_json(document, ids.len > 0, e);
+	if (r == 0 && json && !o->quiet && ids.len > 0)
+		r = oci_print_json(document, e);
+	else if (r == 0 && json && !o->quiet)
+		(void)fputs("null", stdout); /* as runc prints none; fflush sees what goes wrong */
 	if (r == 0 && !json && !o->quiet)
 		table_print(&table, stdout);
 	if (r == 0 && fflush(stdout) != 0)

@@ -5,20 +5,12 @@
 #include "cli/run_foreground.h"
 #include "common/process.h"
 
-#define AT(member) offsetof(struct oci_bundle_options, member)
 static const struct option_def OPTIONS[] = {
-	{ "bundle", 'b', OPTION_STRING, AT(bundle), "dir", "The bundle (default: the working directory)" },
-	{ "console-socket", 0, OPTION_STRING, AT(console_socket), "path",
-	  "AF_UNIX socket that gets the terminal's master" },
-	{ "detach", 'd', OPTION_BOOL, AT(detach), NULL, "Return once the container runs" },
-	{ "keep", 0, OPTION_BOOL, AT(keep), NULL, "Do not delete the container when it ends" },
-	{ "pid-file", 0, OPTION_STRING, AT(pid_file), "file", "Write the process ID to this file" },
-	{ "no-subreaper", 0, OPTION_BOOL, AT(no_subreaper), NULL, "Do not adopt the container's orphans" },
-	{ "no-pivot", 0, OPTION_BOOL, AT(no_pivot), NULL,
-	  "Do without pivot_root (root file system in a ramdisk)" },
-	{ "no-new-keyring", 0, OPTION_BOOL, AT(no_new_keyring), NULL, "Keep the caller's session keyring" },
-	{ "preserve-fds", 0, OPTION_U64, AT(preserve_fds), "n",
-	  "Pass on that many descriptors after stderr" },
+	OCI_BUNDLE_OPTIONS,
+	{ "detach", 'd', OPTION_BOOL, OCI_BUNDLE_OPTION(detach), NULL, "Return once the container runs" },
+	{ "keep", 0, OPTION_BOOL, OCI_BUNDLE_OPTION(keep), NULL, "Do not delete the container when it ends" },
+	{ "no-subreaper", 0, OPTION_BOOL, OCI_BUNDLE_OPTION(no_subreaper), NULL,
+	  "Do not adopt the container's orphans" },
 	{ 0 },
 };
 

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
-
 #include "cli/oci.h"
 #include "runtime/state.h"
 
@@ -21,19 +19,12 @@ static int print_state(const struct oci_globals *g, const char *id, struct err *
 {
 	cleanup_container_state struct container_state s = { 0 };
 	cleanup_json_out struct json_out *o = json_out_new(true, OUTPUT_MAX_BYTES);
-	const char *text;
-	size_t len;
 	int r = container_state_read(g->root, id, &s, e);
 
 	if (r < 0)
 		return r;
 	container_state_print(o, &s, container_state_status(g->root, &s));
-	r = json_out_finish(o, &text, &len, e);
-	if (r < 0)
-		return r;
-	if (fwrite(text, 1, len, stdout) != len || fflush(stdout) != 0)
-		return err_errno(e, "cannot write to stdout");
-	return 0;
+	return oci_print_json(o, e);
 }
 
 int oci_state(int argc, char **argv, const struct oci_globals *g)

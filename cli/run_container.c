@@ -18,6 +18,7 @@
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "common/process.h"
+#include "common/timestamp.h"
 #include "runtime/runtime.h"
 #include "store/container.h"
 
@@ -269,9 +270,9 @@ static int create(struct run *run, struct err *e)
 
 static int set_now(char **member)
 {
-	char now[FORMAT_MAX];
+	char now[TIMESTAMP_MAX];
 
-	format_rfc3339_now(now);
+	timestamp_now(now);
 	free(*member);
 	*member = strdup(now);
 	return *member ? 0 : -ENOMEM;

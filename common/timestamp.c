@@ -22,3 +22,11 @@ void timestamp_now(char ret[TIMESTAMP_MAX])
 	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail with this clock */
 	timestamp_format(&now, ret);
 }
+
+int64_t monotonic_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with this clock */
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}

@@ -9,11 +9,11 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "common/process.h"
+#include "common/timestamp.h"
 
 #define HOOK_OUTPUT_BYTES 256 /* of stderr, kept for the message */
 
@@ -46,14 +46,6 @@ static void exec_hook(const struct spec_hook *hook, int stdin_fd, int stderr_fd)
 	_exit(127);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail with this clock */
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Waits for the end of the hook while it collects what it writes. -ETIMEDOUT. */
 static int watch(int pidfd, int output_fd, int64_t deadline_ms, char *output, size_t size)
 {
@@ -61,7 +53,7 @@ static int watch(int pidfd, int output_fd, int64_t deadline_ms, char *output, si
 	size_t len = 0;
 
 	while (!(fds[0].revents & POLLIN)) {
-		int64_t left = deadline_ms < 0 ? -1 : deadline_ms - now_ms();
+		int64_t left = deadline_ms < 0 ? -1 : deadline_ms - monotonic_ms();
 
 		if (deadline_ms >= 0 && left <= 0)
 			return -ETIMEDOUT;
@@ -115,8 +107,8 @@ static int run_one(const struct spec_hook *hook, const char *state, struct err *
 	if (pid < 0)
 		return err_code(e, pid, "cannot start it");
 	(void)close(fd_take(&out_writer));
-	r = watch(pidfd, out, hook->timeout_s.set ? now_ms() + hook->timeout_s.value * 1000 : -1, output,
-		  sizeof(output));
+	r = watch(pidfd, out, hook->timeout_s.set ? monotonic_ms() + hook->timeout_s.value * 1000 : -1,
+		  output, sizeof(output));
 	if (r < 0)
 		IGNORE_RESULT(process_signal(pidfd, SIGKILL)); /* it may have ended just now */
 	if (process_wait(pidfd, &status) < 0)

@@ -10,6 +10,7 @@
 
 #include "common/cleanup.h"
 #include "common/file.h"
+#include "common/timestamp.h"
 #include "store/container_name.h"
 #include "store/container_record.h"
 #include "store/internal.h"
@@ -94,13 +95,14 @@ static int publish(const struct store *s, const struct staging *st, const struct
 	return r;
 }
 
-/* The directory has no name yet that anybody reads, so one sync is enough: what the rename brings into place is whole. */
+/* The directory has no name yet that anybody reads, so one sync is enough: what the rename brings into place is whole. A container that
+ * goes with its process is not worth the write: after a power cut a damaged record of it is shown, and removed as any other. */
 static int write_and_sync(int dir_fd, const struct container_record *c, struct err *e)
 {
 	cleanup_fd int fd = -1;
 	int r = container_record_write(dir_fd, c, false, e);
 
-	if (r < 0)
+	if (r < 0 || c->auto_remove)
 		return r;
 	fd = openat(dir_fd, CONTAINER_RECORD_NAME, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fsync(fd) < 0)
@@ -176,7 +178,7 @@ int container_create(const struct store *s, struct container_record *c, struct e
 {
 	struct container_record work = *c;
 	cleanup_free char *created = NULL;
-	char now[RFC3339_MAX];
+	char now[TIMESTAMP_MAX];
 	int r;
 
 	if (c->name && !container_name_ok(c->name))
@@ -185,7 +187,7 @@ int container_create(const struct store *s, struct container_record *c, struct e
 			"bad container name '%.128s' (2 to %d letters, digits, '_', '.' and '-', the first a "
 			"letter or digit)",
 			c->name, CONTAINER_NAME_MAX);
-	store_time_now(now);
+	timestamp_now(now);
 	created = strdup(now);
 	if (!created)
 		return err_code(e, -ENOMEM, "cannot create a container");

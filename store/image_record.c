@@ -9,6 +9,7 @@
 #include "common/file.h"
 #include "common/json_read.h"
 #include "common/json_write.h"
+#include "common/timestamp.h"
 #include "store/internal.h"
 
 #define RECORD_MAX 1048576 /* bytes; 1024 layers need less than 80 KB */
@@ -116,12 +117,12 @@ int image_record_write(const struct store *s, const char *file, const struct ima
 {
 	cleanup_json_out struct json_out *o = json_out_new(false, RECORD_MAX);
 	cleanup_fd int dir_fd = -1;
-	char now[RFC3339_MAX];
+	char now[TIMESTAMP_MAX];
 	const char *text;
 	size_t len;
 	int ret;
 
-	store_time_now(now);
+	timestamp_now(now);
 	json_out_object(o, NULL);
 	json_out_string(o, "name", r->name);
 	if (digest_is_set(&r->index))

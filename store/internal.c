@@ -13,18 +13,6 @@
 #include "common/cleanup.h"
 #include "common/file.h"
 
-void store_time_now(char ret[RFC3339_MAX])
-{
-	struct timespec now;
-	struct tm utc;
-	size_t len;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail for this clock */
-	(void)gmtime_r(&now.tv_sec, &utc);
-	len = strftime(ret, RFC3339_MAX, "%Y-%m-%dT%H:%M:%S", &utc);
-	(void)snprintf(ret + len, RFC3339_MAX - len, ".%09ldZ", now.tv_nsec);
-}
-
 int store_random_hex(char *ret, size_t digits)
 {
 	unsigned char bytes[HEX_KEY_LEN / 2];

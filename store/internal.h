@@ -21,14 +21,10 @@ struct store {
 #define TRASH_PREFIX  ".gone." /* of what was renamed away to be deleted */
 #define META_NAME     "meta.json"
 #define META_MAX      65536
-#define RFC3339_MAX   sizeof("2006-01-02T15:04:05.000000000Z")
 #define DIR_MODE      0700
 #define RECORD_MODE   0600
 #define SUBPATH_MAX   512 /* of a path below the root */
 #define NAME_FILE_MAX 255 /* NAME_MAX of every file system that we know */
-
-/* Now, in UTC, with nanoseconds: fixed width, so that text order is order in time. */
-void store_time_now(char ret[RFC3339_MAX]);
 
 /* `digits` random hex digits (even) and a NUL. 0 or -errno. */
 int store_random_hex(char *ret, size_t digits) MUST_CHECK;

@@ -13,6 +13,7 @@
 #include "common/file.h"
 #include "common/json_read.h"
 #include "common/json_write.h"
+#include "common/timestamp.h"
 #include "store/internal.h"
 
 void layer_meta_done(struct layer_meta *m)
@@ -77,9 +78,9 @@ int layer_meta_read(const struct store *s, const char *key, struct layer_meta *r
 static int meta_text(const struct layer_meta *meta, struct json_out *o, const char **ret_text,
 		     size_t *ret_len, struct err *e)
 {
-	char now[RFC3339_MAX];
+	char now[TIMESTAMP_MAX];
 
-	store_time_now(now);
+	timestamp_now(now);
 	json_out_object(o, NULL);
 	json_out_string(o, "diffId", meta->diff_id.text);
 	if (digest_is_set(&meta->blob))

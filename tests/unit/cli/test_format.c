@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "cli/format.h"
+#include "common/timestamp.h"
 #include "common/cleanup.h"
 
 static void sizes_have_three_digits(void **state)
@@ -94,7 +95,7 @@ static void times_survive_the_way_to_text_and_back(void **state)
 	char out[FORMAT_MAX];
 
 	(void)state;
-	format_rfc3339(&t, out);
+	timestamp_format(&t, out);
 	assert_string_equal(out, "2026-11-23T23:00:00.000000042Z");
 	assert_int_equal(format_parse_rfc3339(out, &back), 0);
 	assert_int_equal(back.tv_sec, t.tv_sec);
