@@ -3,6 +3,12 @@
 #ifndef SAMPAN_TESTS_STORE_FIXTURE_H
 #define SAMPAN_TESTS_STORE_FIXTURE_H
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
