@@ -2,7 +2,6 @@
 #include "runtime/exec_path.h"
 
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -34,30 +33,41 @@ static int explain(int r, const char *name, struct err *e)
 	return err_code(e, r, "exec: \"%s\": stat %s", name, name);
 }
 
+/* Looks in one directory after the other; an empty one is the working directory. */
+static int look_up(const char *name, const char *path, char *out)
+{
+	int r = -ENOENT;
+
+	for (;; path++) {
+		size_t len = strcspn(path, ":");
+		int n = snprintf(out, PATH_MAX, "%.*s/%s", len ? (int)len : 1, len ? path : ".", name);
+
+		if (n > 0 && n < PATH_MAX) {
+			if (executable(out) == 0)
+				return 0;
+			r = access(out, F_OK) == 0 ? -EACCES : r;
+		}
+		path += len;
+		if (*path == '\0')
+			return r;
+	}
+}
+
 int exec_path_find(const char *name, const struct strvec *env, char *out, struct err *e)
 {
 	const char *path = strvec_get_env(env, "PATH");
-	bool denied = false;
+	int r;
 
 	if (strchr(name, '/')) {
-		int r = executable(name);
-
+		r = executable(name);
 		if (r == 0 && snprintf(out, PATH_MAX, "%s", name) >= PATH_MAX)
 			r = -ENAMETOOLONG;
 		return r < 0 ? explain(r, name, e) : 0;
 	}
-	for (const char *p = path ? path : DEFAULT_PATH; *name && *p; p += *p == ':') {
-		size_t len = strcspn(p, ":");
-		int n = snprintf(out, PATH_MAX, "%.*s/%s", (int)len, len ? p : ".", name);
-
-		p += len;
-		if (n < 0 || n >= PATH_MAX)
-			continue;
-		if (executable(out) == 0)
-			return 0;
-		denied = denied || access(out, F_OK) == 0;
-	}
-	if (denied)
-		return explain(-EACCES, name, e);
-	return err_set(e, -ENOENT, "exec: \"%s\": executable file not found in $PATH", name);
+	if (!path)
+		path = DEFAULT_PATH;
+	r = *name && *path ? look_up(name, path, out) : -ENOENT;
+	if (r == -ENOENT)
+		return err_set(e, r, "exec: \"%s\": executable file not found in $PATH", name);
+	return r < 0 ? explain(r, name, e) : 0;
 }
