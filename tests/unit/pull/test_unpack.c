@@ -210,6 +210,8 @@ static void parents_that_are_symlinks_are_resolved_inside(void **state)
 	struct fixture *f = *state;
 
 	TAR(&f->tar, .name = "usr/lib/", .type = '5');
+	TAR(&f->tar, .name = "run/", .type = '5');
+	TAR(&f->tar, .name = "etc/", .type = '5');
 	TAR(&f->tar, .name = "lib", .type = '2', .link = "usr/lib");
 	TAR(&f->tar, .name = "lib/a", .type = '0', .data = "a");
 	TAR(&f->tar, .name = "lib/new/b", .type = '0', .data = "b");
