@@ -24,7 +24,7 @@ void layer_path_show(const char *path, char ret[LAYER_SHOWN_MAX])
 {
 	size_t n = 0;
 
-	for (; path[n] != '\0' && n < LAYER_SHOWN_MAX - 1; n++) {
+	for (; n < LAYER_SHOWN_MAX - 1 && path[n] != '\0'; n++) {
 		unsigned char c = (unsigned char)path[n];
 
 		ret[n] = path[n];
