@@ -18,15 +18,16 @@ enum cgroup_mode {
 	CGROUP_HYBRID,  /* v2 on /sys/fs/cgroup/unified beside v1, which owns the controllers */
 };
 
-enum cgroup_controller { /* bits */
-			 CGROUP_CPU = 1 << 0,
-			 CGROUP_MEMORY = 1 << 1,
-			 CGROUP_PIDS = 1 << 2,
-			 CGROUP_IO = 1 << 3,
-			 CGROUP_CPUSET = 1 << 4,
-			 CGROUP_HUGETLB = 1 << 5,
-			 CGROUP_RDMA = 1 << 6,
-			 CGROUP_MISC = 1 << 7,
+/* Bits. */
+enum cgroup_controller {
+	CGROUP_CPU = 1 << 0,
+	CGROUP_MEMORY = 1 << 1,
+	CGROUP_PIDS = 1 << 2,
+	CGROUP_IO = 1 << 3,
+	CGROUP_CPUSET = 1 << 4,
+	CGROUP_HUGETLB = 1 << 5,
+	CGROUP_RDMA = 1 << 6,
+	CGROUP_MISC = 1 << 7,
 };
 
 struct cgroup_host {

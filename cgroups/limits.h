@@ -9,11 +9,12 @@
 #include "cgroups/cgroup.h"
 #include "common/err.h"
 
-enum limit_flags { /* bits */
-		   /* It only lifts a limit: where the file is absent, there is none to lift. */
-		   LIMIT_OPTIONAL = 1 << 0,
-		   /* If the file is there, the next entry is left out; if not, this one is. */
-		   LIMIT_OR_NEXT = 1 << 1,
+/* Bits. */
+enum limit_flags {
+	/* It only lifts a limit: where the file is absent, there is none to lift. */
+	LIMIT_OPTIONAL = 1 << 0,
+	/* If the file is there, the next entry is left out; if not, this one is. */
+	LIMIT_OR_NEXT = 1 << 1,
 };
 
 struct limit {

@@ -9,11 +9,12 @@
 #include "common/err.h"
 #include "common/json_write.h"
 
-enum cli_exit { /* docker's */
-		CLI_EXIT_FAILED = 1,
-		CLI_EXIT_SAMPAN = 125, /* sampan itself failed, or did not understand the command line */
-		CLI_EXIT_NOT_EXECUTABLE = 126,
-		CLI_EXIT_NOT_FOUND = 127,
+/* Docker's. */
+enum cli_exit {
+	CLI_EXIT_FAILED = 1,
+	CLI_EXIT_SAMPAN = 125, /* sampan itself failed, or did not understand the command line */
+	CLI_EXIT_NOT_EXECUTABLE = 126,
+	CLI_EXIT_NOT_FOUND = 127,
 };
 
 /* Options in front of the command. */

@@ -13,14 +13,15 @@
 #include "common/json_read.h" /* opt_* */
 #include "common/strvec.h"
 
-enum option_kind {                /* what the member is */
-		   OPTION_BOOL,   /* bool; needs no value, takes one behind '=' */
-		   OPTION_STRING, /* const char *, borrowed from argv; the last one wins */
-		   OPTION_LIST,   /* struct strvec, owned; may be given many times */
-		   OPTION_SIZE,   /* struct opt_u64, bytes: parse_size_bytes */
-		   OPTION_U64,    /* struct opt_u64 */
-		   OPTION_I64,    /* struct opt_i64 */
-		   OPTION_CALL,   /* anything: def->set reads it */
+/* What the member is. */
+enum option_kind {
+	OPTION_BOOL,   /* bool; needs no value, takes one behind '=' */
+	OPTION_STRING, /* const char *, borrowed from argv; the last one wins */
+	OPTION_LIST,   /* struct strvec, owned; may be given many times */
+	OPTION_SIZE,   /* struct opt_u64, bytes: parse_size_bytes */
+	OPTION_U64,    /* struct opt_u64 */
+	OPTION_I64,    /* struct opt_i64 */
+	OPTION_CALL,   /* anything: def->set reads it */
 };
 
 struct option_def {
