@@ -32,7 +32,7 @@ static const struct json_array HOOKS = { HOOK, sizeof(struct spec_hook), 1024 };
 
 struct stored_state {
 	struct container_state state;
-	int64_t pid;
+	int32_t pid;
 	struct stored_hooks hooks;
 };
 
@@ -40,7 +40,7 @@ static const struct json_field STATE[] = {
 	{ "ociVersion", offsetof(struct stored_state, state.oci_version), json_read_string,
 	  .required = true },
 	{ "id", offsetof(struct stored_state, state.id), json_read_string, .required = true },
-	{ "pid", offsetof(struct stored_state, pid), json_read_i64, .required = true },
+	{ "pid", offsetof(struct stored_state, pid), json_read_i32, .required = true },
 	{ "pidStart", offsetof(struct stored_state, state.pid_start_ticks), json_read_u64, .required = true },
 	{ "bundle", offsetof(struct stored_state, state.bundle), json_read_string },
 	{ "rootfs", offsetof(struct stored_state, state.rootfs), json_read_string },
@@ -138,7 +138,7 @@ int container_state_read(const char *state_root, const char *id, struct containe
 	if (r < 0)
 		return err_wrap(e, "container '%s' has no state", id);
 	r = json_decode(text.data ? text.data : "", text.len, STATE, &stored, e);
-	stored.state.pid = (pid_t)stored.pid;
+	stored.state.pid = stored.pid;
 	stored.state.poststart =
 		(struct spec_hook_list){ stored.hooks.poststart.items, stored.hooks.poststart.len };
 	stored.state.poststop =

@@ -23,9 +23,9 @@ int container_state_write(const char *state_root, const struct container_state *
 /* -ENOENT; -EBADMSG damaged. */
 int container_state_read(const char *state_root, const char *id, struct container_state *ret,
 			 struct err *e) MUST_CHECK;
-/* Looks at the process (start time included), the fifo and the freezer. */
+/* Looks at the process (start time included), the lock of its init and the freezer. */
 enum runtime_status container_state_status(const char *state_root, const struct container_state *s);
-/* What `state` prints, with runc's keys and order; `with_list_keys` adds those of `list -f json`. */
+/* What `state` prints, with runc's keys and order. */
 void container_state_print(struct json_out *o, const struct container_state *s, enum runtime_status status);
 /* IDs below a state root, sorted. */
 int container_state_list(const char *state_root, struct strvec *ret, struct err *e) MUST_CHECK;
