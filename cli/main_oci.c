@@ -173,6 +173,25 @@ static char *default_root(void)
 	return asprintf(&root, "%s/sampan-oci", runtime_dir) < 0 ? NULL : root;
 }
 
+/* *ret_root is the absolute path of the state directory, owned. */
+static int read_globals(const struct global_options *o, struct oci_globals *ret, char **ret_root,
+			struct err *e)
+{
+	*ret = (struct oci_globals){ .log = o->log, .debug = o->debug, .systemd_cgroup = o->systemd_cgroup };
+	if (o->log_format) {
+		ret->log_json = strcmp(o->log_format, "json") == 0;
+		if (!ret->log_json && strcmp(o->log_format, "text") != 0)
+			return err_set(e, -EINVAL, "unknown log format '%s'", o->log_format);
+	}
+	if (o->systemd_cgroup)
+		return err_set(e, -EOPNOTSUPP, "the systemd cgroup driver is not supported");
+	*ret_root = o->root ? realpath(o->root, NULL) : default_root();
+	if (!*ret_root && o->root && errno == ENOENT)
+		*ret_root = strdup(o->root); /* it will be made */
+	ret->root = *ret_root;
+	return ret->root ? 0 : err_errno(e, "state directory '%s'", o->root ? o->root : OCI_DEFAULT_ROOT);
+}
+
 int main(int argc, char **argv)
 {
 	struct global_options o = { 0 };
@@ -189,22 +208,7 @@ int main(int argc, char **argv)
 		return print_version();
 	if (count == 0 || strcmp(argv[1], "help") == 0)
 		return usage(count == 0 ? 1 : 0);
-	g.log = o.log;
-	g.log_json = o.log_format && strcmp(o.log_format, "json") == 0;
-	g.debug = o.debug;
-	g.systemd_cgroup = o.systemd_cgroup;
-	root = o.root ? realpath(o.root, NULL) : default_root();
-	if (!root)
-		root = strdup(o.root ? o.root : OCI_DEFAULT_ROOT);
-	if (o.log_format && !g.log_json && strcmp(o.log_format, "text") != 0)
-		(void)err_set(&e, -EINVAL, "unknown log format '%s'", o.log_format);
-	else if (!root)
-		(void)err_code(&e, -ENOMEM, "cannot start");
-	else if (g.systemd_cgroup)
-		(void)err_set(&e, -EOPNOTSUPP, "the systemd cgroup driver is not supported");
-	else {
-		g.root = root;
-		return dispatch(count, argv + 1, &g);
-	}
-	return oci_fail(&g, &e);
+	if (read_globals(&o, &g, &root, &e) < 0)
+		return oci_fail(&g, &e);
+	return dispatch(count, argv + 1, &g);
 }

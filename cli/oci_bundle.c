@@ -34,8 +34,9 @@ int oci_bundle_load(const struct oci_bundle_options *o, struct oci_bundle *ret, 
 		r = runtime_spec_decode(text.data ? text.data : "", text.len, &b.spec, e);
 	if (r < 0)
 		return err_wrap(e, "config.json");
-	*ret = b;
-	b = (struct oci_bundle){ 0 };
+	ret->path = ptr_take(b.path);
+	ret->spec = b.spec;
+	b.spec = (struct runtime_spec){ 0 };
 	return 0;
 }
 

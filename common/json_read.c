@@ -53,6 +53,31 @@ int json_error(const struct json_in *in, int code, struct err *e, const char *fm
 #define BIG_MARK         "\001u64:"
 #define BIG_MARK_ESCAPED "\\u0001u64:"
 
+/* A walk over the characters of a document that stand outside of strings. */
+struct scan {
+	const char *text;
+	size_t len;
+	size_t next;
+	bool in_string;
+};
+
+static bool scan_next(struct scan *s, char *ret)
+{
+	while (s->next < s->len) {
+		char c = s->text[s->next++];
+
+		if (s->in_string && c == '\\')
+			s->next++;
+		else if (c == '"')
+			s->in_string = !s->in_string;
+		else if (!s->in_string) {
+			*ret = c;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* The length of the token at `text`, which begins with a digit; *ret_integer: it is made of digits alone. */
 static size_t number_token(const char *text, size_t len, bool *ret_integer)
 {
@@ -84,25 +109,25 @@ static bool is_big_integer(const char *text, size_t len, size_t at, size_t n)
 /* Copies the text with integers of 19 and 20 digits in marks. Sets *ret_changed only if there was one. */
 static int mark_big_integers(const char *text, size_t len, struct buf *out, bool *ret_changed)
 {
+	struct scan s = { .text = text, .len = len };
 	size_t done = 0, n;
-	bool in_string = false, integer;
+	bool integer;
 	int r = 0;
+	char c;
 
-	for (size_t i = 0; i < len && r == 0; i++) {
-		if (in_string && text[i] == '\\')
-			i++;
-		else if (text[i] == '"')
-			in_string = !in_string;
-		if (in_string || i >= len || !isdigit((unsigned char)text[i]))
+	while (r == 0 && scan_next(&s, &c)) {
+		size_t at = s.next - 1;
+
+		if (!isdigit((unsigned char)c))
 			continue;
-		n = number_token(text + i, len - i, &integer);
-		if (integer && is_big_integer(text, len, i, n)) {
-			r = buf_add(out, text + done, i - done);
+		n = number_token(text + at, len - at, &integer);
+		if (integer && is_big_integer(text, len, at, n)) {
+			r = buf_add(out, text + done, at - done);
 			if (r == 0)
-				r = buf_printf(out, "\"" BIG_MARK_ESCAPED "%.*s\"", (int)n, text + i);
-			done = i + n;
+				r = buf_printf(out, "\"" BIG_MARK_ESCAPED "%.*s\"", (int)n, text + at);
+			done = at + n;
 		}
-		i += n - 1;
+		s.next = at + n;
 	}
 	if (r == 0 && done)
 		r = buf_add(out, text + done, len - done);
@@ -113,23 +138,15 @@ static int mark_big_integers(const char *text, size_t len, struct buf *out, bool
 /* Nesting is counted before jansson, whose own limit is fixed, sees the text. */
 static int check_depth(const char *text, size_t len, unsigned int max_depth, struct err *e)
 {
+	struct scan s = { .text = text, .len = len };
 	unsigned int depth = 0;
-	bool in_string = false;
+	char c;
 
-	for (size_t i = 0; i < len; i++) {
-		if (in_string) {
-			if (text[i] == '\\')
-				i++;
-			else if (text[i] == '"')
-				in_string = false;
-		} else if (text[i] == '"') {
-			in_string = true;
-		} else if (text[i] == '{' || text[i] == '[') {
-			if (++depth > max_depth)
-				return err_set(e, -EFBIG, "JSON is nested deeper than %u levels", max_depth);
-		} else if ((text[i] == '}' || text[i] == ']') && depth > 0) {
+	while (scan_next(&s, &c)) {
+		if ((c == '{' || c == '[') && ++depth > max_depth)
+			return err_set(e, -EFBIG, "JSON is nested deeper than %u levels", max_depth);
+		if ((c == '}' || c == ']') && depth > 0)
 			depth--;
-		}
 	}
 	return 0;
 }
@@ -360,7 +377,7 @@ int json_read_i64(const struct json_in *in, const void *arg, void *member, struc
 
 int json_read_u32(const struct json_in *in, const void *arg, void *member, struct err *e)
 {
-	uint64_t n;
+	uint64_t n = 0;
 	int r = read_unsigned(in, UINT32_MAX, &n, e);
 
 	(void)arg; /* none */
@@ -371,7 +388,7 @@ int json_read_u32(const struct json_in *in, const void *arg, void *member, struc
 
 int json_read_i32(const struct json_in *in, const void *arg, void *member, struct err *e)
 {
-	int64_t n;
+	int64_t n = 0;
 	int r = read_signed(in, INT32_MIN, INT32_MAX, &n, e);
 
 	(void)arg; /* none */

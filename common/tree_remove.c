@@ -44,7 +44,7 @@ static int push(struct walk *w)
 {
 	struct stat st;
 
-	if (w->depth == w->cap) {
+	if (!w->levels || w->depth == w->cap) {
 		size_t cap = w->cap ? w->cap * 2 : 64;
 		struct level *levels = realloc(w->levels, cap * sizeof(*levels));
 
@@ -80,10 +80,14 @@ static int enter(struct walk *w, const char *name)
 
 static int leave(struct walk *w)
 {
-	const struct level *up = &w->levels[--w->depth];
-	int fd = openat(w->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct level *up;
 	struct stat st;
+	int fd;
 
+	if (!w->levels || w->depth == 0)
+		return -ESTALE; /* above the top there is nothing of ours */
+	up = &w->levels[--w->depth];
+	fd = openat(w->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	if (fstat(fd, &st) < 0 || st.st_dev != up->device || st.st_ino != up->inode) {
@@ -95,13 +99,28 @@ static int leave(struct walk *w)
 	return 0;
 }
 
-/* Removes what is not a directory; stops at the first directory that has something in it and says which.
+/* 0: removed; 1: a directory with something in it; or a negative errno. */
+static int remove_entry(int dir_fd, const struct dirent *entry)
+{
+	if (entry->d_type != DT_DIR) {
+		if (unlinkat(dir_fd, entry->d_name, 0) == 0)
+			return 0;
+		if (errno != EISDIR && errno != EPERM)
+			return -errno;
+	}
+	if (unlinkat(dir_fd, entry->d_name, AT_REMOVEDIR) == 0)
+		return 0;
+	return errno == ENOTEMPTY || errno == EEXIST ? 1 : -errno;
+}
+
+/* Removes what can be removed at once; stops at the first directory that has something in it and says which.
  * Returns 1 if there is one, 0 if the directory is empty now. */
 static int sweep(int dir_fd, char *name, size_t size)
 {
 	cleanup_dir DIR *dir = NULL;
 	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	const struct dirent *entry;
+	int r = 0;
 
 	if (fd < 0)
 		return -errno;
@@ -110,23 +129,14 @@ static int sweep(int dir_fd, char *name, size_t size)
 		(void)close(fd);
 		return -ENOMEM;
 	}
-	while ((errno = 0, entry = readdir(dir))) {
-		bool is_dir = entry->d_type == DT_DIR;
-
+	while (r == 0 && (errno = 0, entry = readdir(dir))) {
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
-		if (!is_dir && unlinkat(dir_fd, entry->d_name, 0) == 0)
-			continue;
-		if (!is_dir && errno != EISDIR && errno != EPERM)
-			return -errno;
-		if (unlinkat(dir_fd, entry->d_name, AT_REMOVEDIR) == 0)
-			continue;
-		if (errno != ENOTEMPTY && errno != EEXIST)
-			return -errno;
-		(void)snprintf(name, size, "%s", entry->d_name); /* NAME_MAX fits */
-		return 1;
+		r = remove_entry(dir_fd, entry);
+		if (r == 1)
+			(void)snprintf(name, size, "%s", entry->d_name); /* NAME_MAX fits */
 	}
-	return -errno;
+	return r == 0 ? -errno : r;
 }
 
 /* Empties the directory that `w` is in. Each time round, either a directory is entered or one is left empty. */

@@ -33,23 +33,32 @@ static int explain(int r, const char *name, struct err *e)
 	return err_code(e, r, "exec: \"%s\": stat %s", name, name);
 }
 
-/* Looks in one directory after the other; an empty one is the working directory. */
+/* One directory of the search path; an empty one is the working directory. */
+static int look_in(const char *dir, size_t len, const char *name, char *out)
+{
+	int n = snprintf(out, PATH_MAX, "%.*s/%s", len ? (int)len : 1, len ? dir : ".", name);
+
+	if (n < 0 || n >= PATH_MAX)
+		return -ENOENT;
+	if (executable(out) == 0)
+		return 0;
+	return access(out, F_OK) == 0 ? -EACCES : -ENOENT;
+}
+
 static int look_up(const char *name, const char *path, char *out)
 {
-	int r = -ENOENT;
+	bool denied = false;
 
 	for (;; path++) {
 		size_t len = strcspn(path, ":");
-		int n = snprintf(out, PATH_MAX, "%.*s/%s", len ? (int)len : 1, len ? path : ".", name);
+		int r = look_in(path, len, name, out);
 
-		if (n > 0 && n < PATH_MAX) {
-			if (executable(out) == 0)
-				return 0;
-			r = access(out, F_OK) == 0 ? -EACCES : r;
-		}
+		if (r == 0)
+			return 0;
+		denied = denied || r == -EACCES;
 		path += len;
 		if (*path == '\0')
-			return r;
+			return denied ? -EACCES : -ENOENT;
 	}
 }
 

@@ -46,11 +46,33 @@ static void exec_hook(const struct spec_hook *hook, int stdin_fd, int stderr_fd)
 	_exit(127);
 }
 
-/* Waits for the end of the hook while it collects what it writes. -ETIMEDOUT. */
-static int watch(int pidfd, int output_fd, int64_t deadline_ms, char *output, size_t size)
+/* What a hook writes to stderr: its beginning is kept. */
+struct output {
+	int fd;
+	size_t len;
+	char text[HOOK_OUTPUT_BYTES];
+};
+
+/* Reads what there is. False at the end. */
+static bool collect(struct output *o)
 {
-	struct pollfd fds[] = { { .fd = pidfd, .events = POLLIN }, { .fd = output_fd, .events = POLLIN } };
-	size_t len = 0;
+	char chunk[512];
+	ssize_t n = read(o->fd, chunk, sizeof(chunk));
+	size_t room = sizeof(o->text) - 1 - o->len;
+
+	if (n <= 0)
+		return false;
+	if ((size_t)n < room)
+		room = (size_t)n;
+	memcpy(o->text + o->len, chunk, room);
+	o->len += room;
+	return true;
+}
+
+/* Waits for the end of the hook while it collects what it writes. deadline_ms < 0: none. -ETIMEDOUT. */
+static int watch(int pidfd, int64_t deadline_ms, struct output *o)
+{
+	struct pollfd fds[] = { { .fd = pidfd, .events = POLLIN }, { .fd = o->fd, .events = POLLIN } };
 
 	while (!(fds[0].revents & POLLIN)) {
 		int64_t left = deadline_ms < 0 ? -1 : deadline_ms - monotonic_ms();
@@ -59,21 +81,10 @@ static int watch(int pidfd, int output_fd, int64_t deadline_ms, char *output, si
 			return -ETIMEDOUT;
 		if (poll(fds, 2, left > INT32_MAX ? INT32_MAX : (int)left) < 0 && errno != EINTR)
 			return -errno;
-		if (fds[1].revents) {
-			char chunk[512];
-			ssize_t n = read(output_fd, chunk, sizeof(chunk));
-			size_t room = size - 1 - len;
-
-			if (n <= 0)
-				fds[1].fd = -1;
-			else if (room)
-				memcpy(output + len, chunk, (size_t)n < room ? (size_t)n : room);
-			if (n > 0)
-				len += (size_t)n < room ? (size_t)n : room;
-		}
+		if (fds[1].revents && !collect(o))
+			fds[1].fd = -1;
 	}
-	output[len] = '\0';
-	output[strcspn(output, "\n")] = '\0';
+	o->text[strcspn(o->text, "\n")] = '\0';
 	return 0;
 }
 
@@ -91,7 +102,7 @@ static int judge(int status, const char *output, struct err *e)
 static int run_one(const struct spec_hook *hook, const char *state, struct err *e)
 {
 	cleanup_fd int in = state_fd(state, e), pidfd = -1, out = -1, out_writer = -1;
-	char output[HOOK_OUTPUT_BYTES] = "";
+	struct output output = { .len = 0 };
 	int pipe_fds[2], status, r;
 	pid_t pid;
 
@@ -107,15 +118,15 @@ static int run_one(const struct spec_hook *hook, const char *state, struct err *
 	if (pid < 0)
 		return err_code(e, pid, "cannot start it");
 	(void)close(fd_take(&out_writer));
-	r = watch(pidfd, out, hook->timeout_s.set ? monotonic_ms() + hook->timeout_s.value * 1000 : -1,
-		  output, sizeof(output));
+	output.fd = out;
+	r = watch(pidfd, hook->timeout_s.set ? monotonic_ms() + hook->timeout_s.value * 1000 : -1, &output);
 	if (r < 0)
 		IGNORE_RESULT(process_signal(pidfd, SIGKILL)); /* it may have ended just now */
 	if (process_wait(pidfd, &status) < 0)
 		return err_errno(e, "cannot wait for it");
 	if (r == -ETIMEDOUT)
 		return err_set(e, r, "timed out after %lld s", (long long)hook->timeout_s.value);
-	return r < 0 ? err_code(e, r, "cannot wait for it") : judge(status, output, e);
+	return r < 0 ? err_code(e, r, "cannot wait for it") : judge(status, output.text, e);
 }
 
 int hooks_run(const struct spec_hook_list *hooks, const char *kind, const char *state, struct err *e)

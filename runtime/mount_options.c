@@ -170,23 +170,30 @@ static int apply_option(struct mount_options *o, const struct option *option, st
 	return err_set(e, -EOPNOTSUPP, "mount option '%s' is not supported", option->name);
 }
 
+/* What nobody here knows is the file system's. */
+static int parse_option(struct mount_options *o, const char *name, struct buf *data, struct err *e)
+{
+	const struct option *option = find_option(name);
+	int r;
+
+	if (option)
+		return apply_option(o, option, e);
+	if (parse_recursive(o, name) || !*name)
+		return 0;
+	r = buf_printf(data, "%s%s", data->len ? "," : "", name);
+	return r < 0 ? err_code(e, r, "mount options are too long") : 0;
+}
+
 int mount_options_parse(const struct strvec *options, struct mount_options *ret, struct err *e)
 {
 	cleanup_buf struct buf data = BUF_INIT(DATA_MAX_BYTES);
 	struct mount_options o = { 0 };
+	int r = 0;
 
-	for (size_t i = 0; i < options->len; i++) {
-		const char *name = options->items[i];
-		const struct option *option = find_option(name);
-		int r = 0;
-
-		if (option)
-			r = apply_option(&o, option, e);
-		else if (!parse_recursive(&o, name) && *name)
-			r = buf_printf(&data, "%s%s", data.len ? "," : "", name);
-		if (r < 0)
-			return option ? r : err_code(e, r, "mount options are too long");
-	}
+	for (size_t i = 0; i < options->len && r == 0; i++)
+		r = parse_option(&o, options->items[i], &data, e);
+	if (r < 0)
+		return r;
 	if (data.len) {
 		o.data = buf_take(&data);
 		if (!o.data)

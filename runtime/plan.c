@@ -19,30 +19,31 @@ static const int CLONE_FLAGS[] = {
 	[SPEC_NS_CGROUP] = CLONE_NEWCGROUP, [SPEC_NS_TIME] = CLONE_NEWTIME,
 };
 
+static void plan_namespace(const struct spec_namespace *ns, struct plan *p)
+{
+	int flag = CLONE_FLAGS[ns->type];
+
+	if (ns->path)
+		p->joins[p->joins_len++] = (struct plan_join){ flag, ns->path };
+	else if (flag == CLONE_NEWCGROUP)
+		p->unshare_cgroup = true;
+	else
+		p->clone_flags |= (uint64_t)(unsigned int)flag;
+	if (flag == CLONE_NEWNS)
+		p->own_mount_namespace = true;
+	if (flag == CLONE_NEWPID)
+		p->own_pid_namespace = true;
+}
+
 static int plan_namespaces(const struct spec_linux *linux_, struct plan *p, struct err *e)
 {
-	for (size_t i = 0; i < linux_->namespaces_len; i++) {
-		const struct spec_namespace *ns = &linux_->namespaces[i];
-		int flag = CLONE_FLAGS[ns->type];
-
-		if (i == PLAN_NAMESPACES_MAX)
-			return err_set(e, -EINVAL, "linux.namespaces: more than %d", PLAN_NAMESPACES_MAX);
-		if (ns->path)
-			p->joins[p->joins_len++] = (struct plan_join){ flag, ns->path };
-		else if (flag == CLONE_NEWCGROUP)
-			p->unshare_cgroup = true;
-		else
-			p->clone_flags |= (uint64_t)(unsigned int)flag;
-		if (flag == CLONE_NEWNS)
-			p->own_mount_namespace = true;
-		if (flag == CLONE_NEWPID)
-			p->own_pid_namespace = true;
-	}
+	if (linux_->namespaces_len > PLAN_NAMESPACES_MAX)
+		return err_set(e, -EINVAL, "linux.namespaces: more than %d", PLAN_NAMESPACES_MAX);
+	for (size_t i = 0; i < linux_->namespaces_len; i++)
+		plan_namespace(&linux_->namespaces[i], p);
 	p->user_namespace = (p->clone_flags & CLONE_NEWUSER) != 0;
-	if (p->user_namespace && !linux_->uid_mappings_len)
+	if (p->user_namespace && (!linux_->uid_mappings_len || !linux_->gid_mappings_len))
 		return err_set(e, -EINVAL, "user namespaces enabled, but no uid mappings found in the spec");
-	if (p->user_namespace && !linux_->gid_mappings_len)
-		return err_set(e, -EINVAL, "user namespaces enabled, but no gid mappings found in the spec");
 	if (!p->own_mount_namespace)
 		return err_set(e, -EINVAL, "linux.namespaces: a mount namespace is needed");
 	return 0;
@@ -183,8 +184,12 @@ static void separate_by_dots(char *name)
 {
 	if (!strchr(name, '/'))
 		return;
-	for (; *name; name++)
-		*name = *name == '/' ? '.' : *name == '.' ? '/' : *name;
+	for (; *name; name++) {
+		if (*name == '/')
+			*name = '.';
+		else if (*name == '.')
+			*name = '/';
+	}
 }
 
 static int check_sysctls(const struct runtime_spec *spec, struct err *e)
