@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -27,52 +28,54 @@ static int data_add(char *data, const char *separator, const char *text)
 }
 
 /* Plain paths, which `mount` shows well. -E2BIG: they do not fit, or hold what overlayfs would read as a separator. */
-static int lower_by_path(const struct strvec *lower, char *data)
+static int add_path(char *data, const char *separator, const char *path)
 {
-	for (size_t i = 0; i < lower->len; i++) {
-		if (strpbrk(lower->items[i], ":,\\"))
-			return -E2BIG;
-		if (data_add(data, i ? ":" : "lowerdir=", lower->items[i]) < 0)
-			return -E2BIG;
-	}
+	return strpbrk(path, ":,\\") ? -E2BIG : data_add(data, separator, path);
+}
+
+/* Short names for many or odd paths. The descriptor is needed until the mount stands; init's end or exec closes it. */
+static int add_fd(char *data, const char *separator, const char *path, struct err *e)
+{
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_errno(e, "cannot open layer '%s'", path);
+	if (data_add(data, separator, fd_path(fd).text) < 0)
+		return err_set(e, -E2BIG, "too many layers");
 	return 0;
 }
 
-/* Short names for many or odd paths. The descriptors are needed until the mount stands; init's end or exec
- * closes them. */
-static int lower_by_fd(const struct strvec *lower, char *data, struct err *e)
+/* The options of the mount, with paths or with descriptors in their place. */
+static int overlay_data(const struct overlay_plan *o, bool by_fd, char *data, struct err *e)
 {
-	data[0] = '\0';
-	for (size_t i = 0; i < lower->len; i++) {
-		int fd = open(lower->items[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+	/* Else the unmount, when the last process ends, waits until all of the disk's dirty data is written. */
+	const char *separator = o->upper && o->temporary ? "volatile,lowerdir=" : "lowerdir=";
+	const char *const upper[][2] = { { ",upperdir=", o->upper }, { ",workdir=", o->work } };
+	int r = 0;
 
-		if (fd < 0)
-			return err_errno(e, "cannot open layer '%s'", lower->items[i]);
-		if (data_add(data, i ? ":" : "lowerdir=", fd_path(fd).text) < 0)
-			return err_set(e, -E2BIG, "too many layers: %zu", lower->len);
-	}
-	return 0;
+	data[0] = '\0';
+	for (size_t i = 0; i < o->lower.len && r == 0; i++, separator = ":")
+		r = by_fd ? add_fd(data, separator, o->lower.items[i], e)
+			  : add_path(data, separator, o->lower.items[i]);
+	for (size_t i = 0; i < ARRAY_LEN(upper) && o->upper && r == 0; i++)
+		r = by_fd ? add_fd(data, upper[i][0], upper[i][1], e)
+			  : add_path(data, upper[i][0], upper[i][1]);
+	return r;
 }
 
 static int mount_overlay(const struct overlay_plan *o, struct err *e)
 {
-	char data[OVERLAY_DATA_MAX] = "";
+	char data[OVERLAY_DATA_MAX];
 	int r;
 
 	if (o->lower.len == 0 || o->lower.len > OVERLAY_LOWER_MAX)
 		return err_set(e, -E2BIG, "cannot mount %zu layers (1 to %d)", o->lower.len,
 			       OVERLAY_LOWER_MAX);
-	if (lower_by_path(&o->lower, data) < 0 || strlen(data) + 512 > sizeof(data)) {
-		r = lower_by_fd(&o->lower, data, e);
-		if (r < 0)
-			return r;
-	}
-	if (o->upper &&
-	    (data_add(data, ",upperdir=", o->upper) < 0 || data_add(data, ",workdir=", o->work) < 0))
-		return err_set(e, -E2BIG, "the paths of the layers are too long");
-	/* Else the unmount, when the last process ends, waits until all of the disk's dirty data is written. */
-	if (o->upper && o->temporary && data_add(data, ",volatile", "") < 0)
-		return err_set(e, -E2BIG, "the paths of the layers are too long");
+	r = overlay_data(o, false, data, e);
+	if (r == -E2BIG)
+		r = overlay_data(o, true, data, e);
+	if (r < 0)
+		return r;
 	if (mount("overlay", o->target, "overlay", 0, data) < 0)
 		return err_errno(e, "cannot mount the layers on '%s'", o->target);
 	return 0;
