@@ -42,8 +42,10 @@ static int plan_namespaces(const struct spec_linux *linux_, struct plan *p, stru
 	for (size_t i = 0; i < linux_->namespaces_len; i++)
 		plan_namespace(&linux_->namespaces[i], p);
 	p->user_namespace = (p->clone_flags & CLONE_NEWUSER) != 0;
-	if (p->user_namespace && (!linux_->uid_mappings_len || !linux_->gid_mappings_len))
+	if (p->user_namespace && !linux_->uid_mappings_len)
 		return err_set(e, -EINVAL, "user namespaces enabled, but no uid mappings found in the spec");
+	if (p->user_namespace && !linux_->gid_mappings_len)
+		return err_set(e, -EINVAL, "user namespaces enabled, but no gid mappings found in the spec");
 	if (!p->own_mount_namespace)
 		return err_set(e, -EINVAL, "linux.namespaces: a mount namespace is needed");
 	return 0;
