@@ -85,6 +85,19 @@ static void any_number_stays_within_its_width(void **state)
 	}
 }
 
+static void the_clock_for_deadlines_runs_in_milliseconds(void **state)
+{
+	struct timespec before, after;
+	int64_t ms;
+
+	(void)state;
+	assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &before), 0);
+	ms = monotonic_ms();
+	assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &after), 0);
+	assert_true(ms >= (int64_t)before.tv_sec * 1000 + before.tv_nsec / 1000000);
+	assert_true(ms <= (int64_t)after.tv_sec * 1000 + after.tv_nsec / 1000000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -92,6 +105,7 @@ int main(void)
 		cmocka_unit_test(later_points_in_time_sort_behind),
 		cmocka_unit_test(now_lies_between_before_and_after),
 		cmocka_unit_test(any_number_stays_within_its_width),
+		cmocka_unit_test(the_clock_for_deadlines_runs_in_milliseconds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
