@@ -221,24 +221,21 @@ static void a_state_is_written_into_an_existing_directory_only(void **state)
 	assert_string_equal(e.text, "container \"c1\" does not exist");
 }
 
+#define BEGIN "{\"ociVersion\":\"1\",\"id\":\"c1\","
+
 static void absent_states_are_told_from_damaged_ones(void **state)
 {
-	static const char
-		*const
-			BAD
-				[] = {
-					"",
-					"{",
-					"[]",
-					"{}",
-					"{\"ociVersion\":\"1\",\"id\":\"c1\",\"pid\":1}",
-					"{\"ociVersion\":\"1\",\"id\":\"c1\",\"pid\":\"1\",\"pidStart\":2}",
-					"{\"ociVersion\":\"1\",\"id\":\"c1\",\"pid\":1,\"pidStart\":-1}",
-					"{\"ociVersion\":\"1\",\"id\":\"c1\",\"pid\":4294967297,\"pidStart\":"
-					"1}", /* which would be 1 */
-					"{\"ociVersion\":\"1\",\"id\":\"c1\",\"pid\":1,\"pidStart\":1,"
-					"\"poststop\":[{\"args\":[\"x\"]}]}",
-				};
+	static const char *const BAD[] = {
+		"",
+		"{",
+		"[]",
+		"{}",
+		BEGIN "\"pid\":1}",
+		BEGIN "\"pid\":\"1\",\"pidStart\":2}",
+		BEGIN "\"pid\":1,\"pidStart\":-1}",
+		BEGIN "\"pid\":4294967297,\"pidStart\":1}", /* which would be 1 */
+		BEGIN "\"pid\":1,\"pidStart\":1,\"poststop\":[{\"args\":[\"x\"]}]}",
+	};
 	struct scratch *s = *state;
 	struct err e = { 0 };
 
