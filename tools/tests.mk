@@ -13,9 +13,7 @@ run-units: unit-tests
 check-unit: ## all unit tests with ASan and UBSan
 	@$(SUBMAKE) CONFIG=asan run-units
 
-# The release build: what users get, and what the virtual machines run too. ASan's own needs (its shadow, its signal
-# handlers) do not outlive the seccomp filters and roots that the programs put themselves into.
-check-integration: programs ## the programs against real parts, on this machine (as root)
+check-integration: programs ## the programs against real parts, on this machine (as root); CONFIG=asan for ASan and UBSan
 	@SAMPAN_BUILD=$(O) $(PYTEST) tests/integration $(PYTEST_ARGS)
 
 check-fast: ## under 10 s: run it before every commit
