@@ -25,6 +25,7 @@ static const struct command COMMANDS[] = {
 	{ "start", oci_start, "Start a created container" },
 	{ "run", oci_run, "Create and start a container" },
 	{ "state", oci_state, "Print the state of a container" },
+	{ "exec", oci_exec, "Run a further process in a container" },
 	{ "kill", oci_kill, "Send a signal to a container" },
 	{ "delete", oci_delete, "Delete what is left of a container" },
 	{ "list", oci_list, "List containers" },

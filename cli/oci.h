@@ -23,6 +23,7 @@ struct oci_globals {
 /* The commands. argv[0] is the command's name. Each returns the exit code of the program. */
 int oci_create(int argc, char **argv, const struct oci_globals *g);
 int oci_delete(int argc, char **argv, const struct oci_globals *g);
+int oci_exec(int argc, char **argv, const struct oci_globals *g);
 int oci_features(int argc, char **argv, const struct oci_globals *g);
 int oci_kill(int argc, char **argv, const struct oci_globals *g);
 int oci_list(int argc, char **argv, const struct oci_globals *g);

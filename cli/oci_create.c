@@ -17,9 +17,7 @@ static const struct command_def CREATE = {
 
 int oci_create(int argc, char **argv, const struct oci_globals *g)
 {
-	cleanup_runtime_container struct runtime_container container = {
-		.pidfd = -1, .console_fd = -1, .start_fd = -1, .cgroup = { .dir_fd = -1 }
-	};
+	cleanup_runtime_container struct runtime_container container = RUNTIME_CONTAINER_EMPTY;
 	cleanup_oci_bundle struct oci_bundle bundle = { 0 };
 	struct oci_bundle_options o = { 0 };
 	struct runtime_args args;

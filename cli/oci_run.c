@@ -42,14 +42,11 @@ static int serve(const struct runtime_args *args, struct run_foreground *f, stru
 
 static int run_attached(const struct runtime_args *args, bool keep, int *ret_exit, struct err *e)
 {
-	cleanup_runtime_container struct runtime_container c = { .pidfd = -1,
-								 .console_fd = -1,
-								 .start_fd = -1 };
+	cleanup_runtime_container struct runtime_container c = RUNTIME_CONTAINER_EMPTY;
 	cleanup_run_foreground struct run_foreground f = { .signal_fd = -1 };
 	struct err ignored;
 	int r;
 
-	c.cgroup.dir_fd = -1;
 	r = run_foreground_begin(args->spec->process && args->spec->process->terminal, true, &f, e);
 	if (r == 0)
 		r = runtime_create(args, &c, e);
@@ -65,13 +62,10 @@ static int run_attached(const struct runtime_args *args, bool keep, int *ret_exi
 
 static int run_detached(const struct runtime_args *args, struct err *e)
 {
-	cleanup_runtime_container struct runtime_container c = { .pidfd = -1,
-								 .console_fd = -1,
-								 .start_fd = -1 };
+	cleanup_runtime_container struct runtime_container c = RUNTIME_CONTAINER_EMPTY;
 	struct err ignored;
 	int r;
 
-	c.cgroup.dir_fd = -1;
 	r = runtime_create(args, &c, e);
 	if (r < 0)
 		return r;

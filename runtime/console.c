@@ -2,10 +2,14 @@
 #include "runtime/console.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 #include <termios.h>
 
 #include "common/cleanup.h"
@@ -28,6 +32,19 @@ static int prepare_slave(int slave, uint64_t width, uint64_t height, struct err 
 	return 0;
 }
 
+/* What a container has put there may be anything by the time of an exec. */
+static int check_ptmx(int master, struct err *e)
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (fstat(master, &st) < 0 || fstatfs(master, &fs) < 0)
+		return err_errno(e, "cannot look at '/dev/pts/ptmx'");
+	if (fs.f_type != DEVPTS_SUPER_MAGIC || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2))
+		return err_set(e, -EINVAL, "'/dev/pts/ptmx' is not that of a devpts");
+	return 0;
+}
+
 int console_open(int root_fd, uint64_t width, uint64_t height, struct console *ret, struct err *e)
 {
 	cleanup_console struct console c = { -1, -1 };
@@ -36,6 +53,9 @@ int console_open(int root_fd, uint64_t width, uint64_t height, struct console *r
 
 	if (r < 0)
 		return err_wrap(e, "cannot make a terminal");
+	r = check_ptmx(c.master, e);
+	if (r < 0)
+		return r;
 	if (ioctl(c.master, TIOCSPTLCK, &unlock) < 0)
 		return err_errno(e, "cannot unlock the terminal");
 	/* By ioctl, not by name: /dev/pts/N could be something else by now. */

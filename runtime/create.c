@@ -2,19 +2,18 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "common/cleanup.h"
-#include "common/file.h"
 #include "common/process.h"
 #include "common/timestamp.h"
 #include "runtime/console.h"
 #include "runtime/hooks.h"
 #include "runtime/init.h"
 #include "runtime/init_hooks.h"
+#include "runtime/pid_file.h"
 #include "runtime/runtime.h"
 #include "runtime/state.h"
 #include "runtime/state_dir.h"
@@ -31,6 +30,7 @@ struct creation {
 	bool made_state_dir;
 	int state_dir, lock_fd, listen_fd;
 	int console_socket, console_fd;
+	int pid_file_dir;
 	int sync_fd, init_sync_fd;
 	pid_t pid;
 	int pidfd;
@@ -45,8 +45,9 @@ static void close_fd(int *fd)
 
 static void creation_done(struct creation *c)
 {
-	int *const fds[] = { &c->state_dir,  &c->lock_fd, &c->listen_fd,    &c->console_socket,
-			     &c->console_fd, &c->sync_fd, &c->init_sync_fd, &c->pidfd };
+	int *const fds[] = { &c->state_dir,      &c->lock_fd,      &c->listen_fd,
+			     &c->console_socket, &c->console_fd,   &c->pid_file_dir,
+			     &c->sync_fd,        &c->init_sync_fd, &c->pidfd };
 
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		close_fd(fds[i]);
@@ -66,6 +67,7 @@ static void creation_init(struct creation *c, const struct runtime_args *args)
 		.listen_fd = -1,
 		.console_socket = -1,
 		.console_fd = -1,
+		.pid_file_dir = -1,
 		.sync_fd = -1,
 		.init_sync_fd = -1,
 		.pidfd = -1,
@@ -100,11 +102,13 @@ static int prepare(struct creation *c, struct err *e)
 	int r = plan_make(args, &c->plan, e);
 
 	if (r == 0)
-		r = privileges_prepare(args->spec, &c->privileges, e);
+		r = privileges_prepare(args->spec->process, args->spec->linux_.seccomp, &c->privileges, e);
 	if (r == 0)
 		r = namespaces_open(&c->plan, &c->namespaces, e);
 	if (r == 0 && args->console_socket)
 		r = console_connect(args->console_socket, &c->console_socket, e);
+	if (r == 0)
+		r = pid_file_open_dir(args->pid_file, &c->pid_file_dir, e);
 	if (r == 0)
 		r = cgroup_host_detect(&c->host, e);
 	return r;
@@ -250,26 +254,6 @@ static int take_console(struct creation *c, struct err *e)
 	return r;
 }
 
-static int write_pid_file(const struct creation *c, struct err *e)
-{
-	char text[16];
-	const char *path = c->args->pid_file, *slash;
-	cleanup_free char *dir = NULL;
-	cleanup_fd int dir_fd = -1;
-
-	if (!path)
-		return 0;
-	slash = strrchr(path, '/');
-	dir = slash ? strndup(path, (size_t)(slash - path + 1)) : strdup(".");
-	if (!dir)
-		return err_code(e, -ENOMEM, "pid file");
-	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir_fd < 0)
-		return err_errno(e, "cannot open '%s'", dir);
-	(void)snprintf(text, sizeof(text), "%d", (int)c->pid);
-	return file_write_atomic(dir_fd, slash ? slash + 1 : path, text, strlen(text), 0644, e);
-}
-
 /* Accompanies init until it is ready. */
 static int accompany(struct creation *c, struct err *e)
 {
@@ -292,7 +276,7 @@ static int accompany(struct creation *c, struct err *e)
 		return r;
 	if (mknodat(c->state_dir, STATE_CREATED_FILE, S_IFREG | 0600, 0) < 0)
 		return err_errno(e, "cannot note that the container is created");
-	r = write_pid_file(c, e);
+	r = pid_file_write(c->args->pid_file, c->pid_file_dir, c->pid, e);
 	if (r == 0 && c->args->separate_start)
 		r = sync_send(c->sync_fd, SYNC_GO, e);
 	return r;

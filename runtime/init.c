@@ -2,27 +2,18 @@
 #include "runtime/init.h"
 
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/keyctl.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include "common/cleanup.h"
-#include "common/process.h"
 #include "common/rootfd.h"
 #include "runtime/console.h"
 #include "runtime/devices.h"
-#include "runtime/exec_path.h"
-#include "runtime/home.h"
 #include "runtime/init_hooks.h"
 #include "runtime/mounts.h"
-#include "runtime/reaper.h"
+#include "runtime/program.h"
 #include "runtime/rootfs.h"
 #include "runtime/sync.h"
 #include "runtime/sys_mount.h"
@@ -43,19 +34,6 @@ static int enter_user_namespace(const struct init_context *c, struct err *e)
 	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		return err_errno(e, "cannot become root of the user namespace");
 	return 0;
-}
-
-/* A session keyring of its own: keys of the caller's session are no business of the container's. keyrings(7) */
-static int join_keyring(const struct init_context *c, struct err *e)
-{
-	char name[128];
-
-	if (c->args->no_new_keyring)
-		return 0;
-	(void)snprintf(name, sizeof(name), "_ses.%.100s", c->args->id);
-	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name) >= 0 || errno == ENOSYS || errno == EDQUOT)
-		return 0;
-	return err_errno(e, "cannot make a session keyring");
 }
 
 static int set_names(const struct runtime_spec *spec, struct err *e)
@@ -81,7 +59,7 @@ static int enter_namespaces(const struct init_context *c, struct err *e)
 	/* Only now, inside the cgroup that clone3 put us into, does a new namespace have it as its root. */
 	if (c->plan->unshare_cgroup && unshare(CLONE_NEWCGROUP) < 0)
 		return err_errno(e, "cannot make a cgroup namespace");
-	r = join_keyring(c, e);
+	r = c->args->no_new_keyring ? 0 : program_join_keyring(c->args->id, e);
 	return r < 0 ? r : set_names(c->args->spec, e);
 }
 
@@ -169,64 +147,20 @@ static int setup_rootfs(const struct init_context *c, struct err *e)
 
 /* --- the process --------------------------------------------------------------------------------------- */
 
-/* A working directory that is not below the root would be a way out: CVE-2024-21626. */
-static int enter_cwd(const char *cwd, struct err *e)
+static int prepare(const struct init_context *c, struct program *program, struct err *e)
 {
-	char path[PATH_MAX];
+	int r = program_hide(e);
 
-	if (chdir(cwd) < 0)
-		return err_errno(e, "cannot change to working directory '%s'", cwd);
-	if (syscall(SYS_getcwd, path, sizeof(path)) < 0)
-		return err_errno(e, "cannot tell the working directory");
-	if (path[0] != '/')
-		return err_set(e, -EACCES, "working directory '%s' is outside of the container", cwd);
-	return 0;
-}
-
-/* Standard streams that the caller owns must be usable by the container's user, as runc sees to. */
-static void give_stdio(const struct spec_user *user)
-{
-	struct stat st;
-
-	if (user->uid == 0)
-		return;
-	for (int fd = 0; fd < 3; fd++) {
-		if (fstat(fd, &st) < 0 || (S_ISCHR(st.st_mode) && !isatty(fd)))
-			continue;
-		if (st.st_uid != user->uid && fchown(fd, user->uid, st.st_gid) < 0)
-			continue; /* read-only file systems and foreign owners: the streams work as they are */
-	}
-}
-
-static int prepare_process(const struct init_context *c, char *program, char *home, struct err *e)
-{
-	const struct spec_process *process = c->args->spec->process;
-	int r;
-
-	give_stdio(&process->user);
-	home_find(&process->env, process->user.uid, home);
-	(void)umask(process->user.umask.set ? (mode_t)process->user.umask.value : 022);
-	r = privileges_apply_user(c->privileges, e);
-	if (r == 0)
-		r = enter_cwd(process->cwd, e);
-	return r == 0 ? exec_path_find(process->args.items[0], &process->env, program, e) : r;
-}
-
-static int prepare(const struct init_context *c, char *program, char *home, int *ret_label_fd, struct err *e)
-{
-	int r;
-
-	/* Until the program runs nobody may look into us: what we hold is the host's. proc_pid(5), dumpable. */
-	if (prctl(PR_SET_DUMPABLE, 0) < 0)
-		return err_errno(e, "cannot become undumpable");
+	if (r < 0)
+		return r;
 	(void)umask(0); /* nodes and directories get the modes that are asked for */
 	r = enter_namespaces(c, e);
 	if (r == 0)
-		r = privileges_apply_early(c->privileges, ret_label_fd, e);
+		r = privileges_apply_early(c->privileges, &program->label_fd, e);
 	if (r == 0)
 		r = setup_rootfs(c, e);
 	if (r == 0)
-		r = prepare_process(c, program, home, e);
+		r = program_prepare(program, e);
 	return r == 0 ? sync_send(c->sync_fd, SYNC_READY, e) : r;
 }
 
@@ -245,45 +179,26 @@ static int wait_for_start(const struct init_context *c, int *sync_fd, struct err
 	return fd < 0 ? err_errno(e, "cannot wait for the start") : 0;
 }
 
-static int execute(const struct init_context *c, const char *program, char *home, int label_fd, struct err *e)
-{
-	const struct spec_process *process = c->args->spec->process;
-	char *const *env = home_environment(&process->env, home);
-	sigset_t none;
-	int r = process_cloexec_from(3 + (unsigned int)c->args->preserve_fds);
-
-	if (r < 0 || !env)
-		return err_code(e, r < 0 ? r : -ENOMEM, "cannot prepare the program's start");
-	r = privileges_apply_final(c->privileges, label_fd, e);
-	if (r < 0)
-		return r;
-	(void)sigemptyset(&none);
-	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
-		return err_errno(e, "cannot unblock signals");
-	if (c->args->init_process) {
-		r = reaper_fork(3 + (unsigned int)c->args->preserve_fds, e);
-		if (r < 0)
-			return r;
-	}
-	(void)execve(program, process->args.items, env);
-	return err_errno(e, "exec %s", program);
-}
-
 _Noreturn void init_run(const struct init_context *c)
 {
-	char program[PATH_MAX], home[HOME_MAX];
+	struct program program = {
+		.process = c->args->spec->process,
+		.privileges = c->privileges,
+		.preserve_fds = (unsigned int)c->args->preserve_fds,
+		.init_process = c->args->init_process,
+		.label_fd = -1,
+	};
 	struct err e = { 0 };
-	int sync_fd = c->sync_fd, label_fd = -1;
-	int r;
+	int r, sync_fd = c->sync_fd;
 
 	(void)close(c->creator_fd);
-	r = prepare(c, program, home, &label_fd, &e);
+	r = prepare(c, &program, &e);
 	if (r == 0)
 		r = wait_for_start(c, &sync_fd, &e);
 	if (r == 0)
 		r = init_hooks_before_exec(c, &e);
 	if (r == 0)
-		(void)execute(c, program, home, label_fd, &e); /* returns only to say why not */
+		(void)program_exec(&program, &e); /* returns only to say why not */
 	if (sync_fd >= 0)
 		sync_send_error(sync_fd, &e);
 	_exit(1);

@@ -27,17 +27,18 @@ static int prepare_seccomp(const struct spec_seccomp *profile, struct privileges
 	return 0;
 }
 
-int privileges_prepare(const struct runtime_spec *spec, struct privileges *ret, struct err *e)
+int privileges_prepare(const struct spec_process *process, const struct spec_seccomp *seccomp,
+		       struct privileges *ret, struct err *e)
 {
-	cleanup_privileges struct privileges p = { .process = spec->process };
+	cleanup_privileges struct privileges p = { .process = process };
 	int r;
 
 	p.supported = capability_supported();
-	r = capability_sets_from_spec(spec->process->capabilities, p.supported, &p.capabilities, NULL, e);
+	r = capability_sets_from_spec(process->capabilities, p.supported, &p.capabilities, NULL, e);
 	if (r == 0)
-		r = rlimit_plan_make(spec->process->rlimits, spec->process->rlimits_len, &p.rlimits, e);
+		r = rlimit_plan_make(process->rlimits, process->rlimits_len, &p.rlimits, e);
 	if (r == 0)
-		r = prepare_seccomp(spec->linux_.seccomp, &p, e);
+		r = prepare_seccomp(seccomp, &p, e);
 	if (r < 0)
 		return r;
 	*ret = p;

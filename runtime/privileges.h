@@ -20,8 +20,9 @@ struct privileges {
 	bool has_seccomp;
 };
 
-/* Parses and compiles everything that can fail before clone3. */
-int privileges_prepare(const struct runtime_spec *spec, struct privileges *ret, struct err *e) MUST_CHECK;
+/* Parses and compiles everything that can fail before clone3. `process` is borrowed for as long as *ret lives; seccomp may be NULL. */
+int privileges_prepare(const struct spec_process *process, const struct spec_seccomp *seccomp,
+		       struct privileges *ret, struct err *e) MUST_CHECK;
 void privileges_done(struct privileges *p);
 #define cleanup_privileges __attribute__((cleanup(privileges_done)))
 

@@ -38,6 +38,9 @@ struct runtime_container {
 	int start_fd;   /* writing the start byte to it lets init exec; else -1 */
 	struct cgroup cgroup;
 };
+#define RUNTIME_CONTAINER_EMPTY      \
+	((struct runtime_container){ \
+		.pidfd = -1, .console_fd = -1, .start_fd = -1, .cgroup = { .dir_fd = -1 } })
 void runtime_container_done(struct runtime_container *c);
 #define cleanup_runtime_container __attribute__((cleanup(runtime_container_done)))
 

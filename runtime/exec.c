@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/exec.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/cleanup.h"
+#include "common/file.h"
+#include "common/process.h"
+#include "runtime/console.h"
+#include "runtime/pid_file.h"
+#include "runtime/program.h"
+#include "runtime/state.h"
+#include "runtime/sync.h"
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+
+/* All but the PID namespace, which is joined by the creator for its child, and the user namespace. */
+#define JOINED (CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWTIME)
+
+struct execution {
+	const struct runtime_exec_args *args;
+	struct privileges privileges;
+	struct container_state state;
+	struct cgroup cgroup;
+	bool user_namespace; /* the container has one of its own */
+	int init_pidfd;
+	int pid_file_dir;
+	int console_socket, console_fd;
+	int sync_fd, child_sync_fd;
+	pid_t pid;
+	int pidfd;
+};
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd);
+	*fd = -1;
+}
+
+static void execution_done(struct execution *x)
+{
+	int *const fds[] = { &x->init_pidfd, &x->pid_file_dir,  &x->console_socket, &x->console_fd,
+			     &x->sync_fd,    &x->child_sync_fd, &x->pidfd };
+
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		close_fd(fds[i]);
+	privileges_done(&x->privileges);
+	container_state_done(&x->state);
+	cgroup_done(&x->cgroup);
+}
+
+/* --- before the process --------------------------------------------------------------------------------- */
+
+static int check_status(const struct execution *x, struct err *e)
+{
+	enum runtime_status status = container_state_status(x->args->state_root, &x->state);
+
+	if (status == RUNTIME_STOPPED || status == RUNTIME_CREATING)
+		return err_set(e, -EBUSY, "cannot exec in a %s container", runtime_status_name(status));
+	if (status == RUNTIME_PAUSED && !x->args->ignore_paused)
+		return err_set(e, -EBUSY,
+			       "cannot exec in a paused container (use --ignore-paused to override)");
+	return 0;
+}
+
+static int open_init(struct execution *x, struct err *e)
+{
+	char path[64];
+	struct stat ours, theirs;
+	uint64_t ticks;
+
+	x->init_pidfd = process_pidfd_open(x->state.pid);
+	/* The descriptor first: what is found out of the number afterwards is of the process that it holds. */
+	if (x->init_pidfd < 0 || process_start_time(x->state.pid, &ticks) < 0 ||
+	    ticks != x->state.pid_start_ticks)
+		return err_set(e, -EBUSY, "cannot exec in a stopped container");
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)x->state.pid);
+	if (stat(path, &theirs) < 0 || stat("/proc/self/ns/user", &ours) < 0)
+		return err_errno(e, "cannot look at the container's user namespace");
+	x->user_namespace = ours.st_ino != theirs.st_ino || ours.st_dev != theirs.st_dev;
+	return 0;
+}
+
+static int open_sub_cgroup(struct execution *x, struct err *e)
+{
+	struct cgroup_host host;
+	cleanup_free char *path = NULL;
+	int r;
+
+	if (!x->state.cgroup_path)
+		return 0;
+	if (asprintf(&path, "%s%s%s", x->state.cgroup_path, x->args->cgroup ? "/" : "",
+		     x->args->cgroup ? x->args->cgroup : "") < 0) {
+		path = NULL;
+		return err_code(e, -ENOMEM, "cgroup");
+	}
+	r = cgroup_host_detect(&host, e);
+	return r == 0 ? cgroup_open(&host, path, &x->cgroup, e) : r;
+}
+
+/* Where init is now: it may have moved to a cgroup below the container's own, which then takes no more processes. */
+static int open_cgroup_of_init(struct execution *x, struct err *e)
+{
+	cleanup_buf struct buf text = BUF_INIT(16384);
+	struct cgroup_host host;
+	char path[64], *line;
+	int r;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)x->state.pid);
+	r = file_read(AT_FDCWD, path, &text, e);
+	if (r < 0)
+		return r;
+	line = text.len ? strstr(text.data, "0::/") : NULL;
+	if (!line)
+		return err_set(e, -ENOENT, "the container's init is in no cgroup");
+	line += strlen("0::");
+	line[strcspn(line, "\n")] = '\0';
+	cgroup_done(&x->cgroup);
+	r = cgroup_host_detect(&host, e);
+	return r == 0 ? cgroup_open(&host, line, &x->cgroup, e) : r;
+}
+
+static int prepare(struct execution *x, struct err *e)
+{
+	const struct runtime_exec_args *args = x->args;
+	int r = container_state_read(args->state_root, args->id, &x->state, e);
+
+	if (r == 0)
+		r = check_status(x, e);
+	if (r == 0)
+		r = open_init(x, e);
+	if (r == 0)
+		r = privileges_prepare(args->process, args->seccomp, &x->privileges, e);
+	if (r == 0 && args->console_socket)
+		r = console_connect(args->console_socket, &x->console_socket, e);
+	if (r == 0)
+		r = pid_file_open_dir(args->pid_file, &x->pid_file_dir, e);
+	return r == 0 ? open_sub_cgroup(x, e) : r;
+}
+
+/* --- the process ---------------------------------------------------------------------------------------- */
+
+static int enter(const struct execution *x, struct err *e)
+{
+	int flags = JOINED | (x->user_namespace ? CLONE_NEWUSER : 0);
+
+	/* One call for all: pid_namespaces(7), setns(2) with a pidfd, Linux 5.8. */
+	if (setns(x->init_pidfd, flags) < 0 &&
+	    (errno != EINVAL || setns(x->init_pidfd, flags & ~CLONE_NEWTIME) < 0))
+		return err_errno(e, "cannot enter the container's namespaces");
+	if (x->user_namespace && (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
+		return err_errno(e, "cannot become root of the user namespace");
+	if (setsid() < 0)
+		return err_errno(e, "cannot start a session");
+	return x->args->no_new_keyring ? 0 : program_join_keyring(x->args->id, e);
+}
+
+static int setup_console(const struct execution *x, struct err *e)
+{
+	const struct spec_process *process = x->args->process;
+	cleanup_console struct console console = { -1, -1 };
+	cleanup_fd int root = -1;
+	int r;
+
+	if (!process->terminal)
+		return 0;
+	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return err_errno(e, "cannot open the container's root");
+	r = console_open(root, process->console_width.value, process->console_height.value, &console, e);
+	if (r == 0)
+		r = console_make_stdio(&console, e);
+	return r == 0 ? sync_send_fd(x->child_sync_fd, SYNC_CONSOLE, console.master, e) : r;
+}
+
+static _Noreturn void run_child(const struct execution *x)
+{
+	struct program program = {
+		.process = x->args->process,
+		.privileges = &x->privileges,
+		.preserve_fds = (unsigned int)x->args->preserve_fds,
+		.label_fd = -1,
+	};
+	struct err e = { 0 };
+	int r;
+
+	(void)close(x->sync_fd);
+	r = program_hide(&e);
+	if (r == 0) /* while /proc is the host's: in the container it could be anything */
+		r = privileges_apply_early(&x->privileges, &program.label_fd, &e);
+	if (r == 0)
+		r = enter(x, &e);
+	if (r == 0)
+		r = setup_console(x, &e);
+	if (r == 0)
+		r = program_prepare(&program, &e);
+	if (r == 0)
+		r = sync_send(x->child_sync_fd, SYNC_READY, &e);
+	if (r == 0)
+		r = sync_expect(x->child_sync_fd, SYNC_GO, NULL, &e);
+	if (r == 0)
+		(void)program_exec(&program, &e); /* returns only to say why not */
+	sync_send_error(x->child_sync_fd, &e);
+	_exit(1);
+}
+
+/* Without privileges over the PID namespace itself, they come with the user namespace that owns it. */
+static int join_for_child(const struct execution *x, struct err *e)
+{
+	if (setns(x->init_pidfd, CLONE_NEWPID) == 0)
+		return 0;
+	if (errno == EPERM && x->user_namespace && setns(x->init_pidfd, CLONE_NEWUSER | CLONE_NEWPID) == 0)
+		return 0;
+	return err_errno(e, "cannot enter the container's PID namespace");
+}
+
+static int spawn(struct execution *x, struct err *e)
+{
+	cleanup_fd int own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+	int fds[2], r = own < 0 ? -errno : sync_pair(fds);
+	pid_t pid;
+
+	if (r < 0)
+		return err_code(e, r, "cannot prepare a process");
+	x->sync_fd = fds[0];
+	x->child_sync_fd = fds[1];
+	r = join_for_child(x, e);
+	if (r < 0)
+		return r;
+	pid = process_clone(0, x->cgroup.path ? x->cgroup.dir_fd : -1, &x->pidfd);
+	if (pid == -EBUSY && !x->args->cgroup) {
+		r = open_cgroup_of_init(x, e);
+		if (r < 0)
+			return r;
+		pid = process_clone(0, x->cgroup.dir_fd, &x->pidfd);
+	}
+	if (pid == 0)
+		run_child(x);
+	(void)setns(
+		own,
+		CLONE_NEWPID); /* fails only where we have joined a user namespace: then there is no way back */
+	if (pid < 0)
+		return err_code(e, pid, "cannot start a process in the container");
+	x->pid = pid;
+	close_fd(&x->child_sync_fd);
+	return 0;
+}
+
+/* Accompanies the process until it has called execve. */
+static int accompany(struct execution *x, struct err *e)
+{
+	int r = 0;
+
+	if (x->args->process->terminal) {
+		r = sync_expect(x->sync_fd, SYNC_CONSOLE, &x->console_fd, e);
+		if (r == 0 && x->console_socket >= 0) {
+			r = console_pass(x->console_socket, x->console_fd, e);
+			close_fd(&x->console_fd);
+		}
+	}
+	if (r == 0)
+		r = sync_expect(x->sync_fd, SYNC_READY, NULL, e);
+	if (r == 0)
+		r = pid_file_write(x->args->pid_file, x->pid_file_dir, x->pid, e);
+	if (r == 0)
+		r = sync_send(x->sync_fd, SYNC_GO, e);
+	return r == 0 ? sync_expect_end(x->sync_fd, e) : r;
+}
+
+static int check_process(const struct runtime_exec_args *args, struct err *e)
+{
+	const struct spec_process *process = args->process;
+
+	if (process->args.len == 0)
+		return err_set(e, -EINVAL, "process.args: must not be empty");
+	if (!process->cwd || process->cwd[0] != '/')
+		return err_set(e, -EINVAL, "process.cwd: must be an absolute path");
+	return 0;
+}
+
+int runtime_exec(const struct runtime_exec_args *args, struct runtime_container *ret, struct err *e)
+{
+	struct execution x = { .args = args,
+			       .cgroup = { .dir_fd = -1 },
+			       .init_pidfd = -1,
+			       .pid_file_dir = -1,
+			       .console_socket = -1,
+			       .console_fd = -1,
+			       .sync_fd = -1,
+			       .child_sync_fd = -1,
+			       .pidfd = -1 };
+	int status, r = check_process(args, e);
+
+	if (r == 0)
+		r = prepare(&x, e);
+	if (r == 0)
+		r = spawn(&x, e);
+	if (r == 0)
+		r = accompany(&x, e);
+	if (r == 0) {
+		*ret = (struct runtime_container){ .pid = x.pid,
+						   .pidfd = fd_take(&x.pidfd),
+						   .console_fd = fd_take(&x.console_fd),
+						   .start_fd = -1,
+						   .cgroup = { .dir_fd = -1 } };
+	} else if (x.pid > 0) {
+		IGNORE_RESULT(process_signal(x.pidfd, SIGKILL)); /* it may have ended by itself */
+		IGNORE_RESULT(process_wait(x.pidfd, &status));
+	}
+	execution_done(&x);
+	return r;
+}

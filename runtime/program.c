@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/program.h"
+
+#include <linux/keyctl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/process.h"
+#include "runtime/exec_path.h"
+#include "runtime/reaper.h"
+
+int program_hide(struct err *e)
+{
+	return prctl(PR_SET_DUMPABLE, 0) < 0 ? err_errno(e, "cannot become undumpable") : 0;
+}
+
+int program_join_keyring(const char *container_id, struct err *e)
+{
+	char name[128];
+
+	(void)snprintf(name, sizeof(name), "_ses.%.100s", container_id);
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name) >= 0 || errno == ENOSYS || errno == EDQUOT)
+		return 0;
+	return err_errno(e, "cannot join a session keyring");
+}
+
+/* A working directory that is not below the root would be a way out: CVE-2024-21626. */
+static int enter_cwd(const char *cwd, struct err *e)
+{
+	char path[PATH_MAX];
+
+	if (chdir(cwd) < 0)
+		return err_errno(e, "cannot change to working directory '%s'", cwd);
+	if (syscall(SYS_getcwd, path, sizeof(path)) < 0)
+		return err_errno(e, "cannot tell the working directory");
+	if (path[0] != '/')
+		return err_set(e, -EACCES, "working directory '%s' is outside of the container", cwd);
+	return 0;
+}
+
+/* Standard streams that the caller owns must be usable by the container's user, as runc sees to. */
+static void give_stdio(const struct spec_user *user)
+{
+	struct stat st;
+
+	if (user->uid == 0)
+		return;
+	for (int fd = 0; fd < 3; fd++) {
+		if (fstat(fd, &st) < 0 || (S_ISCHR(st.st_mode) && !isatty(fd)))
+			continue;
+		if (st.st_uid != user->uid && fchown(fd, user->uid, st.st_gid) < 0)
+			continue; /* read-only file systems and foreign owners: the streams work as they are */
+	}
+}
+
+int program_prepare(struct program *p, struct err *e)
+{
+	const struct spec_process *process = p->process;
+	int r;
+
+	give_stdio(&process->user);
+	home_find(&process->env, process->user.uid, p->home);
+	(void)umask(process->user.umask.set ? (mode_t)process->user.umask.value : 022);
+	r = privileges_apply_user(p->privileges, e);
+	if (r == 0)
+		r = enter_cwd(process->cwd, e);
+	return r == 0 ? exec_path_find(process->args.items[0], &process->env, p->path, e) : r;
+}
+
+int program_exec(struct program *p, struct err *e)
+{
+	char *const *env = home_environment(&p->process->env, p->home);
+	unsigned int first_fd = 3 + p->preserve_fds;
+	sigset_t none;
+	int r = process_cloexec_from(first_fd);
+
+	if (r < 0 || !env)
+		return err_code(e, r < 0 ? r : -ENOMEM, "cannot prepare the program's start");
+	r = privileges_apply_final(p->privileges, p->label_fd, e);
+	if (r < 0)
+		return r;
+	(void)sigemptyset(&none);
+	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
+		return err_errno(e, "cannot unblock signals");
+	if (p->init_process) {
+		r = reaper_fork(first_fd, e);
+		if (r < 0)
+			return r;
+	}
+	(void)execve(p->path, p->process->args.items, env);
+	return err_errno(e, "exec %s", p->path);
+}
