@@ -92,6 +92,8 @@ static void more_descriptors_than_one_do_not_pile_up(void **state)
 	char data[16];
 
 	(void)state;
+	if (emulated())
+		skip(); /* its recvmsg loses those that do not fit */
 	make_pair(SOCK_SEQPACKET, fds);
 	before = count_open_descriptors();
 	for (size_t i = 0; i < 8; i++)
@@ -200,7 +202,7 @@ static void interruptions_do_not_stop_a_receiver(void **state)
 	(void)state;
 	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
 	make_pair(SOCK_SEQPACKET, fds);
-	pid = fork();
+	pid = fork_or_skip();
 	if (pid == 0) {
 		for (int i = 0; i < 5; i++) {
 			(void)usleep(20000);

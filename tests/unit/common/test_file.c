@@ -53,7 +53,7 @@ static void write_all_writes_all_through_interruptions_and_full_pipes(void **sta
 	for (size_t i = 0; i < MIB; i++)
 		data[i] = pattern(i);
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-	pid = fork();
+	pid = fork_or_skip();
 	if (pid == 0) {
 		char c[1024];
 
@@ -80,7 +80,7 @@ static void write_all_writes_all_through_interruptions_and_full_pipes(void **sta
 
 static pid_t start_slow_writer(int fds[2], size_t bytes)
 {
-	pid_t pid = fork();
+	pid_t pid = fork_or_skip();
 
 	assert_true(pid >= 0);
 	if (pid != 0) {

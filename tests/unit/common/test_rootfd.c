@@ -536,7 +536,7 @@ static void paths_without_a_last_name_have_no_parent(void **state)
 /* Swaps root/a/b for a symlink that points outside, and back, until it is killed. */
 static pid_t start_swapping(const struct rooted *r)
 {
-	pid_t pid = fork();
+	pid_t pid = fork_or_skip();
 
 	assert_true(pid >= 0);
 	if (pid == 0) {

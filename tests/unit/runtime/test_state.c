@@ -319,7 +319,7 @@ static void the_dead_who_are_not_reaped_have_stopped(void **state)
 	struct container_state c;
 	siginfo_t info = { 0 };
 	int status;
-	pid_t pid = fork();
+	pid_t pid = fork_or_skip();
 
 	if (pid == 0)
 		_exit(0);

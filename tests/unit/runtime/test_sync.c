@@ -206,7 +206,7 @@ static void an_exec_is_the_end(void **state)
 {
 	int *fds = *state, status;
 	struct err e = { 0 };
-	pid_t pid = fork();
+	pid_t pid = fork_or_skip();
 
 	if (pid == 0) {
 		(void)close(fds[0]);
