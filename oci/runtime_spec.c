@@ -84,10 +84,8 @@ static void hooks_done(struct spec_hooks *h)
 	hook_list_done(&h->poststop);
 }
 
-static void resources_free(struct spec_resources *r)
+void spec_resources_done(struct spec_resources *r)
 {
-	if (!r)
-		return;
 	for (size_t i = 0; i < r->devices_len; i++)
 		free(r->devices[i].access);
 	free(r->devices);
@@ -108,7 +106,7 @@ static void resources_free(struct spec_resources *r)
 		free(r->network_priorities[i].name);
 	free(r->network_priorities);
 	strvec_done(&r->unified);
-	free(r);
+	*r = (struct spec_resources){ 0 };
 }
 
 static void syscall_done(struct spec_syscall *s)
@@ -180,7 +178,9 @@ static void linux_done(struct spec_linux *l)
 	free(l->uid_mappings);
 	free(l->gid_mappings);
 	strvec_done(&l->sysctl);
-	resources_free(l->resources);
+	if (l->resources)
+		spec_resources_done(l->resources);
+	free(l->resources);
 	free(l->cgroups_path);
 	linux_lists_done(l);
 	spec_seccomp_free(l->seccomp);

@@ -275,6 +275,11 @@ void runtime_spec_done(struct runtime_spec *s);
 int spec_process_decode(const char *text, size_t len, struct spec_process *ret, struct err *e) MUST_CHECK;
 void spec_process_done(struct spec_process *p);
 
+/* linux.resources on its own, as `update --resources` gets it; read as that of a config.json is. */
+int spec_resources_decode(const char *text, size_t len, struct spec_resources *ret, struct err *e) MUST_CHECK;
+void spec_resources_done(struct spec_resources *r);
+#define cleanup_spec_resources __attribute__((cleanup(spec_resources_done)))
+
 /* Writes all that the struct holds, as an object. */
 void runtime_spec_write(struct json_out *o, const struct runtime_spec *s);
 

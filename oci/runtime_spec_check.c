@@ -104,7 +104,7 @@ static int check_clocks(const struct spec_linux *l, struct err *e)
 	return 0;
 }
 
-static void fill_resources(struct spec_resources *r)
+void spec_fill_resources(struct spec_resources *r)
 {
 	r->has_network = r->network_class_id.set || r->network_priorities_len > 0;
 	for (size_t i = 0; i < r->devices_len; i++)
@@ -124,7 +124,7 @@ int spec_check(struct runtime_spec *s, struct err *e)
 	l->has_intel_rdt = l->intel_rdt != NULL;
 	l->has_personality = l->personality_domain != NULL;
 	if (l->resources)
-		fill_resources(l->resources);
+		spec_fill_resources(l->resources);
 	if (s->process)
 		r = spec_process_check(s->process, "process.", e);
 	if (r == 0)

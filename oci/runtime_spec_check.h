@@ -14,4 +14,7 @@ int spec_check(struct runtime_spec *s, struct err *e) MUST_CHECK;
 /* The same for a process; `where` stands before the field names: "process." or "". -EINVAL. */
 int spec_process_check(const struct spec_process *p, const char *where, struct err *e) MUST_CHECK;
 
+/* The fields of linux.resources that follow from others: has_network, types of device rules. */
+void spec_fill_resources(struct spec_resources *r);
+
 #endif

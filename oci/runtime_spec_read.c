@@ -655,3 +655,18 @@ int spec_process_decode(const char *text, size_t len, struct spec_process *ret, 
 		spec_process_done(ret);
 	return r;
 }
+
+int spec_resources_decode(const char *text, size_t len, struct spec_resources *ret, struct err *e)
+{
+	int r;
+
+	*ret = (struct spec_resources){ 0 };
+	if (len > SPEC_MAX_BYTES)
+		return err_set(e, -EFBIG, "resources are larger than %u bytes", SPEC_MAX_BYTES);
+	r = json_decode(text, len, RESOURCE_FIELDS, ret, e);
+	if (r < 0)
+		spec_resources_done(ret);
+	else
+		spec_fill_resources(ret);
+	return r;
+}
