@@ -29,6 +29,11 @@ static const struct command COMMANDS[] = {
 	{ "kill", oci_kill, "Send a signal to a container" },
 	{ "delete", oci_delete, "Delete what is left of a container" },
 	{ "list", oci_list, "List containers" },
+	{ "pause", oci_pause, "Freeze the processes of a container" },
+	{ "resume", oci_resume, "Let a paused container go on" },
+	{ "update", oci_update, "Change the limits of a container" },
+	{ "events", oci_events, "Print stats and out-of-memory events" },
+	{ "ps", oci_ps, "List the processes of a container" },
 	{ "spec", oci_spec, "Write an example of a config.json" },
 	{ "features", oci_features, "Print what this runtime can do" },
 };

@@ -24,13 +24,18 @@ struct oci_globals {
 int oci_create(int argc, char **argv, const struct oci_globals *g);
 int oci_delete(int argc, char **argv, const struct oci_globals *g);
 int oci_exec(int argc, char **argv, const struct oci_globals *g);
+int oci_events(int argc, char **argv, const struct oci_globals *g);
 int oci_features(int argc, char **argv, const struct oci_globals *g);
 int oci_kill(int argc, char **argv, const struct oci_globals *g);
 int oci_list(int argc, char **argv, const struct oci_globals *g);
+int oci_pause(int argc, char **argv, const struct oci_globals *g);
+int oci_ps(int argc, char **argv, const struct oci_globals *g);
+int oci_resume(int argc, char **argv, const struct oci_globals *g);
 int oci_run(int argc, char **argv, const struct oci_globals *g);
 int oci_spec(int argc, char **argv, const struct oci_globals *g);
 int oci_start(int argc, char **argv, const struct oci_globals *g);
 int oci_state(int argc, char **argv, const struct oci_globals *g);
+int oci_update(int argc, char **argv, const struct oci_globals *g);
 
 /* "sampan-oci: TEXT" on stderr, and a line in the log. Returns 1, as runc does for every failure of its own. */
 int oci_fail(const struct oci_globals *g, const struct err *e);
