@@ -5,6 +5,7 @@
 #include "cgroups/cgroup.h"
 #include "cgroups/files.h"
 #include "cgroups/limits.h"
+#include "cgroups/systemd.h"
 #include "common/cleanup.h"
 #include "common/file.h"
 
@@ -113,7 +114,7 @@ static int check_enabled(const struct cgroup *c, const struct spec_resources *r,
 		name, name, c->path);
 }
 
-int cgroup_apply(const struct cgroup *c, const struct spec_resources *r, struct err *e)
+static int apply(const struct cgroup *c, const struct spec_resources *r, bool tell_systemd, struct err *e)
 {
 	cleanup_limit_list struct limit_list list = { 0 };
 	int rc;
@@ -126,9 +127,21 @@ int cgroup_apply(const struct cgroup *c, const struct spec_resources *r, struct 
 	if (rc < 0 || !c->path)
 		return rc;
 	rc = check_memory_usage(c, r, e);
+	if (rc == 0 && tell_systemd)
+		rc = systemd_update(c, &list, e);
 	if (rc == 0)
 		rc = write_limits(c, &list, e);
 	if (rc == 0 && r->devices_len > 0)
 		rc = cgroup_apply_devices(c, r, e);
 	return rc;
+}
+
+int cgroup_apply(const struct cgroup *c, const struct spec_resources *r, struct err *e)
+{
+	return apply(c, r, false, e);
+}
+
+int cgroup_update(const struct cgroup *c, const struct spec_resources *r, struct err *e)
+{
+	return apply(c, r, c->unit != NULL, e);
 }

@@ -54,6 +54,9 @@ struct cgroup {
 	char *path; /* below the mount point, "/sampan/0123..."; NULL: none at all */
 	int dir_fd; /* of it, good for CLONE_INTO_CGROUP and *at(); meaningless where path is NULL */
 	unsigned int enabled; /* controllers that are on in it */
+	char *unit;           /* systemd's name of it, "sampan-0123.scope"; NULL: we made it ourselves */
+	pid_t keeper; /* > 0: a process that holds the place of the container's first one, see cgroup_settle */
+	int keeper_pidfd; /* of it; meaningless without it */
 };
 void cgroup_done(struct cgroup *c);
 #define cleanup_cgroup __attribute__((cleanup(cgroup_done)))
@@ -71,6 +74,24 @@ void cgroup_done(struct cgroup *c);
 int cgroup_create(const struct cgroup_host *host, const char *spec_path, const char *id,
 		  const struct spec_resources *r, struct cgroup *ret, struct err *e) MUST_CHECK;
 
+/* The same with the systemd driver: starts a transient scope, SLICE and name from `spec_path` as "SLICE:PREFIX:NAME" (NULL and "":
+ * "system.slice:sampan:ID", of a user "user.slice:sampan:ID"), with Delegate=, our limits and those of `annotations` (may be NULL) that
+ * begin with "org.systemd.property." as its properties. The scope starts with a process of ours in it, which cgroup_settle
+ * ends; cgroup_done, and our own end, do so too.
+ *
+ * Whoever is not root asks the systemd of his user. Errors are those of cgroup_create, and: -EOPNOTSUPP: no libsystemd, or no cgroup
+ * v2; -EBUSY: there is a scope of that name; -EINVAL: bad spec_path or annotation; -errno where systemd cannot be reached. */
+int cgroup_create_systemd(const struct cgroup_host *host, const char *spec_path, const char *id,
+			  const struct spec_resources *r, const struct strvec *annotations,
+			  struct cgroup *ret, struct err *e) MUST_CHECK;
+
+/* Ends the process that held the container's place: to be called once its first process is in the cgroup. Does nothing where there
+ * is none. */
+void cgroup_settle(struct cgroup *c);
+
+/* Says of a cgroup that was opened that it belongs to a unit of systemd (c->unit of the one that was created). -ENOMEM. */
+int cgroup_set_unit(struct cgroup *c, const char *unit, struct err *e) MUST_CHECK;
+
 /* Opens one that is there, by the path that cgroup_create left in ->path; NULL gives an empty one. *ret is owned by the caller.
  * -ENOENT, -EINVAL. */
 int cgroup_open(const struct cgroup_host *host, const char *path, struct cgroup *ret,
@@ -84,13 +105,18 @@ int cgroup_open(const struct cgroup_host *host, const char *path, struct cgroup 
  * On an empty cgroup limits are -EOPNOTSUPP and device rules are left out. config-linux.md#memory and what follows. */
 int cgroup_apply(const struct cgroup *c, const struct spec_resources *r, struct err *e) MUST_CHECK;
 
+/* cgroup_apply for a container that runs: of a unit of systemd, its properties are set first, so that systemd does not undo what is
+ * written. Its errors, and those of cgroup_create_systemd. */
+int cgroup_update(const struct cgroup *c, const struct spec_resources *r, struct err *e) MUST_CHECK;
+
 /* The device filter alone: the rules of `r` (NULL: none), then runc's default devices (null, zero, full, random, urandom, tty,
  * ptmx, pts; mknod of all), everything else denied. Replaces the filter that is there. Unlike cgroup_apply it does so without
  * rules too. -EPERM as above; -EOPNOTSUPP on an empty cgroup or a kernel without CONFIG_CGROUP_BPF; -EINVAL, -EFBIG bad rules.
  * config-linux.md#allowed-device-list */
 int cgroup_apply_devices(const struct cgroup *c, const struct spec_resources *r, struct err *e) MUST_CHECK;
 
-/* Moves a process (0: the caller) into it, for kernels and cases without CLONE_INTO_CGROUP. -ESRCH, -EACCES, -EBUSY. */
+/* Moves a process (0: the caller) into it, for kernels and cases without CLONE_INTO_CGROUP. What we may not do ourselves systemd is
+ * asked for, if it is a unit of its. -ESRCH, -EACCES, -EBUSY. */
 int cgroup_attach(const struct cgroup *c, pid_t pid, struct err *e) MUST_CHECK;
 
 /* SIGKILLs everything in and below it (cgroup.kill; before Linux 5.14 freezes and kills pid by pid). Does not wait for the exits.
@@ -101,7 +127,7 @@ int cgroup_kill(const struct cgroup *c, struct err *e) MUST_CHECK;
 int cgroup_signal(const struct cgroup *c, int signal, struct err *e) MUST_CHECK;
 
 /* Removes it and what is below it, retrying for up to 500 ms while exiting processes are still in it (-EBUSY after that). Absent
- * is a success. dir_fd stays open until cgroup_done. */
+ * is a success. A unit of systemd is stopped after it. dir_fd stays open until cgroup_done. */
 int cgroup_remove(const struct cgroup *c, struct err *e) MUST_CHECK;
 
 /* Whether a process lives in or below it. False where that cannot be told. */

@@ -4,6 +4,7 @@
 
 #include "cgroups/cgroup.h"
 #include "cgroups/events.h"
+#include "cgroups/systemd.h"
 #include "cgroups/walk.h"
 #include "common/cleanup.h"
 
@@ -52,5 +53,7 @@ int cgroup_remove(const struct cgroup *c, struct err *e)
 		return err_set(e, r, "cannot remove cgroup '%s': processes are in it", c->path);
 	if (r < 0)
 		return err_code(e, r, "cannot remove cgroup '%s'", c->path);
+	if (c->unit)
+		systemd_forget(c);
 	return 0;
 }

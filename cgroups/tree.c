@@ -8,6 +8,8 @@
 #include "cgroups/files.h"
 #include "cgroups/host.h"
 #include "cgroups/path.h"
+#include "cgroups/systemd.h"
+#include "cgroups/tree.h"
 #include "common/cleanup.h"
 #include "common/file.h"
 
@@ -21,6 +23,8 @@ void cgroup_done(struct cgroup *c)
 	if (c->path && c->dir_fd >= 0)
 		(void)close(c->dir_fd); /* a directory: nothing can be lost */
 	free(c->path);
+	cgroup_settle(c);
+	free(c->unit);
 	*c = (struct cgroup){ .dir_fd = -1 };
 }
 
@@ -386,6 +390,26 @@ int cgroup_open(const struct cgroup_host *host, const char *path, struct cgroup 
 	return 0;
 }
 
+int cgroup_tree_open(const struct cgroup_host *host, const char *path, unsigned int needed,
+		     struct cgroup *ret, struct err *e)
+{
+	cleanup_cgroup struct cgroup c = { .dir_fd = -1 };
+	struct plan p;
+	int r = cgroup_open(host, path, &c, e);
+
+	if (r < 0)
+		return r;
+	r = plan_init(&p, host, "", path, e);
+	p.needed = needed;
+	if (r == 0)
+		r = enable(&p, c.dir_fd, &c.enabled, e);
+	buf_done(&p.full);
+	if (r < 0)
+		return r;
+	*ret = take(&c);
+	return 0;
+}
+
 int cgroup_attach(const struct cgroup *c, pid_t pid, struct err *e)
 {
 	char text[16];
@@ -395,6 +419,8 @@ int cgroup_attach(const struct cgroup *c, pid_t pid, struct err *e)
 		return 0;
 	(void)snprintf(text, sizeof(text), "%d", (int)pid);
 	r = file_poke(c->dir_fd, "cgroup.procs", text);
+	if (is_refusal(r) && c->unit)
+		return systemd_attach(c, pid ? pid : getpid(), e);
 	if (r < 0)
 		return err_code(e, r, "cannot move process %d into cgroup '%s'", (int)pid, c->path);
 	return 0;

@@ -189,8 +189,6 @@ static int read_globals(const struct global_options *o, struct oci_globals *ret,
 		if (!ret->log_json && strcmp(o->log_format, "text") != 0)
 			return err_set(e, -EINVAL, "unknown log format '%s'", o->log_format);
 	}
-	if (o->systemd_cgroup)
-		return err_set(e, -EOPNOTSUPP, "the systemd cgroup driver is not supported");
 	*ret_root = o->root ? realpath(o->root, NULL) : default_root();
 	if (!*ret_root && o->root && errno == ENOENT)
 		*ret_root = strdup(o->root); /* it will be made */

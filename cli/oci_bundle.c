@@ -51,6 +51,7 @@ struct runtime_args oci_bundle_args(const struct oci_globals *g, const struct oc
 		.console_socket = o->console_socket,
 		.pid_file = o->pid_file,
 		.preserve_fds = (int)o->preserve_fds.value,
+		.systemd_cgroup = g->systemd_cgroup,
 		.no_pivot = o->no_pivot,
 		.no_new_keyring = o->no_new_keyring,
 	};

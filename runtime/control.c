@@ -31,6 +31,8 @@ static int open_cgroup(struct control *c, struct err *e)
 
 	if (r == 0 && c->state.cgroup_path)
 		r = cgroup_open(&c->host, c->state.cgroup_path, &c->cgroup, e);
+	if (r == 0 && c->cgroup.path && c->state.systemd_unit)
+		r = cgroup_set_unit(&c->cgroup, c->state.systemd_unit, e);
 	return r == -ENOENT ? 0 : r;
 }
 
@@ -205,7 +207,7 @@ int control_update(const char *state_root, const char *id, const struct spec_res
 	missing = cgroup_needed_controllers(&resources) & ~c.cgroup.enabled;
 	if (missing && c.cgroup.path)
 		r = enable(&c.host, &c.cgroup, missing, e);
-	return r == 0 ? cgroup_apply(&c.cgroup, &resources, e) : r;
+	return r == 0 ? cgroup_update(&c.cgroup, &resources, e) : r;
 }
 
 /* --- processes ------------------------------------------------------------------------------------------ */

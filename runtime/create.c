@@ -28,6 +28,7 @@ struct creation {
 	struct cgroup_host host;
 	struct cgroup cgroup;
 	bool made_state_dir;
+	bool attach_late; /* init is moved into the cgroup, as it could not be cloned into it */
 	int state_dir, lock_fd, listen_fd;
 	int console_socket, console_fd;
 	int pid_file_dir;
@@ -102,7 +103,7 @@ static int prepare(struct creation *c, struct err *e)
 	int r = plan_make(args, &c->plan, e);
 
 	if (r == 0)
-		r = privileges_prepare(args->spec->process, args->spec->linux_.seccomp, &c->privileges, e);
+		r = privileges_prepare(args->spec->process, &args->spec->linux_, &c->privileges, e);
 	if (r == 0)
 		r = namespaces_open(&c->plan, &c->namespaces, e);
 	if (r == 0 && args->console_socket)
@@ -112,6 +113,17 @@ static int prepare(struct creation *c, struct err *e)
 	if (r == 0)
 		r = cgroup_host_detect(&c->host, e);
 	return r;
+}
+
+static int make_cgroup(struct creation *c, struct err *e)
+{
+	const struct runtime_spec *spec = c->args->spec;
+
+	if (c->args->systemd_cgroup)
+		return cgroup_create_systemd(&c->host, spec->linux_.cgroups_path, c->args->id,
+					     spec->linux_.resources, &spec->annotations, &c->cgroup, e);
+	return cgroup_create(&c->host, spec->linux_.cgroups_path, c->args->id, spec->linux_.resources,
+			     &c->cgroup, e);
 }
 
 static int reserve(struct creation *c, struct err *e)
@@ -126,8 +138,7 @@ static int reserve(struct creation *c, struct err *e)
 	if (r == 0 && args->separate_start)
 		r = state_dir_listen(c->state_dir, &c->listen_fd, e);
 	if (r == 0)
-		r = cgroup_create(&c->host, args->spec->linux_.cgroups_path, args->id,
-				  args->spec->linux_.resources, &c->cgroup, e);
+		r = make_cgroup(c, e);
 	return r;
 }
 
@@ -159,6 +170,7 @@ static void run_child(const struct creation *c)
 		.privileges = &c->privileges,
 		.host = &c->host,
 		.cgroup_path = c->cgroup.path,
+		.wait_for_creator = c->plan.user_namespace || c->attach_late,
 		.sync_fd = c->init_sync_fd,
 		.creator_fd = c->sync_fd,
 		.listen_fd = c->listen_fd,
@@ -166,6 +178,18 @@ static void run_child(const struct creation *c)
 	};
 
 	init_run(&context);
+}
+
+/* A user may not clone out of his session's cgroup, but his systemd can have processes moved; and what keeps a new scope alive may
+ * be all that a limit of processes allows to come to be in it. */
+static pid_t clone_init(struct creation *c)
+{
+	pid_t pid = process_clone(c->plan.clone_flags, c->cgroup.path ? c->cgroup.dir_fd : -1, &c->pidfd);
+
+	if ((pid != -EACCES && pid != -EAGAIN) || !c->cgroup.unit)
+		return pid;
+	c->attach_late = true;
+	return process_clone(c->plan.clone_flags, -1, &c->pidfd);
 }
 
 static int spawn(struct creation *c, struct err *e)
@@ -181,7 +205,7 @@ static int spawn(struct creation *c, struct err *e)
 	r = namespaces_join_pid(&c->plan, &c->namespaces, &own_pid_namespace, e);
 	if (r < 0)
 		return r;
-	pid = process_clone(c->plan.clone_flags, c->cgroup.path ? c->cgroup.dir_fd : -1, &c->pidfd);
+	pid = clone_init(c);
 	if (pid == 0)
 		run_child(c);
 	if (own_pid_namespace >= 0 && setns(own_pid_namespace, 0) < 0 && pid >= 0)
@@ -210,6 +234,7 @@ static int write_state(const struct creation *c, struct err *e)
 		.created = created,
 		.pid = c->pid,
 		.cgroup_path = c->cgroup.path,
+		.systemd_unit = c->cgroup.unit,
 		.annotations = args->spec->annotations,
 		.poststart = args->spec->hooks.poststart,
 		.poststop = args->spec->hooks.poststop,
@@ -259,11 +284,13 @@ static int accompany(struct creation *c, struct err *e)
 {
 	int r = 0;
 
-	if (c->plan.user_namespace) {
+	if (c->attach_late)
+		r = cgroup_attach(&c->cgroup, c->pid, e);
+	if (r == 0 && c->plan.user_namespace)
 		r = namespaces_write_maps(c->pid, &c->args->spec->linux_, e);
-		if (r == 0)
-			r = sync_send(c->sync_fd, SYNC_MAPPED, e);
-	}
+	if (r == 0 && (c->plan.user_namespace || c->attach_late))
+		r = sync_send(c->sync_fd, SYNC_MAPPED, e);
+	cgroup_settle(&c->cgroup);
 	if (r == 0)
 		r = write_state(c, e);
 	if (r == 0)

@@ -24,12 +24,9 @@
 /* In a new user namespace nobody is mapped until the creator has written the maps; then we become its root. */
 static int enter_user_namespace(const struct init_context *c, struct err *e)
 {
-	int r;
+	int r = c->wait_for_creator ? sync_expect(c->sync_fd, SYNC_MAPPED, NULL, e) : 0;
 
-	if (!c->plan->user_namespace)
-		return 0;
-	r = sync_expect(c->sync_fd, SYNC_MAPPED, NULL, e);
-	if (r < 0)
+	if (r < 0 || !c->plan->user_namespace)
 		return r;
 	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		return err_errno(e, "cannot become root of the user namespace");

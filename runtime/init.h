@@ -18,6 +18,7 @@ struct init_context {
 	const struct privileges *privileges;
 	const struct cgroup_host *host;
 	const char *cgroup_path; /* NULL: none */
+	bool wait_for_creator;   /* who writes the ID maps, or moves init into its cgroup */
 	int sync_fd;             /* to the creator; see runtime/sync.h */
 	int creator_fd;          /* the creator's end of it, to be closed */
 	int listen_fd;           /* where `start` connects; -1: the creator starts */

@@ -89,6 +89,8 @@ static int open_cgroup(const struct container_state *s, struct cgroup *ret, stru
 	r = cgroup_host_detect(&host, e);
 	if (r == 0)
 		r = cgroup_open(&host, s->cgroup_path, ret, e);
+	if (r == 0 && s->systemd_unit)
+		r = cgroup_set_unit(ret, s->systemd_unit, e);
 	return r == -ENOENT ? 0 : r;
 }
 

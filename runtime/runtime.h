@@ -27,6 +27,7 @@ struct runtime_args {
 	bool no_pivot;
 	bool no_new_keyring;
 	bool separate_start; /* create: `start` comes from another process, through exec.fifo */
+	bool systemd_cgroup; /* linux.cgroupsPath is "slice:prefix:name", and systemd makes the cgroup */
 	bool init_process;   /* --init: a tiny reaper (our own binary) as pid 1 */
 };
 

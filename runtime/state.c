@@ -47,6 +47,7 @@ static const struct json_field STATE[] = {
 	{ "owner", offsetof(struct stored_state, state.owner), json_read_string },
 	{ "created", offsetof(struct stored_state, state.created), json_read_string },
 	{ "cgroupPath", offsetof(struct stored_state, state.cgroup_path), json_read_string },
+	{ "systemdUnit", offsetof(struct stored_state, state.systemd_unit), json_read_string },
 	{ "annotations", offsetof(struct stored_state, state.annotations), json_read_map },
 	{ "poststart", offsetof(struct stored_state, hooks.poststart), json_read_array, &HOOKS },
 	{ "poststop", offsetof(struct stored_state, hooks.poststop), json_read_array, &HOOKS },
@@ -73,6 +74,7 @@ void container_state_done(struct container_state *s)
 	free(s->owner);
 	free(s->created);
 	free(s->cgroup_path);
+	free(s->systemd_unit);
 	strvec_done(&s->annotations);
 	hook_list_done(&s->poststart);
 	hook_list_done(&s->poststop);
@@ -113,6 +115,7 @@ int container_state_write(const char *state_root, const struct container_state *
 	json_out_opt_string(o, "owner", s->owner);
 	json_out_opt_string(o, "created", s->created);
 	json_out_opt_string(o, "cgroupPath", s->cgroup_path);
+	json_out_opt_string(o, "systemdUnit", s->systemd_unit);
 	json_out_opt_map(o, "annotations", &s->annotations);
 	write_hooks(o, "poststart", &s->poststart);
 	write_hooks(o, "poststop", &s->poststop);

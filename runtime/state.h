@@ -12,7 +12,8 @@ struct container_state {
 	char *oci_version, *id, *bundle, *rootfs, *owner, *created; /* created: RFC 3339 with nanoseconds */
 	pid_t pid;                                                  /* 0 while it is being created */
 	uint64_t pid_start_ticks;
-	char *cgroup_path; /* NULL: none */
+	char *cgroup_path;  /* NULL: none */
+	char *systemd_unit; /* that the cgroup belongs to, "sampan-0123.scope"; NULL: not systemd's */
 	struct strvec annotations;
 	struct spec_hook_list poststart, poststop; /* what start and delete run */
 };

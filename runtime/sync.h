@@ -2,7 +2,7 @@
 /* The conversation between the creator of a container and its init, over a SEQPACKET socket: one message, one packet.
  *
  *	creator                         init
- *	  | ---- MAPPED ----------------> |   user namespace only: the ID maps are written
+ *	  | ---- MAPPED ----------------> |   if it waits: the ID maps are written, it is in its cgroup
  *	  | <--- HOOKS ------------------ |   if there are hooks: namespaces and mounts stand, no pivot_root yet
  *	  | ---- GO --------------------> |
  *	  | <--- CONSOLE + descriptor --- |   with a terminal
