@@ -202,7 +202,7 @@ static int execute(const struct oci_globals *g, const struct exec_options *o, co
 		.state_root = g->root,
 		.id = id,
 		.process = bundle->spec.process,
-		.seccomp = bundle->spec.linux_.seccomp,
+		.linux_ = &bundle->spec.linux_,
 		.console_socket = o->console_socket,
 		.pid_file = o->pid_file,
 		.cgroup = o->cgroup,

@@ -139,7 +139,7 @@ static int prepare(struct execution *x, struct err *e)
 	if (r == 0)
 		r = open_init(x, e);
 	if (r == 0)
-		r = privileges_prepare(args->process, args->seccomp, &x->privileges, e);
+		r = privileges_prepare(args->process, args->linux_, &x->privileges, e);
 	if (r == 0 && args->console_socket)
 		r = console_connect(args->console_socket, &x->console_socket, e);
 	if (r == 0)
@@ -233,7 +233,9 @@ static int spawn(struct execution *x, struct err *e)
 		return err_code(e, r, "cannot prepare a process");
 	x->sync_fd = fds[0];
 	x->child_sync_fd = fds[1];
-	r = join_for_child(x, e);
+	r = scheduling_apply_initial(&x->privileges.scheduling, e);
+	if (r == 0)
+		r = join_for_child(x, e);
 	if (r < 0)
 		return r;
 	pid = process_clone(0, x->cgroup.path ? x->cgroup.dir_fd : -1, &x->pidfd);

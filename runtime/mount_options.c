@@ -20,7 +20,7 @@
 #define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
 #endif
 
-enum kind { FLAG_SET, FLAG_CLEAR, PROPAGATION, BIND, RBIND, IGNORED, UNSUPPORTED };
+enum kind { FLAG_SET, FLAG_CLEAR, PROPAGATION, BIND, RBIND, COPY_UP, IGNORED, UNSUPPORTED };
 
 static const struct option {
 	const char *name;
@@ -68,7 +68,7 @@ static const struct option {
 	{ "rslave", PROPAGATION, MS_SLAVE | MS_REC },
 	{ "unbindable", PROPAGATION, MS_UNBINDABLE },
 	{ "runbindable", PROPAGATION, MS_UNBINDABLE | MS_REC },
-	{ "tmpcopyup", UNSUPPORTED, 0 },
+	{ "tmpcopyup", COPY_UP, 0 },
 	{ "idmap", UNSUPPORTED, 0 },
 	{ "ridmap", UNSUPPORTED, 0 },
 };
@@ -161,6 +161,9 @@ static int apply_option(struct mount_options *o, const struct option *option, st
 	case RBIND:
 		o->bind = true;
 		o->recursive_bind = true;
+		return 0;
+	case COPY_UP:
+		o->copy_up = true;
 		return 0;
 	case IGNORED:
 		return 0;
@@ -298,6 +301,7 @@ const char *const *mount_options_names(void)
 		"suid",
 		"symfollow",
 		"sync",
+		"tmpcopyup",
 		"unbindable",
 		NULL,
 	};

@@ -16,6 +16,7 @@ struct mount_options {
 	uint64_t attr_set;         /* MOUNT_ATTR_* of "rro" and its kin: for the whole tree */
 	uint64_t attr_clear;
 	unsigned long propagation; /* MS_PRIVATE | MS_REC and so on; 0: as it comes */
+	bool copy_up;              /* "tmpcopyup": the tmpfs begins with what it hides */
 	char *data;                /* what is left, for the file system, comma-separated; NULL: nothing */
 };
 

@@ -10,6 +10,7 @@
 
 #include "common/cleanup.h"
 #include "common/rootfd.h"
+#include "runtime/copy_up.h"
 #include "runtime/sys_mount.h"
 
 /* procfs and sysfs behind a symlink would be somewhere else than the masks that protect them. */
@@ -41,11 +42,38 @@ static int set_propagation(const struct plan_mount *m, int root_fd, struct err *
 	return r < 0 ? err_code(e, r, "cannot set the propagation of '%s'", m->target) : 0;
 }
 
+/* A tmpfs that begins with what it hides: it has to be writable until that is in it. */
+static int mount_and_copy_up(const struct plan_mount *m, int root_fd, struct err *e)
+{
+	cleanup_fd int hidden = -1, target = -1, mounted = -1;
+	int r = rootfd_mkdir_p(root_fd, m->target, 0755, &target, e);
+
+	if (r == 0)
+		r = rootfd_open(root_fd, m->target, O_RDONLY | O_DIRECTORY, 0, &hidden, e);
+	if (r < 0)
+		return r;
+	r = mount_on(target, m->source, m->fs_type, m->options.flags & ~(unsigned long)MS_RDONLY,
+		     m->options.data);
+	if (r < 0)
+		return err_code(e, r, "cannot mount '%s' on '%s'", m->fs_type, m->target);
+	r = rootfd_open(root_fd, m->target, O_RDONLY | O_DIRECTORY, 0, &mounted, e);
+	if (r == 0)
+		r = copy_up(hidden, mounted, e);
+	if (r < 0)
+		return err_wrap(e, "mount on '%s'", m->target);
+	r = m->options.flags & MS_RDONLY ? mount_make_readonly(mounted) : 0;
+	return r < 0 ? err_code(e, r, "cannot make '%s' read-only", m->target) : 0;
+}
+
 static int mount_fs(const struct plan_mount *m, int root_fd, struct err *e)
 {
 	cleanup_fd int fd = -1;
 	int r = m->no_symlink ? refuse_symlink(m, root_fd, e) : 0;
 
+	if (r == 0 && m->options.copy_up && strcmp(m->fs_type, "tmpfs") == 0) {
+		r = mount_and_copy_up(m, root_fd, e);
+		return r == 0 ? set_propagation(m, root_fd, e) : r;
+	}
 	if (r == 0)
 		r = rootfd_mkdir_p(root_fd, m->target, 0755, &fd, e);
 	if (r < 0)

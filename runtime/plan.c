@@ -237,20 +237,15 @@ static int check_process(const struct runtime_args *args, struct err *e)
 /* What config.json may ask for and this version cannot give is an error: nothing is dropped in silence. */
 static int check_unsupported(const struct runtime_spec *spec, struct err *e)
 {
-	const struct spec_process *process = spec->process;
 	const struct spec_linux *linux_ = &spec->linux_;
 	const struct {
 		bool wanted;
 		const char *name;
 	} FEATURES[] = {
 		{ linux_->has_intel_rdt, "linux.intelRdt" },
-		{ linux_->has_personality, "linux.personality" },
 		{ linux_->time_offsets_len != 0, "linux.timeOffsets" },
 		{ linux_->net_devices_len != 0, "linux.netDevices" },
 		{ linux_->memory_policy != NULL, "linux.memoryPolicy" },
-		{ process->scheduler != NULL, "process.scheduler" },
-		{ process->io_priority != NULL, "process.ioPriority" },
-		{ process->exec_cpu_affinity != NULL, "process.execCPUAffinity" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(FEATURES); i++)

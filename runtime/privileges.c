@@ -27,7 +27,7 @@ static int prepare_seccomp(const struct spec_seccomp *profile, struct privileges
 	return 0;
 }
 
-int privileges_prepare(const struct spec_process *process, const struct spec_seccomp *seccomp,
+int privileges_prepare(const struct spec_process *process, const struct spec_linux *linux_,
 		       struct privileges *ret, struct err *e)
 {
 	cleanup_privileges struct privileges p = { .process = process };
@@ -38,7 +38,9 @@ int privileges_prepare(const struct spec_process *process, const struct spec_sec
 	if (r == 0)
 		r = rlimit_plan_make(process->rlimits, process->rlimits_len, &p.rlimits, e);
 	if (r == 0)
-		r = prepare_seccomp(seccomp, &p, e);
+		r = scheduling_parse(process, linux_, &p.scheduling, e);
+	if (r == 0)
+		r = prepare_seccomp(linux_->seccomp, &p, e);
 	if (r < 0)
 		return r;
 	*ret = p;
@@ -120,7 +122,8 @@ int privileges_apply_early(const struct privileges *p, int *ret_label_fd, struct
 	r = rlimit_plan_apply(&p->rlimits, 0, &failed);
 	if (r < 0)
 		return err_code(e, r, "cannot set %s", failed >= 0 ? rlimit_name(failed) : "a limit");
-	return open_label(p->process, ret_label_fd, e);
+	r = scheduling_apply(&p->scheduling, e);
+	return r < 0 ? r : open_label(p->process, ret_label_fd, e);
 }
 
 /* --- user ----------------------------------------------------------------------------------------------- */

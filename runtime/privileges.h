@@ -9,6 +9,7 @@
 #include "oci/runtime_spec.h"
 #include "runtime/capabilities.h"
 #include "runtime/rlimits.h"
+#include "runtime/scheduling.h"
 #include "runtime/seccomp.h"
 
 struct privileges {
@@ -16,12 +17,14 @@ struct privileges {
 	struct capability_sets capabilities;
 	uint64_t supported; /* what the kernel has */
 	struct rlimit_plan rlimits;
+	struct scheduling scheduling;
 	struct seccomp_program seccomp;
 	bool has_seccomp;
 };
 
-/* Parses and compiles everything that can fail before clone3. `process` is borrowed for as long as *ret lives; seccomp may be NULL. */
-int privileges_prepare(const struct spec_process *process, const struct spec_seccomp *seccomp,
+/* Parses and compiles everything that can fail before clone3. `process` is borrowed for as long as *ret lives; of linux_ the seccomp
+ * profile and the personality count. */
+int privileges_prepare(const struct spec_process *process, const struct spec_linux *linux_,
 		       struct privileges *ret, struct err *e) MUST_CHECK;
 void privileges_done(struct privileges *p);
 #define cleanup_privileges __attribute__((cleanup(privileges_done)))

@@ -434,6 +434,45 @@ def test_a_user_namespace(sampan_oci, bundle):
     assert (bundle.rootfs / "made").stat().st_uid == 100000
 
 
+def test_a_tmpfs_that_begins_with_what_it_hides(sampan_oci, bundle):
+    hidden = bundle.rootfs / "data"
+    (hidden / "sub").mkdir(parents=True)
+    (hidden / "sub" / "file").write_text("content")
+    (hidden / "sub" / "file").chmod(0o4750)
+    os.chown(hidden / "sub" / "file", 7, 8)
+    (hidden / "sub" / "file").chmod(0o4750)
+    os.symlink("sub/file", hidden / "link")
+    bundle.mount("/data", "tmpfs", "tmpfs", "tmpcopyup", "nosuid")
+    bundle.mount("/etc", "tmpfs", "tmpfs", "tmpcopyup", "ro")
+    done = run(sampan_oci, bundle, "cat /data/link; stat -c ' %a %u %g' /data/sub/file; touch /data/new; "
+                                   "grep -c root /etc/passwd; touch /etc/new")
+    assert done.stdout == "content 4750 7 8\n1\n"
+    assert "touch: /etc/new: Read-only file system" in done.stderr
+    assert not (hidden / "new").exists()
+
+
+def test_scheduling_io_priority_and_personality(sampan_oci, bundle):
+    bundle.config["process"].update(scheduler={"policy": "SCHED_BATCH", "nice": 5},
+                                    ioPriority={"class": "IOPRIO_CLASS_IDLE", "priority": 0})
+    bundle.config["linux"]["personality"] = {"domain": "LINUX32"}
+    got = output(sampan_oci, bundle, "grep -E '^policy' /proc/self/sched; cut -d' ' -f19,41 /proc/self/stat; "
+                                     "cat /proc/self/personality").splitlines()
+    assert got[-2:] == ["5 3", "00000008"]
+
+
+@pytest.mark.parametrize("change, text", [
+    (lambda c: c["process"].update(scheduler={"policy": "SCHED_MAGIC"}), "scheduler"),
+    (lambda c: c["process"].update(ioPriority={"class": "IOPRIO_CLASS_BE", "priority": 8}), "ioPriority"),
+    (lambda c: c["linux"].update(personality={"domain": "MINIX"}), "personality"),
+])
+def test_bad_scheduling_is_refused(sampan_oci, bundle, change, text):
+    change(bundle.config)
+    done = run(sampan_oci, bundle, "true")
+    assert done.returncode == 1
+    assert text in done.stderr
+    assert nothing_left(sampan_oci)
+
+
 # --- terminal ----------------------------------------------------------------------------------------
 
 

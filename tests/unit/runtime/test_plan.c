@@ -504,14 +504,9 @@ static void what_is_not_supported_is_refused_by_name(void **state)
 		const char *json, *name;
 	} CASES[] = {
 		{ SPEC("", "", MOUNT_NS ",\"intelRdt\":{}"), "linux.intelRdt" },
-		{ SPEC("", "", MOUNT_NS ",\"personality\":{\"domain\":\"LINUX32\"}"), "linux.personality" },
 		{ SPEC("", "",
 		       WITH_NS("{\"type\":\"time\"}") ",\"timeOffsets\":{\"monotonic\":{\"secs\":5}}"),
 		  "linux.timeOffsets" },
-		{ SPEC("", ",\"scheduler\":{\"policy\":\"SCHED_IDLE\"}", MOUNT_NS), "process.scheduler" },
-		{ SPEC("", ",\"ioPriority\":{\"class\":\"IOPRIO_CLASS_BE\",\"priority\":4}", MOUNT_NS),
-		  "process.ioPriority" },
-		{ SPEC("", ",\"execCPUAffinity\":{\"initial\":\"0\"}", MOUNT_NS), "process.execCPUAffinity" },
 		{ SPEC("\"mounts\":[{\"destination\":\"/a\",\"type\":\"tmpfs\"},{\"destination\":\"/"
 		       "x\",\"type\":\"bind\",\"source\":\"/y\","
 		       "\"uidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}],"
