@@ -263,9 +263,22 @@ static void empty_options_leave_no_commas(void **state)
 	mount_options_done(&o);
 }
 
+static void a_tmpfs_may_begin_with_what_it_hides(void **state)
+{
+	struct mount_options o;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(parse("size=1 tmpcopyup nosuid", &o, &e), 0);
+	assert_true(o.copy_up);
+	assert_int_equal(o.flags, MS_NOSUID);
+	assert_string_equal(o.data, "size=1");
+	mount_options_done(&o);
+}
+
 static void what_we_know_and_cannot_do_is_refused_by_name(void **state)
 {
-	static const char *const NAMES[] = { "idmap", "ridmap", "tmpcopyup" };
+	static const char *const NAMES[] = { "idmap", "ridmap" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
@@ -321,7 +334,7 @@ static void each_name_of_the_list_is_understood(void **state)
 
 static void each_option_of_the_specification_is_in_the_list(void **state)
 {
-	/* runtime-spec config.md#linux-mount-options, without idmap, ridmap and tmpcopyup */
+	/* runtime-spec config.md#linux-mount-options, without idmap and ridmap */
 	static const char *const WANTED[] = {
 		"async",          "atime",      "bind",         "defaults",    "dev",
 		"diratime",       "dirsync",    "exec",         "iversion",    "lazytime",
@@ -334,7 +347,7 @@ static void each_option_of_the_specification_is_in_the_list(void **state)
 		"rrelatime",      "rro",        "rrw",          "rshared",     "rslave",
 		"rstrictatime",   "rsuid",      "rsymfollow",   "runbindable", "rw",
 		"shared",         "silent",     "slave",        "strictatime", "suid",
-		"symfollow",      "sync",       "unbindable",
+		"symfollow",      "sync",       "tmpcopyup",    "unbindable",
 	};
 	const char *const *names = mount_options_names();
 
@@ -363,6 +376,7 @@ int main(void)
 		cmocka_unit_test(flags_become_attributes_for_one_mount),
 		cmocka_unit_test(the_rest_is_for_the_file_system),
 		cmocka_unit_test(empty_options_leave_no_commas),
+		cmocka_unit_test(a_tmpfs_may_begin_with_what_it_hides),
 		cmocka_unit_test(what_we_know_and_cannot_do_is_refused_by_name),
 		cmocka_unit_test(data_of_more_than_a_page_is_refused),
 		cmocka_unit_test(each_name_of_the_list_is_understood),

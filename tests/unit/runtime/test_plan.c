@@ -373,8 +373,8 @@ static void mounts_that_cannot_be_are_refused_by_target(void **state)
 	expect_spec_refused(MOUNTS("{\"destination\":\"/x\",\"type\":\"bind\",\"source\":\"/"
 				   "y\",\"options\":[\"idmap\"]}"),
 			    -EOPNOTSUPP, "mount on '/x': mount option 'idmap' is not supported");
-	expect_spec_refused(MOUNTS("{\"destination\":\"/x\",\"type\":\"tmpfs\",\"options\":[\"tmpcopyup\"]}"),
-			    -EOPNOTSUPP, "mount on '/x': mount option 'tmpcopyup' is not supported");
+	expect_spec_refused(MOUNTS("{\"destination\":\"/x\",\"type\":\"tmpfs\",\"options\":[\"idmap\"]}"),
+			    -EOPNOTSUPP, "mount on '/x': mount option 'idmap' is not supported");
 }
 
 static void a_dev_of_the_hosts_is_left_as_it_is(void **state)
