@@ -17,11 +17,14 @@ from conftest import SLOW
 pytestmark = pytest.mark.root
 
 MIB = 1 << 20
+CGROUP = f"control-{os.getpid()}"  # several runs of these tests may go on side by side
 
 
 @pytest.fixture
 def bundle(scratch, busybox):
-    return Bundle(scratch / "bundle", busybox)
+    made = Bundle(scratch / "bundle", busybox)
+    made.config["linux"]["cgroupsPath"] = CGROUP
+    return made
 
 
 def detach(sampan_oci, bundle, script="sleep 1000", name="c", verb=("run", "-d")):
@@ -43,9 +46,9 @@ def wait_for(condition, seconds=10):
     raise AssertionError("waited in vain")
 
 
-def cgroup_of(name="c"):
+def cgroup_of():
     tops = ("/sys/fs/cgroup/unified/sampan", "/sys/fs/cgroup/sampan")
-    (path,) = [p for top in tops for p in pathlib.Path(top).glob(name)]
+    (path,) = [p for top in tops for p in pathlib.Path(top).glob(CGROUP)]
     return path
 
 
