@@ -194,7 +194,7 @@ static pid_t clone_init(struct creation *c)
 
 static int spawn(struct creation *c, struct err *e)
 {
-	cleanup_fd int own_pid_namespace = -1;
+	cleanup_fd int own_pid_namespace = -1, own_time_namespace = -1;
 	int fds[2], r = sync_pair(fds);
 	pid_t pid;
 
@@ -203,6 +203,8 @@ static int spawn(struct creation *c, struct err *e)
 	c->sync_fd = fds[0];
 	c->init_sync_fd = fds[1];
 	r = namespaces_join_pid(&c->plan, &c->namespaces, &own_pid_namespace, e);
+	if (r == 0)
+		r = namespaces_make_time(&c->plan, &c->args->spec->linux_, &own_time_namespace, e);
 	if (r < 0)
 		return r;
 	pid = clone_init(c);
@@ -210,6 +212,8 @@ static int spawn(struct creation *c, struct err *e)
 		run_child(c);
 	if (own_pid_namespace >= 0 && setns(own_pid_namespace, 0) < 0 && pid >= 0)
 		r = err_errno(e, "cannot return to the own PID namespace");
+	if (own_time_namespace >= 0 && setns(own_time_namespace, 0) < 0 && pid >= 0)
+		r = err_errno(e, "cannot return to the own time namespace");
 	if (pid < 0)
 		return err_code(e, pid, "cannot start the container's init");
 	c->pid = pid;

@@ -12,6 +12,10 @@
 #include "common/file.h"
 #include "common/strvec.h"
 
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+
 #define MAP_MAX_BYTES 4095 /* the kernel takes less than a page */
 
 int namespaces_open(const struct plan *p, struct namespace_fds *ret, struct err *e)
@@ -57,6 +61,40 @@ int namespaces_join_pid(const struct plan *p, const struct namespace_fds *n, int
 		return 0;
 	}
 	return 0;
+}
+
+static int write_offsets(const struct spec_linux *linux_, struct err *e)
+{
+	cleanup_buf struct buf text = BUF_INIT(MAP_MAX_BYTES);
+	int r = 0;
+
+	for (size_t i = 0; i < linux_->time_offsets_len && r == 0; i++) {
+		const struct spec_time_offset *t = &linux_->time_offsets[i];
+
+		r = buf_printf(&text, "%s %lld %u\n", t->clock, (long long)t->secs, t->nanosecs);
+	}
+	if (r == 0)
+		r = file_poke(AT_FDCWD, "/proc/self/timens_offsets", text.data);
+	return r < 0 ? err_code(e, r, "cannot set linux.timeOffsets") : 0;
+}
+
+int namespaces_make_time(const struct plan *p, const struct spec_linux *linux_, int *ret_old_fd,
+			 struct err *e)
+{
+	cleanup_fd int old = -1;
+	int r;
+
+	*ret_old_fd = -1;
+	if (!p->unshare_time)
+		return 0;
+	old = open("/proc/self/ns/time", O_RDONLY | O_CLOEXEC);
+	if (old < 0)
+		return err_errno(e, "cannot open the own time namespace");
+	if (unshare(CLONE_NEWTIME) < 0)
+		return err_errno(e, "cannot make a time namespace");
+	r = write_offsets(linux_, e);
+	*ret_old_fd = fd_take(&old);
+	return r;
 }
 
 static int join(const struct plan *p, const struct namespace_fds *n, bool user, struct err *e)

@@ -20,6 +20,11 @@ void namespaces_close(struct namespace_fds *n);
 int namespaces_join_pid(const struct plan *p, const struct namespace_fds *n, int *ret_old_fd,
 			struct err *e) MUST_CHECK;
 
+/* In the creator: where linux.timeOffsets asks for it, makes a time namespace with these offsets, which counts for children only: they can be
+ * set only while nobody is in it. *ret_old_fd is what leads back, or -1. time_namespaces(7) */
+int namespaces_make_time(const struct plan *p, const struct spec_linux *linux_, int *ret_old_fd,
+			 struct err *e) MUST_CHECK;
+
 /* In init: joins all others. The user namespace comes first: it owns the others. */
 int namespaces_join(const struct plan *p, const struct namespace_fds *n, struct err *e) MUST_CHECK;
 

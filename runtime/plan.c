@@ -41,6 +41,12 @@ static int plan_namespaces(const struct spec_linux *linux_, struct plan *p, stru
 		return err_set(e, -EINVAL, "linux.namespaces: more than %d", PLAN_NAMESPACES_MAX);
 	for (size_t i = 0; i < linux_->namespaces_len; i++)
 		plan_namespace(&linux_->namespaces[i], p);
+	if (linux_->time_offsets_len) {
+		if (!(p->clone_flags & CLONE_NEWTIME))
+			return err_set(e, -EINVAL, "linux.timeOffsets: there is no new time namespace");
+		p->clone_flags &= ~(uint64_t)CLONE_NEWTIME;
+		p->unshare_time = true;
+	}
 	p->user_namespace = (p->clone_flags & CLONE_NEWUSER) != 0;
 	if (p->user_namespace && !linux_->uid_mappings_len)
 		return err_set(e, -EINVAL, "user namespaces enabled, but no uid mappings found in the spec");
@@ -243,7 +249,6 @@ static int check_unsupported(const struct runtime_spec *spec, struct err *e)
 		const char *name;
 	} FEATURES[] = {
 		{ linux_->has_intel_rdt, "linux.intelRdt" },
-		{ linux_->time_offsets_len != 0, "linux.timeOffsets" },
 		{ linux_->net_devices_len != 0, "linux.netDevices" },
 		{ linux_->memory_policy != NULL, "linux.memoryPolicy" },
 	};

@@ -37,6 +37,7 @@ struct plan_join {
 struct plan {
 	uint64_t clone_flags; /* the namespaces that clone3 makes */
 	bool unshare_cgroup;  /* after clone3: its own cgroup is the root of it only then */
+	bool unshare_time;    /* in the creator, before clone3: it gets offsets */
 	bool user_namespace;  /* a new one, mappings to be written */
 	struct plan_join joins[PLAN_NAMESPACES_MAX];
 	size_t joins_len;

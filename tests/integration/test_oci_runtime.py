@@ -460,7 +460,15 @@ def test_scheduling_io_priority_and_personality(sampan_oci, bundle):
     assert got[-2:] == ["5 3", "00000008"]
 
 
+def test_clocks_of_a_time_namespace(sampan_oci, bundle):
+    bundle.namespace("time")
+    bundle.config["linux"]["timeOffsets"] = {"boottime": {"secs": 1000000, "nanosecs": 0}}
+    got = float(output(sampan_oci, bundle, "cat /proc/uptime").split()[0])
+    assert got - float(pathlib.Path("/proc/uptime").read_text().split()[0]) == pytest.approx(1000000, abs=60)
+
+
 @pytest.mark.parametrize("change, text", [
+    (lambda c: c["linux"].update(timeOffsets={"monotonic": {"secs": 1}}), "timeOffsets"),
     (lambda c: c["process"].update(scheduler={"policy": "SCHED_MAGIC"}), "scheduler"),
     (lambda c: c["process"].update(ioPriority={"class": "IOPRIO_CLASS_BE", "priority": 8}), "ioPriority"),
     (lambda c: c["linux"].update(personality={"domain": "MINIX"}), "personality"),

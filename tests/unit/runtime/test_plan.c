@@ -504,9 +504,6 @@ static void what_is_not_supported_is_refused_by_name(void **state)
 		const char *json, *name;
 	} CASES[] = {
 		{ SPEC("", "", MOUNT_NS ",\"intelRdt\":{}"), "linux.intelRdt" },
-		{ SPEC("", "",
-		       WITH_NS("{\"type\":\"time\"}") ",\"timeOffsets\":{\"monotonic\":{\"secs\":5}}"),
-		  "linux.timeOffsets" },
 		{ SPEC("\"mounts\":[{\"destination\":\"/a\",\"type\":\"tmpfs\"},{\"destination\":\"/"
 		       "x\",\"type\":\"bind\",\"source\":\"/y\","
 		       "\"uidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}],"
