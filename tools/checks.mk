@@ -57,7 +57,7 @@ $(eval $(call per_source_check,analyzer,ANALYZE,$(CC) $$(LINT_FLAGS) -O1 $$(ANAL
 # Leaks are left to ASan: gcc 12's analyzer does not know __attribute__((cleanup)).
 # Nor is it good at loops that fill several results; clang-tidy looks for uninitialized values.
 ANALYZER := -fanalyzer -Werror -Wno-analyzer-malloc-leak -Wno-analyzer-fd-leak -Wno-analyzer-file-leak \
-	-Wno-analyzer-use-of-uninitialized-value
+	-Wno-analyzer-use-of-uninitialized-value -Wno-maybe-uninitialized
 
 check-cppcheck: ## cppcheck
 	@mkdir -p out/lint/cppcheck
