@@ -367,8 +367,9 @@ static void mistakes_are_refused_with_the_words_of_docker(void **state)
 		{ "run --security-opt colour=red image", "invalid --security-opt: 'colour=red'" },
 		{ "run --security-opt label=type:x image",
 		  "--security-opt label: SELinux labels are not supported: 'type:x'" },
-		{ "run --security-opt seccomp=/nonexistent image",
-		  "opening seccomp profile (/nonexistent) failed: cannot open '/nonexistent': no such file "
+		{ "run --security-opt seccomp=/proc/nonexistent image",
+		  "opening seccomp profile (/proc/nonexistent) failed: cannot open '/proc/nonexistent': no "
+		  "such file "
 		  "or directory" },
 		{ "run --device /etc/passwd image", "error gathering device information while adding custom "
 						    "device \"/etc/passwd\": not a device node" },
