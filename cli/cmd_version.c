@@ -7,8 +7,8 @@
 #include "common/cleanup.h"
 #include "common/machine.h"
 #include "oci/platform.h"
+#include "oci/runtime_spec.h"
 
-#define OCI_VERSION        "1.2.0" /* of the runtime specification that we follow */
 #define DOCUMENT_MAX_BYTES (64u << 10)
 
 struct version_options {
@@ -45,13 +45,13 @@ int cmd_version(int argc, char **argv, const struct cli_globals *g)
 	if (!options.json) {
 		(void)printf("Version:           %s\nOCI runtime spec:  %s\nPlatform:          %s\nKernel:   "
 			     "         %s\n",
-			     SAMPAN_VERSION, OCI_VERSION, platform, host.release);
+			     SAMPAN_VERSION, SPEC_VERSION_MAX, platform, host.release);
 		return cli_end_output(0);
 	}
 	o = json_out_new(true, DOCUMENT_MAX_BYTES);
 	json_out_object(o, NULL);
 	json_out_string(o, "Version", SAMPAN_VERSION);
-	json_out_string(o, "OCIRuntimeSpec", OCI_VERSION);
+	json_out_string(o, "OCIRuntimeSpec", SPEC_VERSION_MAX);
 	json_out_string(o, "Platform", platform);
 	json_out_string(o, "KernelVersion", host.release);
 	json_out_end(o);

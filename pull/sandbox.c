@@ -131,7 +131,10 @@ static int mount_here(struct err *e)
 	cleanup_fd int fd = -1;
 
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return err_errno(e, "cannot make mounts private");
+		return errno == EINVAL ? err_set(e, -EINVAL,
+						 "cannot make mounts private: '/' is not a mount point "
+						 "(in a chroot, bind-mount its directory on itself first)")
+				       : err_errno(e, "cannot make mounts private");
 	fd = (int)syscall(SYS_open_tree, AT_FDCWD, ".", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (fd < 0)
 		return err_errno(e, "cannot clone the layer's directory as a mount");

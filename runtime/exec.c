@@ -226,11 +226,14 @@ static int join_for_child(const struct execution *x, struct err *e)
 static int spawn(struct execution *x, struct err *e)
 {
 	cleanup_fd int own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
-	int fds[2], r = own < 0 ? -errno : sync_pair(fds);
+	int fds[2], r;
 	pid_t pid;
 
+	if (own < 0)
+		return err_errno(e, "cannot open the own PID namespace");
+	r = sync_pair(fds);
 	if (r < 0)
-		return err_code(e, r, "cannot prepare a process");
+		return err_code(e, r, "cannot make a socket pair");
 	x->sync_fd = fds[0];
 	x->child_sync_fd = fds[1];
 	r = scheduling_apply_initial(&x->privileges.scheduling, e);

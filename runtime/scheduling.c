@@ -48,7 +48,7 @@ static int look_up(const struct name *names, size_t len, const char *text, const
 static int parse_scheduler(const struct spec_scheduler *from, struct scheduling *s, struct err *e)
 {
 	struct scheduling_attributes *to = &s->attributes;
-	uint32_t flag;
+	uint32_t flag = 0;
 	int r;
 
 	if (!from)
@@ -73,7 +73,7 @@ static int parse_scheduler(const struct spec_scheduler *from, struct scheduling 
 
 static int parse_io_priority(const struct spec_io_priority *from, struct scheduling *s, struct err *e)
 {
-	uint32_t class_value;
+	uint32_t class_value = 0;
 	int r;
 
 	if (!from)
@@ -92,7 +92,7 @@ static int parse_io_priority(const struct spec_io_priority *from, struct schedul
 
 static int parse_personality(const struct spec_linux *linux_, struct scheduling *s, struct err *e)
 {
-	uint32_t domain;
+	uint32_t domain = 0;
 	int r;
 
 	if (!linux_ || !linux_->has_personality)
