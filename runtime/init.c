@@ -28,6 +28,9 @@ static int enter_user_namespace(const struct init_context *c, struct err *e)
 
 	if (r < 0 || !c->plan->user_namespace)
 		return r;
+	r = program_hide(e);
+	if (r < 0)
+		return r;
 	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		return err_errno(e, "cannot become root of the user namespace");
 	return 0;
@@ -146,7 +149,8 @@ static int setup_rootfs(const struct init_context *c, struct err *e)
 
 static int prepare(const struct init_context *c, struct program *program, struct err *e)
 {
-	int r = program_hide(e);
+	/* Of who is hidden, /proc/PID is root's: a user who creates a user namespace could not write the ID maps. */
+	int r = c->plan->user_namespace ? 0 : program_hide(e);
 
 	if (r < 0)
 		return r;
