@@ -208,12 +208,13 @@ int systemd_update(const struct cgroup *c, const struct limit_list *limits, stru
 
 int systemd_attach(const struct cgroup *c, pid_t pid, struct err *e)
 {
+	const char *unit = strstr(c->path, c->unit);
 	struct systemd_manager manager;
 	int r = systemd_manager_open(&manager, e);
 
 	if (r < 0)
 		return r;
-	r = systemd_manager_attach(&manager, c->unit, pid, e);
+	r = systemd_manager_attach(&manager, c->unit, unit ? unit + strlen(c->unit) : "", pid, e);
 	sdbus_close(&manager.sdbus);
 	return r;
 }

@@ -376,13 +376,14 @@ int systemd_manager_set_properties(struct systemd_manager *manager, const char *
 	return r < 0 ? method_error(&m, r, unit, e) : 0;
 }
 
-int systemd_manager_attach(struct systemd_manager *manager, const char *unit, pid_t pid, struct err *e)
+int systemd_manager_attach(struct systemd_manager *manager, const char *unit, const char *below, pid_t pid,
+			   struct err *e)
 {
 	cleanup_method struct method m = { .manager = manager, .name = "AttachProcessesToUnit" };
 	int r = method_new(&m);
 
 	if (r >= 0)
-		r = manager->sdbus.calls.message_append(m.request, "ssau", unit, "", 1, (uint32_t)pid);
+		r = manager->sdbus.calls.message_append(m.request, "ssau", unit, below, 1, (uint32_t)pid);
 	r = method_call(&m, r);
 	return r < 0 ? method_error(&m, r, unit, e) : 0;
 }

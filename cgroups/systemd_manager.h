@@ -35,7 +35,9 @@ int systemd_manager_stop(struct systemd_manager *m, const char *unit, struct err
 int systemd_manager_set_properties(struct systemd_manager *m, const char *unit,
 				   const struct unit_properties *properties, struct err *e) MUST_CHECK;
 
-/* Moves a process into the cgroup of a unit, from wherever it is: the user's manager gets help from the system's. */
-int systemd_manager_attach(struct systemd_manager *m, const char *unit, pid_t pid, struct err *e) MUST_CHECK;
+/* Moves a process into the cgroup of a unit, or `below` it ("/a/b"; "": into itself), from wherever it is: the user's manager gets help
+ * from the system's. */
+int systemd_manager_attach(struct systemd_manager *m, const char *unit, const char *below, pid_t pid,
+			   struct err *e) MUST_CHECK;
 
 #endif

@@ -31,6 +31,8 @@ struct execution {
 	struct container_state state;
 	struct cgroup cgroup;
 	bool user_namespace; /* the container has one of its own */
+	bool user_joined;    /* and we are in it: it cannot be joined again */
+	bool attach_late;    /* the process is moved into the cgroup, as it could not be cloned into it */
 	int init_pidfd;
 	int pid_file_dir;
 	int console_socket, console_fd;
@@ -104,7 +106,9 @@ static int open_sub_cgroup(struct execution *x, struct err *e)
 		return err_code(e, -ENOMEM, "cgroup");
 	}
 	r = cgroup_host_detect(&host, e);
-	return r == 0 ? cgroup_open(&host, path, &x->cgroup, e) : r;
+	if (r == 0)
+		r = cgroup_open(&host, path, &x->cgroup, e);
+	return r == 0 && x->state.systemd_unit ? cgroup_set_unit(&x->cgroup, x->state.systemd_unit, e) : r;
 }
 
 /* Where init is now: it may have moved to a cgroup below the container's own, which then takes no more processes. */
@@ -149,13 +153,38 @@ static int prepare(struct execution *x, struct err *e)
 
 /* --- the process ---------------------------------------------------------------------------------------- */
 
+/* Those of the namespaces in `flags` that are not ours already: to join one again takes privileges over it, too. */
+static int not_ours(const struct execution *x, int flags)
+{
+	static const struct {
+		const char *name;
+		int flag;
+	} KINDS[] = {
+		{ "mnt", CLONE_NEWNS },  { "net", CLONE_NEWNET },       { "ipc", CLONE_NEWIPC },
+		{ "uts", CLONE_NEWUTS }, { "cgroup", CLONE_NEWCGROUP }, { "time", CLONE_NEWTIME },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(KINDS); i++) {
+		char path[64], own[64];
+		struct stat ours, theirs;
+
+		(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)x->state.pid, KINDS[i].name);
+		(void)snprintf(own, sizeof(own), "/proc/self/ns/%s", KINDS[i].name);
+		if (stat(path, &theirs) == 0 && stat(own, &ours) == 0 && ours.st_ino == theirs.st_ino &&
+		    ours.st_dev == theirs.st_dev)
+			flags &= ~KINDS[i].flag;
+	}
+	return flags;
+}
+
 static int enter(const struct execution *x, struct err *e)
 {
-	int flags = JOINED | (x->user_namespace ? CLONE_NEWUSER : 0);
+	int flags = JOINED | (x->user_namespace && !x->user_joined ? CLONE_NEWUSER : 0);
 
 	/* One call for all: pid_namespaces(7), setns(2) with a pidfd, Linux 5.8. */
 	if (setns(x->init_pidfd, flags) < 0 &&
-	    (errno != EINVAL || setns(x->init_pidfd, flags & ~CLONE_NEWTIME) < 0))
+	    (errno != EINVAL || setns(x->init_pidfd, flags & ~CLONE_NEWTIME) < 0) &&
+	    (errno != EPERM || setns(x->init_pidfd, not_ours(x, flags)) < 0))
 		return err_errno(e, "cannot enter the container's namespaces");
 	if (x->user_namespace && (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
 		return err_errno(e, "cannot become root of the user namespace");
@@ -214,11 +243,13 @@ static _Noreturn void run_child(const struct execution *x)
 }
 
 /* Without privileges over the PID namespace itself, they come with the user namespace that owns it. */
-static int join_for_child(const struct execution *x, struct err *e)
+static int join_for_child(struct execution *x, struct err *e)
 {
 	if (setns(x->init_pidfd, CLONE_NEWPID) == 0)
 		return 0;
-	if (errno == EPERM && x->user_namespace && setns(x->init_pidfd, CLONE_NEWUSER | CLONE_NEWPID) == 0)
+	x->user_joined = errno == EPERM && x->user_namespace &&
+			 setns(x->init_pidfd, CLONE_NEWUSER | CLONE_NEWPID) == 0;
+	if (x->user_joined)
 		return 0;
 	return err_errno(e, "cannot enter the container's PID namespace");
 }
@@ -248,6 +279,10 @@ static int spawn(struct execution *x, struct err *e)
 			return r;
 		pid = process_clone(0, x->cgroup.dir_fd, &x->pidfd);
 	}
+	/* A user may not clone out of his session's cgroup, but his systemd can have processes moved. */
+	x->attach_late = pid == -EACCES && x->cgroup.unit;
+	if (x->attach_late)
+		pid = process_clone(0, -1, &x->pidfd);
 	if (pid == 0)
 		run_child(x);
 	(void)setns(
@@ -263,9 +298,9 @@ static int spawn(struct execution *x, struct err *e)
 /* Accompanies the process until it has called execve. */
 static int accompany(struct execution *x, struct err *e)
 {
-	int r = 0;
+	int r = x->attach_late ? cgroup_attach(&x->cgroup, x->pid, e) : 0;
 
-	if (x->args->process->terminal) {
+	if (r == 0 && x->args->process->terminal) {
 		r = sync_expect(x->sync_fd, SYNC_CONSOLE, &x->console_fd, e);
 		if (r == 0 && x->console_socket >= 0) {
 			r = console_pass(x->console_socket, x->console_fd, e);
