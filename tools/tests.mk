@@ -45,7 +45,7 @@ check-fuzz: ## replays the fuzz corpora
 	@$(SUBMAKE) CONFIG=fuzz run-fuzz
 
 check: ## everything that CI checks
-	@tools/install-deps build test cross-arm64 vm
+	@tools/install-deps build test cross-arm64 vm clients
 	@tools/check
 
 torture: ## fails each allocation of each unit test in turn (TORTURE=FOLDER for one)
