@@ -298,9 +298,9 @@ static int accompany(struct creation *c, struct err *e)
 	if (r == 0)
 		r = write_state(c, e);
 	if (r == 0)
-		r = run_creator_hooks(c, e);
-	if (r == 0)
 		r = take_console(c, e);
+	if (r == 0)
+		r = run_creator_hooks(c, e);
 	if (r == 0)
 		r = sync_expect(c->sync_fd, SYNC_READY, NULL, e);
 	if (r < 0)

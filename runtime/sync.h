@@ -3,9 +3,9 @@
  *
  *	creator                         init
  *	  | ---- MAPPED ----------------> |   if it waits: the ID maps are written, it is in its cgroup
+ *	  | <--- CONSOLE + descriptor --- |   with a terminal
  *	  | <--- HOOKS ------------------ |   if there are hooks: namespaces and mounts stand, no pivot_root yet
  *	  | ---- GO --------------------> |
- *	  | <--- CONSOLE + descriptor --- |   with a terminal
  *	  | <--- READY ------------------ |   everything but the start is done
  *	  | ---- GO --------------------> |   without it init ends: a creator that dies leaves no container behind
  *	  | <--- end of file ------------ |   execve closed the socket; or ERROR, at any point before

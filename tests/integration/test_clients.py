@@ -124,8 +124,6 @@ def test_standard_input_reaches_the_container(client):
 
 def test_a_container_has_a_terminal_of_the_callers_size(client):
     with client.run_on_terminal("--rm", "sh", "-c", f"tty; {WAITS_FOR_SIZE}") as terminal:
-        if client.name == "docker" and "message 3 where 2 was due" in terminal.read("ready", "where 2 was due"):
-            pytest.xfail("runtime/create.c waits for HOOKS before CONSOLE, runtime/init.c sends CONSOLE before HOOKS")
         terminal.read("ready")
         terminal.type("hello\n")
         assert terminal.end() == 3

@@ -523,6 +523,18 @@ def test_the_console_socket_gets_the_terminal(sampan_oci, bundle, scratch):
     assert b"got hello\n" in text
 
 
+def test_a_terminal_and_hooks_go_together(sampan_oci, bundle, scratch):
+    """Docker sets a network up in a prestart hook, with a terminal or without."""
+    bundle.config["process"]["terminal"] = True
+    bundle.config["hooks"] = {"prestart": [{"path": "/bin/touch", "args": ["touch", str(scratch / "ran")]}]}
+    bundle.shell("tty")
+    command = " ".join([*sampan_oci.argv, "run", "-b", str(bundle.path), "c"])
+    done = subprocess.run(["script", "-qec", command, "/dev/null"], capture_output=True, text=True, check=True,
+                          stdin=subprocess.DEVNULL)
+    assert "/dev/pts/0" in done.stdout
+    assert (scratch / "ran").exists()
+
+
 def test_a_terminal_without_a_console_socket_is_refused_at_create(sampan_oci, bundle):
     bundle.config["process"]["terminal"] = True
     bundle.save()
