@@ -59,7 +59,7 @@ static int load(struct sdbus *b, struct err *e)
 			return err_set(e, -EOPNOTSUPP,
 				       "the systemd cgroup driver needs a newer libsystemd: it lacks '%s'",
 				       SYMBOLS[i].name);
-		memcpy((char *)&b->calls + SYMBOLS[i].offset, &symbol, sizeof(symbol));
+		*(void **)((char *)&b->calls + SYMBOLS[i].offset) = symbol;
 	}
 	return 0;
 }

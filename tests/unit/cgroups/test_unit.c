@@ -114,19 +114,21 @@ static void names_have_a_longest_length(void **state)
 
 /* --- properties ------------------------------------------------------------------------------------------- */
 
-static int add_text(struct buf *out, const struct unit_property *p)
+/* A letter for the type and the value, lists in brackets. */
+static int add_value(struct buf *out, const struct unit_property *p)
 {
-	int r = buf_printf(out, "%s=", p->name);
+	static const char LETTERS[] = {
+		[UNIT_PROPERTY_U64] = 't', [UNIT_PROPERTY_I32] = 'i', [UNIT_PROPERTY_BOOL] = 'b'
+	};
+	int r = 0;
 
 	switch (p->kind) {
 	case UNIT_PROPERTY_U64:
-		return r < 0 ? r : buf_printf(out, "t%" PRIu64 "\n", p->number);
 	case UNIT_PROPERTY_I32:
-		return r < 0 ? r : buf_printf(out, "i%" PRIu64 "\n", p->number);
 	case UNIT_PROPERTY_BOOL:
-		return r < 0 ? r : buf_printf(out, "b%" PRIu64 "\n", p->number);
+		return buf_printf(out, "%c%" PRIu64, LETTERS[p->kind], p->number);
 	case UNIT_PROPERTY_STRING:
-		return r < 0 ? r : buf_printf(out, "s%s\n", p->strings.items[0]);
+		return buf_printf(out, "s%s", p->strings.items[0]);
 	case UNIT_PROPERTY_STRV:
 		for (size_t i = 0; r == 0 && i < p->strings.len; i++)
 			r = buf_printf(out, "[%s]", p->strings.items[i]);
@@ -136,15 +138,18 @@ static int add_text(struct buf *out, const struct unit_property *p)
 			r = buf_printf(out, "%02x", p->bytes[i]);
 		break;
 	}
-	return r < 0 ? r : buf_add_char(out, '\n');
+	return r;
 }
 
 static void assert_text(const struct unit_properties *p, const char *expected)
 {
 	cleanup_buf struct buf text = BUF_INIT(4096);
 
-	for (size_t i = 0; i < p->len; i++)
-		assert_int_equal(add_text(&text, &p->items[i]), 0);
+	for (size_t i = 0; i < p->len; i++) {
+		assert_int_equal(buf_printf(&text, "%s=", p->items[i].name), 0);
+		assert_int_equal(add_value(&text, &p->items[i]), 0);
+		assert_int_equal(buf_add_char(&text, '\n'), 0);
+	}
 	assert_string_equal(text.data ? text.data : "", expected);
 }
 
