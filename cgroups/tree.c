@@ -384,6 +384,8 @@ int cgroup_open(const struct cgroup_host *host, const char *path, struct cgroup 
 	buf_done(&p.full);
 	if (r == 0)
 		r = read_enabled(c.dir_fd, &c.enabled, e);
+	if (r == -ENODEV) /* removed between the open and the read */
+		return err_code(e, -ENOENT, "cannot open cgroup '%s'", path);
 	if (r < 0)
 		return r;
 	*ret = take(&c);
