@@ -270,20 +270,6 @@ class TestWithSystemd:
         oci.plain("delete", "--force", "c", check=True)
         assert not exists("test-c.scope")
 
-    @pytest.mark.parametrize("after", [50, 100, 200, 400, 800])
-    def test_a_creator_that_is_killed_leaves_no_scope_behind_for_long(self, oci, bundle, after):
-        bundle.config["linux"]["cgroupsPath"] = "system.slice:test:c"
-        bundle.shell("exec sleep 1000")
-        creator = oci.plain.popen("--systemd-cgroup", "create", "--bundle", bundle.path, "c", stdout=subprocess.DEVNULL,
-                                  stderr=subprocess.DEVNULL)
-        time.sleep(after / 1000)
-        creator.kill()
-        creator.wait()
-        if (oci.root / "c").exists():
-            oci.plain("delete", "--force", "c", check=True)
-        wait_for(lambda: not exists("test-c.scope"))
-        assert not (TREE / "system.slice/test-c.scope").exists()
-
     def test_the_bus_will_do_where_the_private_socket_is_not(self, oci, bundle):
         bundle.config["linux"]["cgroupsPath"] = "system.slice:test:c"
         bundle.shell("cat /proc/self/cgroup")
