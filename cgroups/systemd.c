@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A scope needs a process to be started with, and init, cloned into the scope's cgroup, needs the scope: so a keeper process goes
- * first. It does nothing, and ends when init is in its place (cgroup_settle) or the creator is gone; an empty scope is collected by
- * systemd without being asked. */
+ * first. It does nothing, and ends when init is in its place (cgroup_settle) or the creator is gone; a scope that becomes empty is
+ * collected by systemd without being asked. */
 #include "cgroups/systemd.h"
 
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 #include "cgroups/files.h"
 #include "cgroups/host.h"
@@ -18,16 +19,43 @@
 #include "common/process.h"
 
 #define DEFAULT_PERIOD_US 100000 /* of cpu.max */
+#define ORPHAN_POLLS      500    /* times 20 ms: systemd may be busy */
+#define ORPHAN_POLL_NS    (20 * 1000 * 1000)
 
 /* --- the keeper ------------------------------------------------------------------------------------------- */
 
-static _Noreturn void keep(pid_t creator)
+static bool is_in_scope(const char *unit)
 {
+	char text[8192];
+
+	return cgroup_file_read(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)) > 0 && strstr(text, unit);
+}
+
+/* An orphan may have been promised to systemd already. To die then would be wrong: the kernel takes a dead process for a scope without a
+ * word and systemd never hears that the scope is empty, as it never was otherwise. */
+static void outlive(const char *unit)
+{
+	const struct timespec pause = { .tv_nsec = ORPHAN_POLL_NS };
+
+	for (int i = 0; i < ORPHAN_POLLS && !is_in_scope(unit); i++)
+		(void)nanosleep(&pause, NULL); /* cut short, it is polled earlier */
+}
+
+static _Noreturn void keep(pid_t creator, const char *unit)
+{
+	sigset_t term;
+	int signal;
+
+	(void)sigemptyset(&term);
+	(void)sigaddset(&term, SIGTERM);
 	/* Nobody who waits for an end of file shall wait for us. */
-	if (process_close_from(0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != creator)
+	if (process_close_from(0) < 0 || sigprocmask(SIG_SETMASK, &term, NULL) < 0 ||
+	    prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
 		_exit(1);
-	for (;;)
-		(void)pause(); /* until SIGKILL */
+	if (getppid() == creator)
+		(void)sigwait(&term, &signal); /* until the creator ends; cgroup_settle sends SIGKILL */
+	outlive(unit);
+	_exit(0);
 }
 
 static int start_keeper(struct cgroup *c, struct err *e)
@@ -35,7 +63,7 @@ static int start_keeper(struct cgroup *c, struct err *e)
 	pid_t creator = getpid(), pid = process_clone(0, -1, &c->keeper_pidfd);
 
 	if (pid == 0)
-		keep(creator);
+		keep(creator, c->unit);
 	if (pid < 0)
 		return err_code(e, pid, "cannot start the first process of the systemd scope");
 	c->keeper = pid;

@@ -270,6 +270,23 @@ class TestWithSystemd:
         oci.plain("delete", "--force", "c", check=True)
         assert not exists("test-c.scope")
 
+    def test_a_creator_that_is_killed_at_any_moment_leaves_no_scope_behind(self, oci, bundle):
+        # With a kill in the wrong moment systemd would keep a scope for a process that was dead when it was put there.
+        names = [f"killed{i}" for i in range(40)]
+        for i, name in enumerate(names):
+            bundle.config["linux"]["cgroupsPath"] = f"system.slice:test:{name}"
+            bundle.shell("exec sleep 1000")
+            creator = oci.plain.popen("--systemd-cgroup", "create", "--bundle", bundle.path, name, stdout=subprocess.DEVNULL,
+                                      stderr=subprocess.DEVNULL)
+            time.sleep(i * 0.006)
+            creator.kill()
+            creator.wait()
+            if (oci.root / name).exists():
+                oci.plain("delete", "--force", name, check=True)
+        for name in names:
+            wait_for(lambda unit=f"test-{name}.scope": not exists(unit))
+        assert list((TREE / "system.slice").glob("test-killed*")) == []
+
     def test_the_bus_will_do_where_the_private_socket_is_not(self, oci, bundle):
         bundle.config["linux"]["cgroupsPath"] = "system.slice:test:c"
         bundle.shell("cat /proc/self/cgroup")
