@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What this runtime can do, for its callers: runtime-spec features.md and features-linux.md. */
 #include <linux/seccomp.h>
-#include <seccomp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -123,12 +122,12 @@ static void put_linux(struct json_out *o)
 
 static void put_annotations(struct json_out *o)
 {
-	const struct scmp_version *v = seccomp_version();
-	char version[48];
+	char version[SECCOMP_VERSION_MAX];
+	struct err ignored;
 
-	(void)snprintf(version, sizeof(version), "%u.%u.%u", v->major, v->minor, v->micro); /* fits */
 	json_out_object(o, "annotations");
-	json_out_string(o, "io.github.seccomp.libseccomp.version", version);
+	if (seccomp_library_version(version, &ignored) == 0)
+		json_out_string(o, "io.github.seccomp.libseccomp.version", version);
 	json_out_string(o, "org.opencontainers.runc.checkpoint.enabled", "false");
 	json_out_string(o, "sampan.version", SAMPAN_VERSION);
 	json_out_end(o);

@@ -102,6 +102,7 @@ static int parse_action(const char *name, struct opt_u64 errno_ret, uint32_t *re
 
 struct build {
 	const struct spec_seccomp *profile;
+	struct seccomp_names names;
 	const struct seccomp_abi *abis[MAX_ABIS]; /* the native one first */
 	size_t abis_len;
 	uint32_t default_ret;
@@ -117,6 +118,7 @@ struct build {
 
 static void build_done(struct build *b)
 {
+	seccomp_names_close(&b->names);
 	free(b->conds);
 	free(b->entries);
 	free(b->spans);
@@ -216,7 +218,7 @@ static int add_name(struct build *b, const struct seccomp_abi *abi, const char *
 {
 	bool split = are_alternatives(rule->conds, rule->conds_len);
 	struct seccomp_number places[2];
-	size_t n = seccomp_numbers(abi, name, places);
+	size_t n = seccomp_numbers(&b->names, abi, name, places);
 	int r = 0;
 
 	for (size_t i = 0; i < n && r == 0; i++) {
@@ -485,7 +487,9 @@ int seccomp_compile_for(uint32_t audit_arch, const struct spec_seccomp *p, struc
 
 	if (!insns)
 		return err_code(e, -ENOMEM, "cannot compile the seccomp profile");
-	r = read_flags(p, &program.flags, e);
+	r = seccomp_names_open(&b.names, e);
+	if (r == 0)
+		r = read_flags(p, &program.flags, e);
 	if (r == 0)
 		r = read_defaults(&b, e);
 	if (r == 0)

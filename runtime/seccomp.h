@@ -39,7 +39,7 @@ struct seccomp_program {
 void seccomp_program_done(struct seccomp_program *p);
 #define cleanup_seccomp_program __attribute__((cleanup(seccomp_program_done)))
 
-/* Compiles for the machine that we run on. No system call is made. *ret is owned by the caller.
+/* Compiles for the machine that we run on. *ret is owned by the caller. Loads libseccomp; -EOPNOTSUPP where it is not there.
  * -EINVAL unknown action, operator, architecture or flag, or a value that these cannot take; -EFBIG longer than the kernel takes, or
  * more than SECCOMP_MAX_RULES; -ENOMEM. */
 int seccomp_compile(const struct spec_seccomp *p, struct seccomp_program *ret, struct err *e) MUST_CHECK;
@@ -52,6 +52,10 @@ int seccomp_compile_for(uint32_t audit_arch, const struct spec_seccomp *p, struc
  * CAP_SYS_ADMIN. *ret_listener_fd is owned by the caller (close-on-exec), -1 unless p->notify. 0 or -errno: -EACCES neither of the
  * two, -EINVAL a flag that this kernel does not know, -EBUSY another listener is there already. */
 int seccomp_install(const struct seccomp_program *p, int *ret_listener_fd) MUST_CHECK;
+
+/* libseccomp's version, "2.5.4". -EOPNOTSUPP: it is not there. */
+#define SECCOMP_VERSION_MAX 36
+int seccomp_library_version(char ret[SECCOMP_VERSION_MAX], struct err *e) MUST_CHECK;
 
 /* What we know, for `features`: arrays that a NULL ends. */
 extern const char *const SECCOMP_ACTIONS[];

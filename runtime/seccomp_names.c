@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/seccomp_names.h"
 
+#include <dlfcn.h>
 #include <linux/audit.h>
 #include <seccomp.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/cleanup.h"
@@ -26,6 +28,45 @@ const char *const SECCOMP_ARCHITECTURES[] = {
 	"SCMP_ARCH_S390",     "SCMP_ARCH_S390X",       "SCMP_ARCH_SH",          "SCMP_ARCH_SHEB",
 	"SCMP_ARCH_X32",      "SCMP_ARCH_X86",         "SCMP_ARCH_X86_64",      NULL
 };
+
+int seccomp_names_open(struct seccomp_names *ret, struct err *e)
+{
+	cleanup_seccomp_names struct seccomp_names n = { .library = dlopen("libseccomp.so.2",
+									   RTLD_NOW | RTLD_LOCAL) };
+
+	if (!n.library)
+		return err_set(e, -EOPNOTSUPP,
+			       "a seccomp profile needs libseccomp (apt install libseccomp2)");
+	*(void **)&n.resolve = dlsym(n.library, "seccomp_syscall_resolve_name_arch");
+	if (!n.resolve)
+		return err_set(e, -EOPNOTSUPP, "a seccomp profile needs a newer libseccomp");
+	*ret = n;
+	n.library = NULL;
+	return 0;
+}
+
+void seccomp_names_close(struct seccomp_names *n)
+{
+	if (n->library)
+		(void)dlclose(n->library); /* nothing of it is used any more */
+	*n = (struct seccomp_names){ 0 };
+}
+
+int seccomp_library_version(char ret[SECCOMP_VERSION_MAX], struct err *e)
+{
+	cleanup_seccomp_names struct seccomp_names n = { 0 };
+	const struct scmp_version *(*version)(void);
+	int r = seccomp_names_open(&n, e);
+
+	if (r < 0)
+		return r;
+	*(void **)&version = dlsym(n.library, "seccomp_version");
+	if (!version)
+		return err_set(e, -EOPNOTSUPP, "libseccomp does not tell its version");
+	(void)snprintf(ret, SECCOMP_VERSION_MAX, "%u.%u.%u", version()->major, version()->minor,
+		       version()->micro); /* fits */
+	return 0;
+}
 
 const struct seccomp_abi *seccomp_abi_by_name(const char *name)
 {
@@ -137,14 +178,15 @@ static size_t newer_number(const struct seccomp_abi *abi, const char *name, stru
 	return 0;
 }
 
-size_t seccomp_numbers(const struct seccomp_abi *abi, const char *name, struct seccomp_number ret[2])
+size_t seccomp_numbers(const struct seccomp_names *names, const struct seccomp_abi *abi, const char *name,
+		       struct seccomp_number ret[2])
 {
 	size_t n = abi->scmp_arch == SCMP_ARCH_X86 ? muxed_numbers(name, ret) : 0;
 	int nr;
 
 	if (n > 0)
 		return n;
-	nr = seccomp_syscall_resolve_name_arch(abi->scmp_arch, name);
+	nr = names->resolve(abi->scmp_arch, name);
 	if (nr == __NR_SCMP_ERROR)
 		return newer_number(abi, name, ret);
 	if (nr < 0)

@@ -7,6 +7,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/err.h"
+
+/* libseccomp, which knows the numbers: loaded only by those who compile a profile, as its loading costs a start 0.1 ms. */
+struct seccomp_names {
+	void *library;
+	int (*resolve)(uint32_t scmp_arch, const char *name); /* seccomp_syscall_resolve_name_arch(3) */
+};
+
+/* -EOPNOTSUPP: it is not there, or too old. */
+int seccomp_names_open(struct seccomp_names *ret, struct err *e) MUST_CHECK;
+void seccomp_names_close(struct seccomp_names *n);
+#define cleanup_seccomp_names __attribute__((cleanup(seccomp_names_close)))
+
 /* A system call convention. Those of one audit architecture share a part of the program. */
 struct seccomp_abi {
 	const char *name;    /* "SCMP_ARCH_X32" */
@@ -31,6 +44,7 @@ struct seccomp_number {
 };
 
 /* Up to two places, into `ret`. Returns their number: 0 where this ABI does not have the call, or nobody knows it. */
-size_t seccomp_numbers(const struct seccomp_abi *abi, const char *name, struct seccomp_number ret[2]);
+size_t seccomp_numbers(const struct seccomp_names *names, const struct seccomp_abi *abi, const char *name,
+		       struct seccomp_number ret[2]);
 
 #endif
