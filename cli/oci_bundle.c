@@ -6,15 +6,57 @@
 
 #include "common/cleanup.h"
 #include "common/file.h"
+#include "common/json_span.h"
+#include "runtime/seccomp_cache.h"
 
 void oci_bundle_done(struct oci_bundle *b)
 {
 	free(b->path);
 	runtime_spec_done(&b->spec);
+	seccomp_program_done(&b->filter);
 	*b = (struct oci_bundle){ 0 };
 }
 
-int oci_bundle_load(const struct oci_bundle_options *o, struct oci_bundle *ret, struct err *e)
+/* Compiles a profile once more than this start needs, for all starts that follow. What is wrong with it the start itself will say. */
+static void keep_filter(const struct oci_globals *g, const struct runtime_spec *spec, const char *profile,
+			size_t len)
+{
+	cleanup_seccomp_program struct seccomp_program filter = { 0 };
+	struct err ignored;
+
+	if (spec->linux_.seccomp && seccomp_compile(spec->linux_.seccomp, &filter, &ignored) == 0)
+		seccomp_cache_keep(g->root, profile, len, &filter);
+}
+
+/* Decodes config.json. A seccomp profile, which is most of an ordinary one, is not read again where its filter is known. */
+static int decode(const struct oci_globals *g, const struct buf *text, struct oci_bundle *b, struct err *e)
+{
+	static const char *const PROFILE[] = { "linux", "seccomp", NULL };
+	cleanup_buf struct buf rest = BUF_INIT(SPEC_MAX_BYTES);
+	const char *all = text->data ? text->data : "";
+	size_t at, len;
+	int r;
+
+	if (!json_find_span(all, text->len, PROFILE, &at, &len))
+		return runtime_spec_decode(all, text->len, &b->spec, e);
+	if (seccomp_cache_find(g->root, all + at, len, &b->filter)) {
+		r = buf_add(&rest, all, at);
+		if (r == 0)
+			r = buf_add_str(&rest, "null");
+		if (r == 0)
+			r = buf_add(&rest, all + at + len, text->len - at - len);
+		if (r == 0 && runtime_spec_decode(rest.data, rest.len, &b->spec, e) == 0)
+			return 0;
+		seccomp_program_done(&b->filter); /* the whole text is decoded for its error */
+	}
+	r = runtime_spec_decode(all, text->len, &b->spec, e);
+	if (r == 0)
+		keep_filter(g, &b->spec, all + at, len);
+	return r;
+}
+
+int oci_bundle_load(const struct oci_globals *g, const struct oci_bundle_options *o, struct oci_bundle *ret,
+		    struct err *e)
 {
 	cleanup_buf struct buf text = BUF_INIT(SPEC_MAX_BYTES);
 	cleanup_oci_bundle struct oci_bundle b = { 0 };
@@ -31,12 +73,14 @@ int oci_bundle_load(const struct oci_bundle_options *o, struct oci_bundle *ret, 
 	if (r == -ENOENT)
 		return err_set(e, r, "JSON specification file config.json not found in '%s'", b.path);
 	if (r == 0)
-		r = runtime_spec_decode(text.data ? text.data : "", text.len, &b.spec, e);
+		r = decode(g, &text, &b, e);
 	if (r < 0)
 		return err_wrap(e, "config.json");
 	ret->path = ptr_take(b.path);
 	ret->spec = b.spec;
+	ret->filter = b.filter;
 	b.spec = (struct runtime_spec){ 0 };
+	b.filter = (struct seccomp_program){ 0 };
 	return 0;
 }
 
@@ -48,6 +92,7 @@ struct runtime_args oci_bundle_args(const struct oci_globals *g, const struct oc
 		.id = id,
 		.bundle = b->path,
 		.spec = &b->spec,
+		.filter = b->filter.insns ? &b->filter : NULL,
 		.console_socket = o->console_socket,
 		.pid_file = o->pid_file,
 		.preserve_fds = (int)o->preserve_fds.value,

@@ -39,15 +39,18 @@ struct oci_bundle_options {
 	}
 
 struct oci_bundle {
-	char *path; /* absolute */
-	struct runtime_spec spec;
+	char *path;               /* absolute */
+	struct runtime_spec spec; /* without linux.seccomp where there is a filter */
+	struct seccomp_program
+		filter; /* of linux.seccomp, if it was compiled before (runtime/seccomp_cache.h) */
 };
 void oci_bundle_done(struct oci_bundle *b);
 #define cleanup_oci_bundle __attribute__((cleanup(oci_bundle_done)))
 
 /* Reads <bundle>/config.json (the working directory's if the option is not there). -ENOENT as runc says it: "JSON specification file
  * config.json not found". */
-int oci_bundle_load(const struct oci_bundle_options *o, struct oci_bundle *ret, struct err *e) MUST_CHECK;
+int oci_bundle_load(const struct oci_globals *g, const struct oci_bundle_options *o, struct oci_bundle *ret,
+		    struct err *e) MUST_CHECK;
 
 /* The arguments of runtime_create. All borrowed. */
 struct runtime_args oci_bundle_args(const struct oci_globals *g, const struct oci_bundle_options *o,

@@ -26,7 +26,7 @@ int oci_create(int argc, char **argv, const struct oci_globals *g)
 
 	if (!oci_options(g, &CREATE, argc, argv, &o, &count, &exit_code))
 		return exit_code;
-	if (oci_bundle_load(&o, &bundle, &e) < 0)
+	if (oci_bundle_load(g, &o, &bundle, &e) < 0)
 		return oci_fail(g, &e);
 	args = oci_bundle_args(g, &o, &bundle, argv[1]);
 	args.separate_start = true;

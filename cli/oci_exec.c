@@ -203,6 +203,7 @@ static int execute(const struct oci_globals *g, const struct exec_options *o, co
 		.id = id,
 		.process = bundle->spec.process,
 		.linux_ = &bundle->spec.linux_,
+		.filter = bundle->filter.insns ? &bundle->filter : NULL,
 		.console_socket = o->console_socket,
 		.pid_file = o->pid_file,
 		.cgroup = o->cgroup,
@@ -228,7 +229,7 @@ static int load_bundle(const struct oci_globals *g, const char *id, struct oci_b
 	if (r < 0)
 		return r;
 	options.bundle = state.bundle;
-	r = oci_bundle_load(&options, ret, e);
+	r = oci_bundle_load(g, &options, ret, e);
 	if (r == 0 && !ret->spec.process)
 		r = err_set(e, -EINVAL, "config.json: process: missing");
 	return r;

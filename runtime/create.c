@@ -103,7 +103,8 @@ static int prepare(struct creation *c, struct err *e)
 	int r = plan_make(args, &c->plan, e);
 
 	if (r == 0)
-		r = privileges_prepare(args->spec->process, &args->spec->linux_, &c->privileges, e);
+		r = privileges_prepare(args->spec->process, &args->spec->linux_, args->filter, &c->privileges,
+				       e);
 	if (r == 0)
 		r = namespaces_open(&c->plan, &c->namespaces, e);
 	if (r == 0 && args->console_socket)

@@ -143,7 +143,7 @@ static int prepare(struct execution *x, struct err *e)
 	if (r == 0)
 		r = open_init(x, e);
 	if (r == 0)
-		r = privileges_prepare(args->process, args->linux_, &x->privileges, e);
+		r = privileges_prepare(args->process, args->linux_, args->filter, &x->privileges, e);
 	if (r == 0 && args->console_socket)
 		r = console_connect(args->console_socket, &x->console_socket, e);
 	if (r == 0)

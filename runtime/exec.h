@@ -9,10 +9,11 @@ struct runtime_exec_args {
 	const char *state_root;
 	const char *id;
 	const struct spec_process *process;
-	const struct spec_linux *linux_; /* of the container: its seccomp profile and personality */
-	const char *console_socket;      /* AF_UNIX path that gets the pty master; NULL */
-	const char *pid_file;            /* NULL */
-	const char *cgroup;              /* a cgroup below the container's; NULL: the container's */
+	const struct spec_linux *linux_;      /* of the container: its seccomp profile and personality */
+	const struct seccomp_program *filter; /* instead of the profile in linux_: compiled already; NULL */
+	const char *console_socket;           /* AF_UNIX path that gets the pty master; NULL */
+	const char *pid_file;                 /* NULL */
+	const char *cgroup;                   /* a cgroup below the container's; NULL: the container's */
 	int preserve_fds;
 	bool no_new_keyring;
 	bool ignore_paused;

@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -27,8 +28,21 @@ static int prepare_seccomp(const struct spec_seccomp *profile, struct privileges
 	return 0;
 }
 
+static int copy_filter(const struct seccomp_program *filter, struct privileges *p, struct err *e)
+{
+	struct sock_filter *insns = calloc(filter->len, sizeof(*insns));
+
+	if (!insns)
+		return err_code(e, -ENOMEM, "linux.seccomp");
+	memcpy(insns, filter->insns, filter->len * sizeof(*insns));
+	p->seccomp = *filter;
+	p->seccomp.insns = insns;
+	p->has_seccomp = true;
+	return 0;
+}
+
 int privileges_prepare(const struct spec_process *process, const struct spec_linux *linux_,
-		       struct privileges *ret, struct err *e)
+		       const struct seccomp_program *filter, struct privileges *ret, struct err *e)
 {
 	cleanup_privileges struct privileges p = { .process = process };
 	int r;
@@ -40,7 +54,7 @@ int privileges_prepare(const struct spec_process *process, const struct spec_lin
 	if (r == 0)
 		r = scheduling_parse(process, linux_, &p.scheduling, e);
 	if (r == 0)
-		r = prepare_seccomp(linux_->seccomp, &p, e);
+		r = filter ? copy_filter(filter, &p, e) : prepare_seccomp(linux_->seccomp, &p, e);
 	if (r < 0)
 		return r;
 	*ret = p;

@@ -23,9 +23,10 @@ struct privileges {
 };
 
 /* Parses and compiles everything that can fail before clone3. `process` is borrowed for as long as *ret lives; of linux_ the seccomp
- * profile and the personality count. */
+ * profile and the personality count. `filter` (borrowed; may be NULL) is one that is compiled already and takes the profile's place. */
 int privileges_prepare(const struct spec_process *process, const struct spec_linux *linux_,
-		       struct privileges *ret, struct err *e) MUST_CHECK;
+		       const struct seccomp_program *filter, struct privileges *ret,
+		       struct err *e) MUST_CHECK;
 void privileges_done(struct privileges *p);
 #define cleanup_privileges __attribute__((cleanup(privileges_done)))
 

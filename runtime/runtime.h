@@ -14,16 +14,18 @@
 #include "common/err.h"
 #include "oci/overlay.h"
 #include "oci/runtime_spec.h"
+#include "runtime/seccomp.h"
 
 struct runtime_args {
 	const char *state_root; /* /run/sampan-oci, /run/sampan */
 	const char *id;         /* checked: [A-Za-z0-9_+.-]{1,1024}, not "." or ".." */
 	const char *bundle;     /* absolute; where a relative root.path is looked up. For state.json too */
 	const struct runtime_spec *spec;
-	const struct overlay_plan *overlay; /* NULL: spec->root_path is the rootfs */
-	const char *console_socket;         /* AF_UNIX path that gets the pty master (create, run -d); NULL */
-	const char *pid_file;               /* NULL */
-	int preserve_fds;                   /* beside 0, 1, 2: that many from 3 on */
+	const struct seccomp_program *filter; /* instead of the profile in spec: compiled already; NULL */
+	const struct overlay_plan *overlay;   /* NULL: spec->root_path is the rootfs */
+	const char *console_socket; /* AF_UNIX path that gets the pty master (create, run -d); NULL */
+	const char *pid_file;       /* NULL */
+	int preserve_fds;           /* beside 0, 1, 2: that many from 3 on */
 	bool no_pivot;
 	bool no_new_keyring;
 	bool separate_start; /* create: `start` comes from another process, through exec.fifo */

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/seccomp_cache.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/cleanup.h"
+#include "common/file.h"
+
+#define CACHE_DIR      ":seccomp" /* no container's ID has a colon */
+#define CACHE_MAGIC    0x32636373706d6173ull
+#define CACHE_FILE_MAX (1u << 20)
+#define CACHE_MAX_FILTERS \
+	64 /* distinct profiles on a machine are few: more come from somebody who makes them up */
+
+/* The program file that compiles: another version may do it otherwise. */
+struct compiler {
+	uint64_t device, inode, size;
+	int64_t changed_s, changed_ns;
+};
+
+struct header {
+	uint64_t magic;
+	uint64_t checksum; /* of what follows in the file */
+	struct compiler compiler;
+	uint32_t profile_len;
+	uint32_t flags;
+	uint32_t insns;
+	uint32_t reserved;
+};
+
+#define FNV_OFFSET 0xcbf29ce484222325ull
+#define FNV_PRIME  0x100000001b3ull
+
+static uint64_t fnv1a(const void *data, size_t len)
+{
+	const unsigned char *p = data;
+	uint64_t hash = FNV_OFFSET;
+
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ p[i]) * FNV_PRIME;
+	return hash;
+}
+
+static bool find_compiler(struct compiler *ret)
+{
+	struct stat st;
+
+	if (stat("/proc/self/exe", &st) < 0)
+		return false;
+	*ret = (struct compiler){ st.st_dev, st.st_ino, (uint64_t)st.st_size, st.st_ctim.tv_sec,
+				  st.st_ctim.tv_nsec };
+	return true;
+}
+
+/* Where others can write, a filter could be anybody's. */
+static int open_dir(const char *state_root, bool make)
+{
+	cleanup_free char *path = NULL;
+	cleanup_fd int fd = -1;
+	struct stat st;
+
+	if (asprintf(&path, "%s/" CACHE_DIR, state_root) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	if (make && mkdir(path, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_uid != geteuid() || (st.st_mode & 077))
+		return -EPERM;
+	return fd_take(&fd);
+}
+
+static bool matches(const struct header *h, const char *body, size_t body_len, const char *profile,
+		    size_t len)
+{
+	struct compiler us;
+
+	return h->magic == CACHE_MAGIC && h->profile_len == len && h->insns > 0 && h->insns <= BPF_MAXINSNS &&
+	       body_len == len + h->insns * sizeof(struct sock_filter) && memcmp(body, profile, len) == 0 &&
+	       find_compiler(&us) && memcmp(&us, &h->compiler, sizeof(us)) == 0 &&
+	       h->checksum == fnv1a(&h->compiler, sizeof(*h) - offsetof(struct header, compiler)) +
+				      fnv1a(body + len, body_len - len);
+}
+
+bool seccomp_cache_find(const char *state_root, const char *profile, size_t len, struct seccomp_program *ret)
+{
+	cleanup_buf struct buf file = BUF_INIT(CACHE_FILE_MAX);
+	cleanup_fd int dir = open_dir(state_root, false);
+	struct sock_filter *insns;
+	struct err ignored;
+	struct header h;
+	char name[24];
+
+	(void)snprintf(name, sizeof(name), "%016llx", (unsigned long long)fnv1a(profile, len));
+	if (dir < 0 || file_read(dir, name, &file, &ignored) < 0 || file.len < sizeof(h))
+		return false;
+	memcpy(&h, file.data, sizeof(h));
+	if (!matches(&h, file.data + sizeof(h), file.len - sizeof(h), profile, len))
+		return false;
+	insns = calloc(h.insns, sizeof(*insns));
+	if (!insns)
+		return false;
+	memcpy(insns, file.data + sizeof(h) + len, h.insns * sizeof(*insns));
+	*ret = (struct seccomp_program){ .insns = insns, .len = (uint16_t)h.insns, .flags = h.flags };
+	return true;
+}
+
+/* Before one more than CACHE_MAX_FILTERS comes, all go. */
+static void make_room(int dir_fd)
+{
+	int copy = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_dir DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
+	const struct dirent *entry;
+	size_t count = 0;
+
+	if (!dir) {
+		if (copy >= 0)
+			(void)close(copy);
+		return;
+	}
+	while ((entry = readdir(dir)))
+		count += entry->d_name[0] != '.';
+	if (count < CACHE_MAX_FILTERS)
+		return;
+	rewinddir(dir);
+	while ((entry = readdir(dir)))
+		(void)unlinkat(dir_fd, entry->d_name, 0); /* what stays counts again the next time */
+}
+
+void seccomp_cache_keep(const char *state_root, const char *profile, size_t len,
+			const struct seccomp_program *program)
+{
+	size_t filter_len = program->len * sizeof(*program->insns);
+	cleanup_buf struct buf file = BUF_INIT(CACHE_FILE_MAX);
+	struct header h = { .magic = CACHE_MAGIC,
+			    .profile_len = (uint32_t)len,
+			    .flags = program->flags,
+			    .insns = program->len };
+	cleanup_fd int dir = -1;
+	struct err ignored;
+	char name[24];
+
+	if (program->notify || len > CACHE_FILE_MAX / 2 || !find_compiler(&h.compiler))
+		return;
+	h.checksum = fnv1a(&h.compiler, sizeof(h) - offsetof(struct header, compiler)) +
+		     fnv1a(program->insns, filter_len);
+	if (buf_add(&file, &h, sizeof(h)) < 0 || buf_add(&file, profile, len) < 0 ||
+	    buf_add(&file, program->insns, filter_len) < 0)
+		return;
+	dir = open_dir(state_root, true);
+	if (dir < 0)
+		return;
+	make_room(dir);
+	(void)snprintf(name, sizeof(name), "%016llx", (unsigned long long)fnv1a(profile, len));
+	IGNORE_RESULT(file_write_atomic(dir, name, file.data, file.len, 0600, &ignored)); /* best effort */
+}
