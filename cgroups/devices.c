@@ -10,33 +10,33 @@ struct rule {
 	bool allow;
 	int type;             /* BPF_DEVCG_DEV_BLOCK, BPF_DEVCG_DEV_CHAR or ANY */
 	int64_t major, minor; /* or ANY */
+	uint32_t minors;      /* not 0: instead of minor, those whose bits are set */
 	int access;           /* BPF_DEVCG_ACC_* */
 };
 
-#define CHAR(major_, minor_, access_)                                                            \
-	{                                                                                        \
-		.allow = true, .type = BPF_DEVCG_DEV_CHAR, .major = (major_), .minor = (minor_), \
-		.access = (access_)                                                              \
-	}
+#define BIT(n) (UINT32_C(1) << (n))
 
-/* What runc allows every container, so that a list of "deny all" leaves a working /dev. */
+/* What runc allows every container, so that a list of "deny all" leaves a working /dev. Every branch makes the kernel's verifier follow two
+ * ways, at each start: sets of minors take one. */
 static const struct rule DEFAULTS[] = {
-	CHAR(ANY, ANY, BPF_DEVCG_ACC_MKNOD),
+	{ .allow = true, .type = ANY, .major = ANY, .minor = ANY, .access = BPF_DEVCG_ACC_MKNOD },
 	{ .allow = true,
-	  .type = BPF_DEVCG_DEV_BLOCK,
-	  .major = ANY,
+	  .type = BPF_DEVCG_DEV_CHAR,
+	  .major = 136,
 	  .minor = ANY,
-	  .access = BPF_DEVCG_ACC_MKNOD },
-	CHAR(136, ANY, ACCESS_ALL), /* /dev/pts/N */
-	CHAR(5, 2, ACCESS_ALL),     /* ptmx */
-	CHAR(5, 0, ACCESS_ALL),     /* tty */
-	CHAR(1, 8, ACCESS_ALL),     /* random */
-	CHAR(1, 7, ACCESS_ALL),     /* full */
-	CHAR(1, 5, ACCESS_ALL),     /* zero */
-	CHAR(1, 9, ACCESS_ALL),     /* urandom */
-	CHAR(1, 3, ACCESS_ALL),     /* null */
+	  .access = ACCESS_ALL }, /* pts/N */
+	{ .allow = true,
+	  .type = BPF_DEVCG_DEV_CHAR,
+	  .major = 5,
+	  .minors = BIT(0) | BIT(2), /* tty, ptmx */
+	  .access = ACCESS_ALL },
+	{ .allow = true,
+	  .type = BPF_DEVCG_DEV_CHAR,
+	  .major = 1,
+	  .minors = BIT(3) | BIT(5) | BIT(7) | BIT(8) | BIT(9), /* null, zero, full, random, urandom */
+	  .access = ACCESS_ALL },
 };
-_Static_assert(ARRAY_LEN(DEFAULTS) == 10, "DEVICE_FILTER_INSNS_MAX counts them");
+_Static_assert(ARRAY_LEN(DEFAULTS) == 4, "DEVICE_FILTER_INSNS_MAX counts them");
 
 /* r2: the accesses that are not decided yet; r3: type; r4: major; r5: minor. */
 enum { REG_RESULT = 0, REG_CONTEXT = 1, REG_ACCESS = 2, REG_TYPE = 3, REG_MAJOR = 4, REG_MINOR = 5 };
@@ -90,21 +90,35 @@ static void emit_prologue(struct program *p)
 	(void)emit(p, BPF_ALU | BPF_RSH | BPF_K, REG_ACCESS, 16);
 }
 
+/* Two jumps past the rule: for minors that have no bit, and for those whose bit is not set. */
+static void emit_minors(struct program *p, uint32_t minors, size_t *skips, size_t *skips_len)
+{
+	skips[(*skips_len)++] = p->len;
+	(void)emit(p, BPF_JMP32 | BPF_JGT | BPF_K, REG_MINOR, 31);
+	(void)emit(p, BPF_ALU | BPF_MOV | BPF_K, REG_RESULT, (int)minors);
+	emit(p, BPF_ALU | BPF_RSH | BPF_X, REG_RESULT, 0)->src_reg = REG_MINOR;
+	(void)emit(p, BPF_ALU | BPF_AND | BPF_K, REG_RESULT, 1);
+	skips[(*skips_len)++] = p->len;
+	(void)emit(p, BPF_JMP32 | BPF_JEQ | BPF_K, REG_RESULT, 0);
+}
+
 static void emit_rule(struct program *p, const struct rule *rule)
 {
 	const struct {
 		unsigned int reg;
 		int64_t value;
 	} conditions[] = { { REG_TYPE, rule->type }, { REG_MAJOR, rule->major }, { REG_MINOR, rule->minor } };
-	size_t skips[ARRAY_LEN(conditions)], skips_len = 0;
+	size_t skips[ARRAY_LEN(conditions) + 1], skips_len = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(conditions); i++) {
-		if (conditions[i].value == ANY)
+		if (conditions[i].value == ANY || (conditions[i].reg == REG_MINOR && rule->minors))
 			continue;
 		skips[skips_len++] = p->len;
 		(void)emit(p, BPF_JMP32 | BPF_JNE | BPF_K, conditions[i].reg,
 			   (int)(uint32_t)conditions[i].value);
 	}
+	if (rule->minors)
+		emit_minors(p, rule->minors, skips, &skips_len);
 	if (rule->allow) {
 		(void)emit(p, BPF_ALU | BPF_AND | BPF_K, REG_ACCESS, ACCESS_ALL & ~rule->access);
 		emit_jump_to_end(p, BPF_JEQ, 0, JUMP_ALLOW);
@@ -210,7 +224,7 @@ static int emit_rules(struct program *p, const struct spec_device_rule *rules, s
 	for (size_t i = ARRAY_LEN(DEFAULTS); i > 0; i--)
 		emit_rule(p, &DEFAULTS[i - 1]);
 	for (size_t i = rules_len; i > 0; i--) {
-		struct rule rule;
+		struct rule rule = { 0 };
 		int r = parse_rule(&rules[i - 1], i - 1, &rule, e);
 
 		if (r < 0)

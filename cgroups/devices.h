@@ -12,7 +12,7 @@
 #define DEVICE_RULES_MAX               1024
 
 /* At most this many instructions for `rules` rules; 16-bit jumps reach across DEVICE_RULES_MAX of them. */
-#define DEVICE_FILTER_INSNS_MAX(rules) (10 + 5 * ((size_t)(rules) + 10))
+#define DEVICE_FILTER_INSNS_MAX(rules) (10 + 5 * (size_t)(rules) + 9 * 4)
 
 /* Compiles the rules, and after them runc's default devices, which no rule takes away. Each of read, write and mknod is decided by
  * the last rule that covers it and the device; where there is none it is denied. So rules merge as runc merges them, a later one

@@ -38,6 +38,13 @@ static void compute(struct machine *m, const struct bpf_insn *i)
 	case BPF_ALU | BPF_RSH | BPF_K:
 		*dst = (uint32_t)*dst >> i->imm;
 		break;
+	case BPF_ALU | BPF_RSH | BPF_X:
+		assert_in_range(m->regs[i->src_reg], 0, 31);
+		*dst = (uint32_t)*dst >> m->regs[i->src_reg];
+		break;
+	case BPF_ALU | BPF_MOV | BPF_K:
+		*dst = (uint32_t)i->imm;
+		break;
 	case BPF_ALU64 | BPF_MOV | BPF_K:
 		*dst = (uint64_t)(int64_t)i->imm;
 		break;
@@ -55,6 +62,8 @@ static bool jumps(const struct machine *m, const struct bpf_insn *i)
 		return value != imm;
 	case BPF_JEQ:
 		return value == imm;
+	case BPF_JGT:
+		return value > imm;
 	case BPF_JSET:
 		return (value & imm) != 0;
 	default:
