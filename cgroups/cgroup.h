@@ -37,7 +37,10 @@ struct cgroup_host {
 	char own_path[4096];    /* of this process below the mount point: "/user.slice/..." */
 };
 
-/* Looks at as little as it takes: statfs of the two usual places, the root's cgroup.controllers, /proc/self/cgroup. Never fails
+/* Mode and mount point alone: what it takes to open a cgroup whose path is known. One or two statfs(2). */
+void cgroup_host_find(struct cgroup_host *ret);
+
+/* All of it, to make a cgroup: statfs of the two usual places, the root's cgroup.controllers, /proc/self/cgroup. Never fails
  * for a host without cgroups; -errno where what is mounted cannot be read. */
 int cgroup_host_detect(struct cgroup_host *ret, struct err *e) MUST_CHECK;
 

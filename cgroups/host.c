@@ -59,23 +59,31 @@ static bool is_cgroup2(const char *path)
 	return statfs(path, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
 }
 
+void cgroup_host_find(struct cgroup_host *ret)
+{
+	*ret = (struct cgroup_host){ .mode = CGROUP_NONE };
+	if (is_cgroup2("/sys/fs/cgroup"))
+		ret->mode = CGROUP_UNIFIED;
+	else if (is_cgroup2("/sys/fs/cgroup/unified"))
+		ret->mode = CGROUP_HYBRID;
+	else
+		return;
+	(void)snprintf(ret->mount_point, sizeof(ret->mount_point), "%s",
+		       ret->mode == CGROUP_UNIFIED ? "/sys/fs/cgroup" : "/sys/fs/cgroup/unified");
+}
+
 int cgroup_host_detect(struct cgroup_host *ret, struct err *e)
 {
 	char text[8192], path[sizeof(ret->mount_point) + sizeof("/cgroup.controllers")];
-	struct cgroup_host host = { .mode = CGROUP_NONE };
+	struct cgroup_host host;
 	ssize_t n;
 	int r;
 
-	if (is_cgroup2("/sys/fs/cgroup"))
-		host.mode = CGROUP_UNIFIED;
-	else if (is_cgroup2("/sys/fs/cgroup/unified"))
-		host.mode = CGROUP_HYBRID;
+	cgroup_host_find(&host);
 	if (host.mode == CGROUP_NONE) {
 		*ret = host;
 		return 0;
 	}
-	(void)snprintf(host.mount_point, sizeof(host.mount_point), "%s",
-		       host.mode == CGROUP_UNIFIED ? "/sys/fs/cgroup" : "/sys/fs/cgroup/unified");
 	(void)snprintf(path, sizeof(path), "%s/cgroup.controllers", host.mount_point);
 	n = cgroup_file_read(AT_FDCWD, path, text, sizeof(text));
 	if (n < 0)

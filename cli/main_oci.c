@@ -179,6 +179,17 @@ static char *default_root(void)
 	return asprintf(&root, "%s/sampan-oci", runtime_dir) < 0 ? NULL : root;
 }
 
+static char *absolute(const char *path)
+{
+	cleanup_free char *here = NULL;
+	char *joined = NULL;
+
+	if (path[0] == '/')
+		return strdup(path);
+	here = getcwd(NULL, 0);
+	return here && asprintf(&joined, "%s/%s", here, path) >= 0 ? joined : NULL;
+}
+
 /* *ret_root is the absolute path of the state directory, owned. */
 static int read_globals(const struct global_options *o, struct oci_globals *ret, char **ret_root,
 			struct err *e)
@@ -189,9 +200,7 @@ static int read_globals(const struct global_options *o, struct oci_globals *ret,
 		if (!ret->log_json && strcmp(o->log_format, "text") != 0)
 			return err_set(e, -EINVAL, "unknown log format '%s'", o->log_format);
 	}
-	*ret_root = o->root ? realpath(o->root, NULL) : default_root();
-	if (!*ret_root && o->root && errno == ENOENT)
-		*ret_root = strdup(o->root); /* it will be made */
+	*ret_root = o->root ? absolute(o->root) : default_root();
 	ret->root = *ret_root;
 	return ret->root ? 0 : err_errno(e, "state directory '%s'", o->root ? o->root : OCI_DEFAULT_ROOT);
 }

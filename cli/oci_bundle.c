@@ -2,7 +2,10 @@
 #include "cli/oci_bundle.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/cleanup.h"
 #include "common/file.h"
@@ -55,6 +58,27 @@ static int decode(const struct oci_globals *g, const struct buf *text, struct oc
 	return r;
 }
 
+/* The absolute path, as the kernel has it of the directory: realpath(3) asks it component by component. */
+static int open_bundle(const char *name, char **ret_path, int *ret_dir, struct err *e)
+{
+	cleanup_fd int dir = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char link[40], path[PATH_MAX];
+	ssize_t len;
+
+	if (dir < 0)
+		return err_errno(e, "bundle '%s'", name);
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", dir);
+	len = readlink(link, path, sizeof(path) - 1);
+	if (len < 0)
+		return err_errno(e, "bundle '%s'", name);
+	path[len] = '\0';
+	*ret_path = strdup(path);
+	if (!*ret_path)
+		return err_code(e, -ENOMEM, "bundle '%s'", name);
+	*ret_dir = fd_take(&dir);
+	return 0;
+}
+
 int oci_bundle_load(const struct oci_globals *g, const struct oci_bundle_options *o, struct oci_bundle *ret,
 		    struct err *e)
 {
@@ -63,12 +87,9 @@ int oci_bundle_load(const struct oci_globals *g, const struct oci_bundle_options
 	cleanup_fd int dir = -1;
 	int r;
 
-	b.path = realpath(o->bundle ? o->bundle : ".", NULL);
-	if (!b.path)
-		return err_errno(e, "bundle '%s'", o->bundle ? o->bundle : ".");
-	dir = open(b.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
-		return err_errno(e, "bundle '%s'", b.path);
+	r = open_bundle(o->bundle ? o->bundle : ".", &b.path, &dir, e);
+	if (r < 0)
+		return r;
 	r = file_read(dir, "config.json", &text, e);
 	if (r == -ENOENT)
 		return err_set(e, r, "JSON specification file config.json not found in '%s'", b.path);

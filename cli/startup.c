@@ -2,11 +2,19 @@
 #include "cli/startup.h"
 
 #include <fcntl.h>
+#include <poll.h>
+
+#include "common/cleanup.h"
 
 int startup_fill_streams(void)
 {
-	for (int fd = 0; fd <= 2; fd++)
-		if (fcntl(fd, F_GETFD) < 0 &&
+	struct pollfd streams[] = { { .fd = 0 }, { .fd = 1 }, { .fd = 2 } };
+
+	/* One call for all three: a closed one is POLLNVAL. */
+	if (poll(streams, ARRAY_LEN(streams), 0) < 0)
+		return -errno;
+	for (int fd = 0; fd < (int)ARRAY_LEN(streams); fd++)
+		if ((streams[fd].revents & POLLNVAL) &&
 		    open("/dev/null", O_RDWR) != fd) /* NOLINT(android-cloexec-open): stdio */
 			return -EBADF;
 	return 0;

@@ -103,6 +103,7 @@ int file_read(int dir_fd, const char *path, struct buf *out, struct err *e)
 {
 	cleanup_fd int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat st;
+	bool known;
 	int r;
 
 	if (fd < 0)
@@ -111,13 +112,22 @@ int file_read(int dir_fd, const char *path, struct buf *out, struct err *e)
 		return err_errno(e, "cannot stat '%s'", path);
 	if (!S_ISREG(st.st_mode))
 		return err_set(e, -EINVAL, "'%s' is not a regular file", path);
-	if (st.st_size > 0 && !is_kernel_file(fd)) {
+	known = st.st_size > 0 && !is_kernel_file(fd);
+	if (known) {
 		if ((uint64_t)st.st_size > out->max - out->len)
 			return err_set(e, -EFBIG, "'%s': longer than %zu bytes", path, out->max);
 		r = buf_reserve(out, (size_t)st.st_size);
 		if (r < 0)
 			return err_code(e, r, "cannot read '%s'", path);
 	}
+	if (known && read_exactly(fd, out->data + out->len, (size_t)st.st_size) == 0) {
+		out->len += (size_t)st.st_size;
+		out->data[out->len] = '\0';
+		return 0;
+	}
+	/* It has shrunk since: once more, to wherever it ends. */
+	if (known && lseek(fd, 0, SEEK_SET) < 0)
+		return err_errno(e, "cannot read '%s'", path);
 	r = read_fd(fd, out, e);
 	return r < 0 ? err_wrap(e, "'%s'", path) : 0;
 }

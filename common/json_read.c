@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "common/buf.h"
 #include "common/cleanup.h"
@@ -151,6 +152,15 @@ static int check_depth(const char *text, size_t len, unsigned int max_depth, str
 	return 0;
 }
 
+/* Left alone, jansson would open /dev/urandom for it. */
+static void seed_hashes(void)
+{
+	uint32_t seed = 0;
+
+	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) == (ssize_t)sizeof(seed) && seed)
+		json_object_seed(seed); /* the first call counts */
+}
+
 int json_parse(const char *text, size_t len, unsigned int max_depth, struct json_doc **ret, struct err *e)
 {
 	cleanup_buf struct buf marked = BUF_INIT(len > SIZE_MAX / 4 ? SIZE_MAX / 2 : len * 2 + 64);
@@ -161,6 +171,7 @@ int json_parse(const char *text, size_t len, unsigned int max_depth, struct json
 
 	if (!doc)
 		return err_code(e, -ENOMEM, "cannot parse JSON");
+	seed_hashes();
 	r = check_depth(text, len, max_depth, e);
 	if (r < 0)
 		return r;

@@ -105,9 +105,8 @@ static int open_sub_cgroup(struct execution *x, struct err *e)
 		path = NULL;
 		return err_code(e, -ENOMEM, "cgroup");
 	}
-	r = cgroup_host_detect(&host, e);
-	if (r == 0)
-		r = cgroup_open(&host, path, &x->cgroup, e);
+	cgroup_host_find(&host);
+	r = cgroup_open(&host, path, &x->cgroup, e);
 	return r == 0 && x->state.systemd_unit ? cgroup_set_unit(&x->cgroup, x->state.systemd_unit, e) : r;
 }
 
@@ -129,8 +128,8 @@ static int open_cgroup_of_init(struct execution *x, struct err *e)
 	line += strlen("0::");
 	line[strcspn(line, "\n")] = '\0';
 	cgroup_done(&x->cgroup);
-	r = cgroup_host_detect(&host, e);
-	return r == 0 ? cgroup_open(&host, line, &x->cgroup, e) : r;
+	cgroup_host_find(&host);
+	return cgroup_open(&host, line, &x->cgroup, e);
 }
 
 static int prepare(struct execution *x, struct err *e)

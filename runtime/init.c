@@ -104,7 +104,7 @@ static int setup_console(const struct init_context *c, int root_fd, struct err *
 static int make_cwd(int root_fd, const char *cwd, struct err *e)
 {
 	cleanup_fd int fd = -1;
-	int r = rootfd_mkdir_p(root_fd, cwd, 0755, &fd, e);
+	int r = strcmp(cwd, "/") == 0 ? 0 : rootfd_mkdir_p(root_fd, cwd, 0755, &fd, e);
 
 	/* A read-only rootfs, or a cwd that only its user can reach: chdir will say what it thinks of it. */
 	return r == -EROFS || r == -EACCES ? 0 : r;

@@ -86,9 +86,8 @@ static int open_cgroup(const struct container_state *s, struct cgroup *ret, stru
 	*ret = (struct cgroup){ .dir_fd = -1 };
 	if (!s->cgroup_path)
 		return 0;
-	r = cgroup_host_detect(&host, e);
-	if (r == 0)
-		r = cgroup_open(&host, s->cgroup_path, ret, e);
+	cgroup_host_find(&host);
+	r = cgroup_open(&host, s->cgroup_path, ret, e);
 	if (r == 0 && s->systemd_unit)
 		r = cgroup_set_unit(ret, s->systemd_unit, e);
 	return r == -ENOENT ? 0 : r;

@@ -70,6 +70,8 @@ int state_dir_open(const char *state_root, const char *id, int *ret_fd, struct e
 
 int state_dir_remove(const char *state_root, const char *id, struct err *e)
 {
+	static const char *const FILES[] = { STATE_FILE, STATE_LOCK_FILE, STATE_CREATED_FILE,
+					     STATE_SOCKET_FILE };
 	cleanup_fd int root = -1;
 	int r = check_id(id, e);
 
@@ -78,7 +80,13 @@ int state_dir_remove(const char *state_root, const char *id, struct err *e)
 	root = open(state_root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return errno == ENOENT ? 0 : err_errno(e, "cannot open '%s'", state_root);
-	return tree_remove(root, id, e);
+	for (size_t i = 0; i < ARRAY_LEN(FILES); i++) {
+		char path[STATE_ID_MAX + 32];
+
+		(void)snprintf(path, sizeof(path), "%s/%s", id, FILES[i]);
+		(void)unlinkat(root, path, 0); /* what stays is seen to below */
+	}
+	return unlinkat(root, id, AT_REMOVEDIR) == 0 ? 0 : tree_remove(root, id, e);
 }
 
 int state_dir_lock(int dir_fd, int *ret_fd, struct err *e)
@@ -130,8 +138,10 @@ bool state_is_frozen(const char *cgroup_path)
 	struct cgroup_host host;
 	struct err ignored;
 
-	if (!cgroup_path || cgroup_host_detect(&host, &ignored) < 0 ||
-	    cgroup_open(&host, cgroup_path, &cgroup, &ignored) < 0 || cgroup.dir_fd < 0)
+	if (!cgroup_path)
+		return false;
+	cgroup_host_find(&host);
+	if (cgroup_open(&host, cgroup_path, &cgroup, &ignored) < 0 || cgroup.dir_fd < 0)
 		return false;
 	return file_read(cgroup.dir_fd, "cgroup.freeze", &text, &ignored) == 0 && text.len &&
 	       text.data[0] == '1';
