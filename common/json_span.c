@@ -7,9 +7,14 @@ struct cursor {
 	const char *at, *end;
 };
 
+static bool is_one_of(char c, const char *set)
+{
+	return c && strchr(set, c);
+}
+
 static void skip_blanks(struct cursor *c)
 {
-	while (c->at < c->end && memchr(" \t\r\n", *c->at, 4))
+	while (c->at < c->end && is_one_of(*c->at, " \t\r\n"))
 		c->at++;
 }
 
@@ -37,6 +42,15 @@ static bool skip_string(struct cursor *c)
 	return false;
 }
 
+/* A string, or one character. */
+static bool skip_token(struct cursor *c)
+{
+	if (*c->at == '"')
+		return skip_string(c);
+	c->at++;
+	return true;
+}
+
 /* Objects and arrays are left when as many brackets are closed as were opened: which ones is for the parser to judge. */
 static bool skip_value(struct cursor *c)
 {
@@ -46,17 +60,13 @@ static bool skip_value(struct cursor *c)
 	while (c->at < c->end) {
 		char now = *c->at;
 
-		if (depth == 0 && memchr(",]}", now, 3))
+		if (depth == 0 && is_one_of(now, ",]}"))
 			return true;
-		if (now == '"') {
-			if (!skip_string(c))
-				return false;
-		} else {
-			c->at++;
-		}
-		if (now == '{' || now == '[')
-			depth++;
-		if ((now == '}' || now == ']') && --depth == 0)
+		if (!skip_token(c))
+			return false;
+		depth += is_one_of(now, "{[");
+		depth -= is_one_of(now, "}]");
+		if (depth == 0 && is_one_of(now, "}]"))
 			return true;
 	}
 	return depth == 0;
