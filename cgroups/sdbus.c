@@ -10,6 +10,7 @@
 #include "cgroups/files.h"
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/process.h"
 
 #define ADDRESS_MAX    8192
 #define SYSTEM_PRIVATE "unix:path=/run/systemd/private"
@@ -75,23 +76,13 @@ void sdbus_close(struct sdbus *b)
 
 /* --- where the managers are ----------------------------------------------------------------------------- */
 
-/* Whether all IDs are what they are outside, as without a user namespace. */
-static bool is_initial_user_namespace(void)
-{
-	char text[256];
-
-	if (cgroup_file_read(AT_FDCWD, "/proc/self/uid_map", text, sizeof(text)) < 0)
-		return true;
-	return strstr(text, "4294967295") != NULL;
-}
-
 bool sdbus_is_user(void)
 {
 	const char *runtime_dir;
 
 	if (geteuid() != 0)
 		return true;
-	if (is_initial_user_namespace())
+	if (!process_in_user_namespace())
 		return false;
 	/* The root of a whole system in a namespace has /run/user/0, if anything. */
 	runtime_dir = getenv("XDG_RUNTIME_DIR");

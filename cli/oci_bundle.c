@@ -115,6 +115,7 @@ struct runtime_args oci_bundle_args(const struct oci_globals *g, const struct oc
 		.spec = &b->spec,
 		.filter = b->filter.insns ? &b->filter : NULL,
 		.console_socket = o->console_socket,
+		.pidfd_socket = o->pidfd_socket,
 		.pid_file = o->pid_file,
 		.preserve_fds = (int)o->preserve_fds.value,
 		.systemd_cgroup = g->systemd_cgroup,

@@ -18,7 +18,8 @@
 #define EXEC_FAILED       255 /* runc's: 1 could be the program's own */
 
 struct exec_options {
-	const char *console_socket, *cwd, *user, *process, *pid_file, *process_label, *apparmor, *cgroup;
+	const char *console_socket, *cwd, *user, *process, *pidfd_socket, *pid_file, *process_label,
+		*apparmor, *cgroup;
 	struct strvec env, caps, groups;
 	bool tty, detach, no_new_privs, ignore_paused, no_subreaper;
 	struct opt_u64 preserve_fds;
@@ -35,6 +36,8 @@ static const struct option_def OPTIONS[] = {
 	{ "additional-gids", 'g', OPTION_LIST, AT(groups), "gid", "Additional groups" },
 	{ "process", 'p', OPTION_STRING, AT(process), "file", "Take all of this from a process.json" },
 	{ "detach", 'd', OPTION_BOOL, AT(detach), NULL, "Return once the process runs" },
+	{ "pidfd-socket", 0, OPTION_STRING, AT(pidfd_socket), "path",
+	  "AF_UNIX socket that gets the process's pidfd" },
 	{ "pid-file", 0, OPTION_STRING, AT(pid_file), "file", "Write the process ID to this file" },
 	{ "process-label", 0, OPTION_STRING, AT(process_label), "label", "SELinux label" },
 	{ "apparmor", 0, OPTION_STRING, AT(apparmor), "profile", "AppArmor profile" },
@@ -205,6 +208,7 @@ static int execute(const struct oci_globals *g, const struct exec_options *o, co
 		.linux_ = &bundle->spec.linux_,
 		.filter = bundle->filter.insns ? &bundle->filter : NULL,
 		.console_socket = o->console_socket,
+		.pidfd_socket = o->pidfd_socket,
 		.pid_file = o->pid_file,
 		.cgroup = o->cgroup,
 		.preserve_fds = (int)o->preserve_fds.value,

@@ -151,3 +151,12 @@ int process_cloexec_from(unsigned int first)
 		return 0;
 	return errno == EINVAL || errno == ENOSYS ? cloexec_by_hand(first) : -errno;
 }
+
+bool process_in_user_namespace(void)
+{
+	cleanup_buf struct buf map = BUF_INIT(4096);
+	struct err ignored;
+
+	return file_read(AT_FDCWD, "/proc/self/uid_map", &map, &ignored) == 0 && map.len &&
+	       !strstr(map.data, "4294967295");
+}

@@ -5,10 +5,8 @@
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/un.h>
 #include <sys/vfs.h>
 #include <termios.h>
 
@@ -91,21 +89,6 @@ int console_make_stdio(const struct console *c, struct err *e)
 	for (int fd = 0; fd < 3; fd++)
 		if (dup2(c->slave, fd) < 0)
 			return err_errno(e, "cannot put the terminal on descriptor %d", fd);
-	return 0;
-}
-
-int console_connect(const char *path, int *ret_fd, struct err *e)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	cleanup_fd int fd = -1;
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return err_set(e, -ENAMETOOLONG, "console socket '%s' has too long a path", path);
-	memcpy(address.sun_path, path, strlen(path));
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-		return err_errno(e, "cannot connect to console socket '%s'", path);
-	*ret_fd = fd_take(&fd);
 	return 0;
 }
 

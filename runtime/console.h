@@ -21,8 +21,7 @@ int console_bind(const struct console *c, int root_fd, struct err *e) MUST_CHECK
 /* Makes the slave the controlling terminal of the session that the caller leads, and its standard streams. */
 int console_make_stdio(const struct console *c, struct err *e) MUST_CHECK;
 
-/* Connects to an AF_UNIX socket, and passes the master to whoever listens, as runc does for --console-socket. */
-int console_connect(const char *path, int *ret_fd, struct err *e) MUST_CHECK;
+/* Passes the master to whoever listens at the other end, as runc does for --console-socket. */
 int console_pass(int socket_fd, int master, struct err *e) MUST_CHECK;
 
 void console_done(struct console *c);

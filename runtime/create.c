@@ -13,6 +13,7 @@
 #include "runtime/hooks.h"
 #include "runtime/init.h"
 #include "runtime/init_hooks.h"
+#include "runtime/listener.h"
 #include "runtime/pid_file.h"
 #include "runtime/runtime.h"
 #include "runtime/state.h"
@@ -31,6 +32,7 @@ struct creation {
 	bool attach_late; /* init is moved into the cgroup, as it could not be cloned into it */
 	int state_dir, lock_fd, listen_fd;
 	int console_socket, console_fd;
+	int listener_socket, pidfd_socket;
 	int pid_file_dir;
 	int sync_fd, init_sync_fd;
 	pid_t pid;
@@ -46,9 +48,9 @@ static void close_fd(int *fd)
 
 static void creation_done(struct creation *c)
 {
-	int *const fds[] = { &c->state_dir,      &c->lock_fd,      &c->listen_fd,
-			     &c->console_socket, &c->console_fd,   &c->pid_file_dir,
-			     &c->sync_fd,        &c->init_sync_fd, &c->pidfd };
+	int *const fds[] = { &c->state_dir,       &c->lock_fd,      &c->listen_fd, &c->console_socket,
+			     &c->console_fd,      &c->pid_file_dir, &c->sync_fd,   &c->init_sync_fd,
+			     &c->listener_socket, &c->pidfd_socket, &c->pidfd };
 
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		close_fd(fds[i]);
@@ -68,6 +70,8 @@ static void creation_init(struct creation *c, const struct runtime_args *args)
 		.listen_fd = -1,
 		.console_socket = -1,
 		.console_fd = -1,
+		.listener_socket = -1,
+		.pidfd_socket = -1,
 		.pid_file_dir = -1,
 		.sync_fd = -1,
 		.init_sync_fd = -1,
@@ -97,6 +101,21 @@ static void creation_undo(struct creation *c)
 
 /* --- before the process --------------------------------------------------------------------------------- */
 
+static int connect_callers(struct creation *c, struct err *e)
+{
+	const struct runtime_args *args = c->args;
+	int r = 0;
+
+	if (args->console_socket)
+		r = caller_socket_connect(args->console_socket, "console socket", &c->console_socket, e);
+	if (r == 0 && args->pidfd_socket)
+		r = caller_socket_connect(args->pidfd_socket, "pidfd socket", &c->pidfd_socket, e);
+	if (r == 0 && c->privileges.seccomp.notify)
+		r = caller_socket_connect(args->spec->linux_.seccomp->listener_path, "seccomp agent",
+					  &c->listener_socket, e);
+	return r;
+}
+
 static int prepare(struct creation *c, struct err *e)
 {
 	const struct runtime_args *args = c->args;
@@ -107,8 +126,8 @@ static int prepare(struct creation *c, struct err *e)
 				       e);
 	if (r == 0)
 		r = namespaces_open(&c->plan, &c->namespaces, e);
-	if (r == 0 && args->console_socket)
-		r = console_connect(args->console_socket, &c->console_socket, e);
+	if (r == 0)
+		r = connect_callers(c, e);
 	if (r == 0)
 		r = pid_file_open_dir(args->pid_file, &c->pid_file_dir, e);
 	if (r == 0)
@@ -152,7 +171,7 @@ static int limit(struct creation *c, struct err *e)
 
 	if (r == 0 && c->cgroup.path && (!resources || resources->devices_len == 0))
 		r = cgroup_apply_devices(&c->cgroup, resources, e);
-	if (r == -EPERM && c->plan.user_namespace)
+	if (r == -EPERM && (c->plan.user_namespace || process_in_user_namespace()))
 		r = 0;
 	/* A host without cgroup v2 has no filter: then no new device node may come to be. */
 	if (!c->cgroup.path)
@@ -284,6 +303,34 @@ static int take_console(struct creation *c, struct err *e)
 	return r;
 }
 
+static int pass_listener(struct creation *c, struct err *e)
+{
+	const struct runtime_spec *spec = c->args->spec;
+	cleanup_free char *state = NULL;
+	cleanup_fd int listener = -1;
+	int r;
+
+	if (c->listener_socket < 0)
+		return 0;
+	r = sync_expect(c->sync_fd, SYNC_LISTENER, &listener, e);
+	if (r == 0)
+		r = hook_state_text(c->args, c->plan.rootfs, c->pid, RUNTIME_CREATING, &state, e);
+	return r < 0 ? r
+		     : listener_pass(c->listener_socket, listener, spec->linux_.seccomp, spec->oci_version,
+				     c->pid, state, e);
+}
+
+/* Tells the world of a container that is created, as far as it asked to be told. */
+static int announce(const struct creation *c, struct err *e)
+{
+	int r;
+
+	if (mknodat(c->state_dir, STATE_CREATED_FILE, S_IFREG | 0600, 0) < 0)
+		return err_errno(e, "cannot note that the container is created");
+	r = c->pidfd_socket >= 0 ? pidfd_pass(c->pidfd_socket, c->pidfd, e) : 0;
+	return r == 0 ? pid_file_write(c->args->pid_file, c->pid_file_dir, c->pid, e) : r;
+}
+
 /* Accompanies init until it is ready. */
 static int accompany(struct creation *c, struct err *e)
 {
@@ -303,12 +350,11 @@ static int accompany(struct creation *c, struct err *e)
 	if (r == 0)
 		r = run_creator_hooks(c, e);
 	if (r == 0)
+		r = pass_listener(c, e);
+	if (r == 0)
 		r = sync_expect(c->sync_fd, SYNC_READY, NULL, e);
-	if (r < 0)
-		return r;
-	if (mknodat(c->state_dir, STATE_CREATED_FILE, S_IFREG | 0600, 0) < 0)
-		return err_errno(e, "cannot note that the container is created");
-	r = pid_file_write(c->args->pid_file, c->pid_file_dir, c->pid, e);
+	if (r == 0)
+		r = announce(c, e);
 	if (r == 0 && c->args->separate_start)
 		r = sync_send(c->sync_fd, SYNC_GO, e);
 	return r;

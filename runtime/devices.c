@@ -66,8 +66,9 @@ static int make_defaults(int root_fd, int dev_fd, bool user_namespace, struct er
 				  .mode = S_IFCHR | DEVICE_MODE,
 				  .number = makedev(d->major, d->minor) };
 
-		r = user_namespace ? bind_host_device(root_fd, d->path, e)
-				   : make_node(dev_fd, d->path + strlen("/dev/"), &n, e);
+		r = user_namespace ? -EPERM : make_node(dev_fd, d->path + strlen("/dev/"), &n, e);
+		if (r == -EPERM) /* or we are in a user namespace ourselves */
+			r = bind_host_device(root_fd, d->path, e);
 	}
 	return r;
 }
@@ -94,7 +95,9 @@ static int make_spec_device(int root_fd, const struct spec_device *d, bool user_
 	if (user_namespace)
 		return bind_host_device(root_fd, d->path, e);
 	r = rootfd_open_parent(root_fd, d->path, 0755, &parent, &name, e);
-	return r < 0 ? r : make_node(parent, name, &n, e);
+	if (r == 0)
+		r = make_node(parent, name, &n, e);
+	return r == -EPERM ? bind_host_device(root_fd, d->path, e) : r;
 }
 
 /* runtime-spec runtime-linux.md#dev-symbolic-links. */

@@ -13,6 +13,8 @@
 #include "common/file.h"
 #include "common/process.h"
 #include "runtime/console.h"
+#include "runtime/init_hooks.h"
+#include "runtime/listener.h"
 #include "runtime/pid_file.h"
 #include "runtime/program.h"
 #include "runtime/state.h"
@@ -36,6 +38,7 @@ struct execution {
 	int init_pidfd;
 	int pid_file_dir;
 	int console_socket, console_fd;
+	int listener_socket, pidfd_socket;
 	int sync_fd, child_sync_fd;
 	pid_t pid;
 	int pidfd;
@@ -50,8 +53,9 @@ static void close_fd(int *fd)
 
 static void execution_done(struct execution *x)
 {
-	int *const fds[] = { &x->init_pidfd, &x->pid_file_dir,  &x->console_socket, &x->console_fd,
-			     &x->sync_fd,    &x->child_sync_fd, &x->pidfd };
+	int *const fds[] = { &x->init_pidfd, &x->pid_file_dir,    &x->console_socket,
+			     &x->console_fd, &x->listener_socket, &x->pidfd_socket,
+			     &x->sync_fd,    &x->child_sync_fd,   &x->pidfd };
 
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		close_fd(fds[i]);
@@ -132,6 +136,21 @@ static int open_cgroup_of_init(struct execution *x, struct err *e)
 	return cgroup_open(&host, line, &x->cgroup, e);
 }
 
+static int connect_callers(struct execution *x, struct err *e)
+{
+	const struct runtime_exec_args *args = x->args;
+	int r = 0;
+
+	if (args->console_socket)
+		r = caller_socket_connect(args->console_socket, "console socket", &x->console_socket, e);
+	if (r == 0 && args->pidfd_socket)
+		r = caller_socket_connect(args->pidfd_socket, "pidfd socket", &x->pidfd_socket, e);
+	if (r == 0 && x->privileges.seccomp.notify)
+		r = caller_socket_connect(args->linux_->seccomp->listener_path, "seccomp agent",
+					  &x->listener_socket, e);
+	return r;
+}
+
 static int prepare(struct execution *x, struct err *e)
 {
 	const struct runtime_exec_args *args = x->args;
@@ -143,8 +162,8 @@ static int prepare(struct execution *x, struct err *e)
 		r = open_init(x, e);
 	if (r == 0)
 		r = privileges_prepare(args->process, args->linux_, args->filter, &x->privileges, e);
-	if (r == 0 && args->console_socket)
-		r = console_connect(args->console_socket, &x->console_socket, e);
+	if (r == 0)
+		r = connect_callers(x, e);
 	if (r == 0)
 		r = pid_file_open_dir(args->pid_file, &x->pid_file_dir, e);
 	return r == 0 ? open_sub_cgroup(x, e) : r;
@@ -230,7 +249,7 @@ static _Noreturn void run_child(const struct execution *x)
 	if (r == 0)
 		r = setup_console(x, &e);
 	if (r == 0)
-		r = program_prepare(&program, &e);
+		r = program_prepare(&program, x->child_sync_fd, &e);
 	if (r == 0)
 		r = sync_send(x->child_sync_fd, SYNC_READY, &e);
 	if (r == 0)
@@ -294,6 +313,25 @@ static int spawn(struct execution *x, struct err *e)
 	return 0;
 }
 
+static int pass_listener(struct execution *x, struct err *e)
+{
+	const struct container_state *s = &x->state;
+	const struct runtime_spec view = { .oci_version = s->oci_version, .annotations = s->annotations };
+	const struct runtime_args args = { .id = s->id, .bundle = s->bundle, .spec = &view };
+	cleanup_free char *state = NULL;
+	cleanup_fd int listener = -1;
+	int r;
+
+	if (x->listener_socket < 0)
+		return 0;
+	r = sync_expect(x->sync_fd, SYNC_LISTENER, &listener, e);
+	if (r == 0)
+		r = hook_state_text(&args, s->rootfs ? s->rootfs : "", s->pid, RUNTIME_RUNNING, &state, e);
+	return r < 0 ? r
+		     : listener_pass(x->listener_socket, listener, x->args->linux_->seccomp, s->oci_version,
+				     x->pid, state, e);
+}
+
 /* Accompanies the process until it has called execve. */
 static int accompany(struct execution *x, struct err *e)
 {
@@ -307,7 +345,11 @@ static int accompany(struct execution *x, struct err *e)
 		}
 	}
 	if (r == 0)
+		r = pass_listener(x, e);
+	if (r == 0)
 		r = sync_expect(x->sync_fd, SYNC_READY, NULL, e);
+	if (r == 0 && x->pidfd_socket >= 0)
+		r = pidfd_pass(x->pidfd_socket, x->pidfd, e);
 	if (r == 0)
 		r = pid_file_write(x->args->pid_file, x->pid_file_dir, x->pid, e);
 	if (r == 0)
@@ -334,6 +376,8 @@ int runtime_exec(const struct runtime_exec_args *args, struct runtime_container 
 			       .pid_file_dir = -1,
 			       .console_socket = -1,
 			       .console_fd = -1,
+			       .listener_socket = -1,
+			       .pidfd_socket = -1,
 			       .sync_fd = -1,
 			       .child_sync_fd = -1,
 			       .pidfd = -1 };

@@ -12,6 +12,7 @@ struct runtime_exec_args {
 	const struct spec_linux *linux_;      /* of the container: its seccomp profile and personality */
 	const struct seccomp_program *filter; /* instead of the profile in linux_: compiled already; NULL */
 	const char *console_socket;           /* AF_UNIX path that gets the pty master; NULL */
+	const char *pidfd_socket;             /* AF_UNIX path that gets the pidfd; NULL */
 	const char *pid_file;                 /* NULL */
 	const char *cgroup;                   /* a cgroup below the container's; NULL: the container's */
 	int preserve_fds;

@@ -161,7 +161,7 @@ static int prepare(const struct init_context *c, struct program *program, struct
 	if (r == 0)
 		r = setup_rootfs(c, e);
 	if (r == 0)
-		r = program_prepare(program, e);
+		r = program_prepare(program, c->sync_fd, e);
 	return r == 0 ? sync_send(c->sync_fd, SYNC_READY, e) : r;
 }
 

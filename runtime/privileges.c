@@ -12,6 +12,7 @@
 
 #include "common/cleanup.h"
 #include "common/file.h"
+#include "runtime/sync.h"
 
 static int prepare_seccomp(const struct spec_seccomp *profile, struct privileges *p, struct err *e)
 {
@@ -23,8 +24,8 @@ static int prepare_seccomp(const struct spec_seccomp *profile, struct privileges
 	if (r < 0)
 		return err_wrap(e, "linux.seccomp");
 	p->has_seccomp = true;
-	if (p->seccomp.notify)
-		return err_set(e, -EOPNOTSUPP, "linux.seccomp: SCMP_ACT_NOTIFY is not supported");
+	if (p->seccomp.notify && !(profile->listener_path && *profile->listener_path))
+		return err_set(e, -EINVAL, "linux.seccomp.listenerPath: must be set for SCMP_ACT_NOTIFY");
 	return 0;
 }
 
@@ -155,24 +156,32 @@ static int set_ids(const struct spec_user *user, struct err *e)
 	return 0;
 }
 
-static int install_seccomp(const struct privileges *p, struct err *e)
+/* A listener goes to the creator at once: what the filter stops from here on waits for an agent's answer. */
+static int install_seccomp(const struct privileges *p, int sync_fd, struct err *e)
 {
-	int listener = -1;
+	cleanup_fd int listener = -1;
 	int r = seccomp_install(&p->seccomp, &listener);
 
-	return r < 0 ? err_code(e, r, "cannot install the seccomp filter") : 0;
+	if (r < 0)
+		return err_code(e, r, "cannot install the seccomp filter");
+	return p->seccomp.notify ? sync_send_fd(sync_fd, SYNC_LISTENER, listener, e) : 0;
+}
+
+static int forbid_new_privileges(struct err *e)
+{
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? err_errno(e, "cannot set no_new_privs") : 0;
 }
 
 /* Installing takes CAP_SYS_ADMIN, which setuid has taken out of the effective set where the user is not root. */
-static int install_privileged(const struct privileges *p, struct err *e)
+static int install_privileged(const struct privileges *p, int sync_fd, struct err *e)
 {
 	int r = p->process->user.uid != 0 ? capability_restore_effective() : 0;
 
 	return r < 0 ? err_code(e, r, "cannot keep the capabilities for the seccomp filter")
-		     : install_seccomp(p, e);
+		     : install_seccomp(p, sync_fd, e);
 }
 
-int privileges_apply_user(const struct privileges *p, struct err *e)
+int privileges_apply_user(const struct privileges *p, int sync_fd, struct err *e)
 {
 	int r = capability_apply_before_setuid(&p->capabilities, p->supported);
 
@@ -180,11 +189,21 @@ int privileges_apply_user(const struct privileges *p, struct err *e)
 		return err_code(e, r, "cannot limit the capabilities");
 	r = set_ids(&p->process->user, e);
 	if (r == 0 && p->has_seccomp && !p->process->no_new_privileges)
-		r = install_privileged(p, e);
+		r = install_privileged(p, sync_fd, e);
 	if (r < 0)
 		return r;
 	r = capability_apply_after_setuid(&p->capabilities);
 	return r < 0 ? err_code(e, r, "cannot set the capabilities") : 0;
+}
+
+int privileges_apply_listener(const struct privileges *p, int sync_fd, struct err *e)
+{
+	int r;
+
+	if (!p->has_seccomp || !p->seccomp.notify || !p->process->no_new_privileges)
+		return 0;
+	r = forbid_new_privileges(e);
+	return r == 0 ? install_seccomp(p, sync_fd, e) : r;
 }
 
 /* --- final ---------------------------------------------------------------------------------------------- */
@@ -212,7 +231,6 @@ int privileges_apply_final(const struct privileges *p, int label_fd, struct err 
 
 	if (r < 0 || !p->process->no_new_privileges)
 		return r;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return err_errno(e, "cannot set no_new_privs");
-	return p->has_seccomp ? install_seccomp(p, e) : 0;
+	r = forbid_new_privileges(e);
+	return r == 0 && p->has_seccomp && !p->seccomp.notify ? install_seccomp(p, -1, e) : r;
 }

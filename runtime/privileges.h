@@ -38,10 +38,14 @@ void privileges_drop_mknod(struct privileges *p);
 int privileges_apply_early(const struct privileges *p, int *ret_label_fd, struct err *e) MUST_CHECK;
 
 /* In init, before it reports that it is ready: IDs and capabilities. Without no_new_privs a filter needs CAP_SYS_ADMIN, which goes here;
- * so it is installed here, too. */
-int privileges_apply_user(const struct privileges *p, struct err *e) MUST_CHECK;
+ * so it is installed here, too. A listener is sent over sync_fd. */
+int privileges_apply_user(const struct privileges *p, int sync_fd, struct err *e) MUST_CHECK;
 
-/* Last of all but the program itself: label, no_new_privs and with it the filter. */
+/* In init, last before it reports that it is ready: a filter with a listener, while the creator is there to take it, also where
+ * no_new_privs is wanted and the others wait for privileges_apply_final. */
+int privileges_apply_listener(const struct privileges *p, int sync_fd, struct err *e) MUST_CHECK;
+
+/* Last of all but the program itself: label, no_new_privs and with it a filter without a listener. */
 int privileges_apply_final(const struct privileges *p, int label_fd, struct err *e) MUST_CHECK;
 
 #endif

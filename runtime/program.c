@@ -57,7 +57,7 @@ static void give_stdio(const struct spec_user *user)
 	}
 }
 
-int program_prepare(struct program *p, struct err *e)
+int program_prepare(struct program *p, int sync_fd, struct err *e)
 {
 	const struct spec_process *process = p->process;
 	int r;
@@ -65,10 +65,12 @@ int program_prepare(struct program *p, struct err *e)
 	give_stdio(&process->user);
 	home_find(&process->env, process->user.uid, p->home);
 	(void)umask(process->user.umask.set ? (mode_t)process->user.umask.value : 022);
-	r = privileges_apply_user(p->privileges, e);
+	r = privileges_apply_user(p->privileges, sync_fd, e);
 	if (r == 0)
 		r = enter_cwd(process->cwd, e);
-	return r == 0 ? exec_path_find(process->args.items[0], &process->env, p->path, e) : r;
+	if (r == 0)
+		r = exec_path_find(process->args.items[0], &process->env, p->path, e);
+	return r == 0 ? privileges_apply_listener(p->privileges, sync_fd, e) : r;
 }
 
 int program_exec(struct program *p, struct err *e)

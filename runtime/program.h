@@ -26,8 +26,9 @@ int program_hide(struct err *e) MUST_CHECK;
 int program_join_keyring(const char *container_id, struct err *e) MUST_CHECK;
 
 /* In the container's root: standard streams, umask, user, working directory, and the program looked up. What can go wrong with a program
- * goes wrong here, before anybody is told that the process is ready. */
-int program_prepare(struct program *p, struct err *e) MUST_CHECK;
+ * goes wrong here, before anybody is told that the process is ready. A seccomp listener is sent over
+ * sync_fd. */
+int program_prepare(struct program *p, int sync_fd, struct err *e) MUST_CHECK;
 
 /* Label, filter, execve. Returns only to say why not. */
 int program_exec(struct program *p, struct err *e);

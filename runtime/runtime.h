@@ -24,6 +24,7 @@ struct runtime_args {
 	const struct seccomp_program *filter; /* instead of the profile in spec: compiled already; NULL */
 	const struct overlay_plan *overlay;   /* NULL: spec->root_path is the rootfs */
 	const char *console_socket; /* AF_UNIX path that gets the pty master (create, run -d); NULL */
+	const char *pidfd_socket;   /* AF_UNIX path that gets the pidfd of init; NULL */
 	const char *pid_file;       /* NULL */
 	int preserve_fds;           /* beside 0, 1, 2: that many from 3 on */
 	bool no_pivot;

@@ -256,9 +256,12 @@ static int add_names(struct build *b, uint32_t audit_arch, const struct strvec *
 static int check_notify(struct build *b, const struct spec_syscall *s, struct err *e)
 {
 	b->notify = true;
-	/* The runtime itself writes once the filter is there: runc and crun refuse it with these words. */
+	/* runc and crun refuse it with these words: they write once the filter is there. */
 	if (strvec_has(&s->names, "write"))
 		return err_set(e, -EINVAL, "SCMP_ACT_NOTIFY cannot be used for the write syscall");
+	/* We send: nobody would answer before the listener has arrived. */
+	if (strvec_has(&s->names, "sendmsg"))
+		return err_set(e, -EINVAL, "SCMP_ACT_NOTIFY cannot be used for the sendmsg syscall");
 	return 0;
 }
 

@@ -68,8 +68,15 @@ static int open_dir(const char *state_root, bool make)
 		path = NULL;
 		return -ENOMEM;
 	}
-	if (make && mkdir(path, 0700) < 0 && errno != EEXIST)
-		return -errno;
+	if (make && mkdir(path, 0700) < 0 && errno != EEXIST) {
+		cleanup_fd int root = -1;
+		struct err ignored;
+
+		/* The first container's state is yet to be made, and with it the directory above. */
+		if (errno != ENOENT || dir_make_open(AT_FDCWD, state_root, 0711, &root, &ignored) < 0 ||
+		    mkdir(path, 0700) < 0)
+			return -errno;
+	}
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;

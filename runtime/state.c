@@ -184,8 +184,12 @@ enum runtime_status container_state_status(const char *state_root, const struct 
 	if (s->pid <= 0 || process_stat(s->pid, &state, &ticks) < 0 || ticks != s->pid_start_ticks ||
 	    state == 'Z' || state == 'X')
 		return RUNTIME_STOPPED;
-	if (waits_for_start(state_root, s->id))
-		return is_prepared(state_root, s->id) ? RUNTIME_CREATED : RUNTIME_CREATING;
+	if (waits_for_start(state_root, s->id)) {
+		if (!is_prepared(state_root, s->id))
+			return RUNTIME_CREATING;
+		/* A frozen init would not hear `start`. */
+		return state_is_frozen(s->cgroup_path) ? RUNTIME_PAUSED : RUNTIME_CREATED;
+	}
 	return state_is_frozen(s->cgroup_path) ? RUNTIME_PAUSED : RUNTIME_RUNNING;
 }
 

@@ -6,6 +6,7 @@
  *	  | <--- CONSOLE + descriptor --- |   with a terminal
  *	  | <--- HOOKS ------------------ |   if there are hooks: namespaces and mounts stand, no pivot_root yet
  *	  | ---- GO --------------------> |
+ *	  | <--- LISTENER + descriptor -- |   if the seccomp filter has SCMP_ACT_NOTIFY
  *	  | <--- READY ------------------ |   everything but the start is done
  *	  | ---- GO --------------------> |   without it init ends: a creator that dies leaves no container behind
  *	  | <--- end of file ------------ |   execve closed the socket; or ERROR, at any point before
@@ -17,7 +18,7 @@
 
 #include "common/err.h"
 
-enum sync_kind { SYNC_MAPPED = 1, SYNC_HOOKS, SYNC_CONSOLE, SYNC_READY, SYNC_GO, SYNC_ERROR };
+enum sync_kind { SYNC_MAPPED = 1, SYNC_HOOKS, SYNC_CONSOLE, SYNC_READY, SYNC_GO, SYNC_LISTENER, SYNC_ERROR };
 
 /* A connected pair, close-on-exec. 0 or -errno. */
 int sync_pair(int ret_fds[2]) MUST_CHECK;

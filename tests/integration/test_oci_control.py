@@ -99,7 +99,10 @@ def test_a_created_container_can_be_paused_and_resumed(sampan_oci, bundle):
     sampan_oci("pause", "c", check=True)
     assert (cgroup_of() / "cgroup.freeze").read_text() == "1\n"
     refused(sampan_oci("pause", "c"), "container not running")
+    assert json.loads(sampan_oci("state", "c", check=True).stdout)["status"] == "paused"
+    refused(sampan_oci("start", "c"), "cannot start a container that is not in the created state: it is paused")
     sampan_oci("resume", "c", check=True)
+    assert json.loads(sampan_oci("state", "c", check=True).stdout)["status"] == "created"
     sampan_oci("start", "c", check=True)
     wait_for((bundle.rootfs / "tmp" / "started").exists)
 
