@@ -114,7 +114,7 @@ static void put_linux(struct json_out *o)
 	put_enabled(o, "selinux", true);
 	put_enabled(o, "intelRdt", false);
 	json_out_object(o, "mountExtensions");
-	put_enabled(o, "idmap", false);
+	put_enabled(o, "idmap", true);
 	json_out_end(o);
 	put_enabled(o, "netDevices", false);
 	json_out_end(o);

@@ -26,6 +26,7 @@ struct creation {
 	struct plan plan;
 	struct privileges privileges;
 	struct namespace_fds namespaces;
+	struct idmap_trees idmapped;
 	struct cgroup_host host;
 	struct cgroup cgroup;
 	bool made_state_dir;
@@ -55,6 +56,7 @@ static void creation_done(struct creation *c)
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		close_fd(fds[i]);
 	namespaces_close(&c->namespaces);
+	idmap_close(&c->idmapped);
 	privileges_done(&c->privileges);
 	cgroup_done(&c->cgroup);
 	plan_done(&c->plan);
@@ -127,6 +129,8 @@ static int prepare(struct creation *c, struct err *e)
 	if (r == 0)
 		r = namespaces_open(&c->plan, &c->namespaces, e);
 	if (r == 0)
+		r = idmap_open(&c->plan, &args->spec->linux_, &c->idmapped, e);
+	if (r == 0)
 		r = connect_callers(c, e);
 	if (r == 0)
 		r = pid_file_open_dir(args->pid_file, &c->pid_file_dir, e);
@@ -188,6 +192,7 @@ static void run_child(const struct creation *c)
 		.plan = &c->plan,
 		.namespaces = &c->namespaces,
 		.privileges = &c->privileges,
+		.idmapped = &c->idmapped,
 		.host = &c->host,
 		.cgroup_path = c->cgroup.path,
 		.wait_for_creator = c->plan.user_namespace || c->attach_late,

@@ -78,8 +78,10 @@ static int do_mounts(const struct init_context *c, int root_fd, struct err *e)
 	for (size_t i = 0; i < c->plan->joins_len; i++)
 		if (c->plan->joins[i].clone_flag == CLONE_NEWCGROUP)
 			context.own_cgroup_namespace = true;
-	for (size_t i = 0; i < c->plan->mounts_len && r == 0; i++)
+	for (size_t i = 0; i < c->plan->mounts_len && r == 0; i++) {
+		context.idmapped = c->plan->mounts[i].idmapped ? &c->idmapped->fds[i] : NULL;
 		r = mounts_apply(&c->plan->mounts[i], &context, e);
+	}
 	if (r == 0 && c->plan->setup_dev)
 		r = devices_create(root_fd, &c->args->spec->linux_, c->plan->user_namespace, e);
 	return r;

@@ -4,6 +4,7 @@
 #define SAMPAN_RUNTIME_INIT_H
 
 #include "cgroups/cgroup.h"
+#include "runtime/idmap.h"
 #include "runtime/namespaces.h"
 #include "runtime/plan.h"
 #include "runtime/privileges.h"
@@ -16,6 +17,7 @@ struct init_context {
 	const struct plan *plan;
 	const struct namespace_fds *namespaces;
 	const struct privileges *privileges;
+	const struct idmap_trees *idmapped;
 	const struct cgroup_host *host;
 	const char *cgroup_path; /* NULL: none */
 	bool wait_for_creator;   /* who writes the ID maps, or moves init into its cgroup */

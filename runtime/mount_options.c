@@ -20,7 +20,7 @@
 #define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
 #endif
 
-enum kind { FLAG_SET, FLAG_CLEAR, PROPAGATION, BIND, RBIND, COPY_UP, IGNORED, UNSUPPORTED };
+enum kind { FLAG_SET, FLAG_CLEAR, PROPAGATION, BIND, RBIND, COPY_UP, IDMAP, RIDMAP, IGNORED };
 
 static const struct option {
 	const char *name;
@@ -69,8 +69,8 @@ static const struct option {
 	{ "unbindable", PROPAGATION, MS_UNBINDABLE },
 	{ "runbindable", PROPAGATION, MS_UNBINDABLE | MS_REC },
 	{ "tmpcopyup", COPY_UP, 0 },
-	{ "idmap", UNSUPPORTED, 0 },
-	{ "ridmap", UNSUPPORTED, 0 },
+	{ "idmap", IDMAP, 0 },
+	{ "ridmap", RIDMAP, 0 },
 };
 
 /* The r* options: attributes for a whole mount tree. */
@@ -139,7 +139,7 @@ static bool parse_recursive(struct mount_options *o, const char *name)
 	return false;
 }
 
-static int apply_option(struct mount_options *o, const struct option *option, struct err *e)
+static void apply_option(struct mount_options *o, const struct option *option)
 {
 	switch (option->kind) {
 	case FLAG_SET:
@@ -147,30 +147,34 @@ static int apply_option(struct mount_options *o, const struct option *option, st
 			o->flags &= ~ATIME_FLAGS; /* one of three */
 		o->flags |= option->flag;
 		o->cleared &= ~option->flag;
-		return 0;
+		break;
 	case FLAG_CLEAR:
 		o->flags &= ~option->flag;
 		o->cleared |= option->flag;
-		return 0;
+		break;
 	case PROPAGATION:
 		o->propagation = option->flag;
-		return 0;
+		break;
 	case BIND:
 		o->bind = true;
-		return 0;
+		break;
 	case RBIND:
 		o->bind = true;
 		o->recursive_bind = true;
-		return 0;
+		break;
 	case COPY_UP:
 		o->copy_up = true;
-		return 0;
+		break;
+	case RIDMAP:
+		o->recursive_idmap = true;
+		o->idmap = true;
+		break;
+	case IDMAP:
+		o->idmap = true;
+		break;
 	case IGNORED:
-		return 0;
-	case UNSUPPORTED:
 		break;
 	}
-	return err_set(e, -EOPNOTSUPP, "mount option '%s' is not supported", option->name);
 }
 
 /* What nobody here knows is the file system's. */
@@ -180,8 +184,8 @@ static int parse_option(struct mount_options *o, const char *name, struct buf *d
 	int r;
 
 	if (option)
-		return apply_option(o, option, e);
-	if (parse_recursive(o, name) || !*name)
+		apply_option(o, option);
+	if (option || parse_recursive(o, name) || !*name)
 		return 0;
 	r = buf_printf(data, "%s%s", data->len ? "," : "", name);
 	return r < 0 ? err_code(e, r, "mount options are too long") : 0;
@@ -243,67 +247,27 @@ void mount_options_attributes(const struct mount_options *o, uint64_t *ret_set, 
 const char *const *mount_options_names(void)
 {
 	static const char *const NAMES[] = {
-		"async",
-		"atime",
-		"bind",
-		"defaults",
-		"dev",
-		"diratime",
-		"dirsync",
-		"exec",
-		"iversion",
-		"lazytime",
-		"loud",
-		"mand",
-		"noatime",
-		"nodev",
-		"nodiratime",
-		"noexec",
-		"noiversion",
-		"nolazytime",
-		"nomand",
-		"norelatime",
-		"nostrictatime",
-		"nosuid",
-		"nosymfollow",
-		"private",
-		"ratime",
-		"rbind",
-		"rdev",
-		"rdiratime",
-		"relatime",
-		"remount",
-		"rexec",
-		"rnoatime",
-		"rnodev",
-		"rnodiratime",
-		"rnoexec",
-		"rnorelatime",
-		"rnostrictatime",
-		"rnosuid",
-		"rnosymfollow",
-		"ro",
-		"rprivate",
-		"rrelatime",
-		"rro",
-		"rrw",
-		"rshared",
-		"rslave",
-		"rstrictatime",
-		"rsuid",
-		"rsymfollow",
-		"runbindable",
-		"rw",
-		"shared",
-		"silent",
-		"slave",
-		"strictatime",
-		"suid",
-		"symfollow",
-		"sync",
-		"tmpcopyup",
-		"unbindable",
-		NULL,
+		"async",         "atime",        "bind",
+		"defaults",      "dev",          "diratime",
+		"dirsync",       "exec",         "idmap",
+		"iversion",      "lazytime",     "loud",
+		"mand",          "noatime",      "nodev",
+		"nodiratime",    "noexec",       "noiversion",
+		"nolazytime",    "nomand",       "norelatime",
+		"nostrictatime", "nosuid",       "nosymfollow",
+		"private",       "ratime",       "rbind",
+		"rdev",          "rdiratime",    "relatime",
+		"remount",       "rexec",        "ridmap",
+		"rnoatime",      "rnodev",       "rnodiratime",
+		"rnoexec",       "rnorelatime",  "rnostrictatime",
+		"rnosuid",       "rnosymfollow", "ro",
+		"rprivate",      "rrelatime",    "rro",
+		"rrw",           "rshared",      "rslave",
+		"rstrictatime",  "rsuid",        "rsymfollow",
+		"runbindable",   "rw",           "shared",
+		"silent",        "slave",        "strictatime",
+		"suid",          "symfollow",    "sync",
+		"tmpcopyup",     "unbindable",   NULL,
 	};
 
 	return NAMES;

@@ -15,12 +15,13 @@ struct mount_options {
 	bool bind, recursive_bind; /* "bind", "rbind" */
 	uint64_t attr_set;         /* MOUNT_ATTR_* of "rro" and its kin: for the whole tree */
 	uint64_t attr_clear;
-	unsigned long propagation; /* MS_PRIVATE | MS_REC and so on; 0: as it comes */
-	bool copy_up;              /* "tmpcopyup": the tmpfs begins with what it hides */
-	char *data;                /* what is left, for the file system, comma-separated; NULL: nothing */
+	unsigned long propagation;   /* MS_PRIVATE | MS_REC and so on; 0: as it comes */
+	bool idmap, recursive_idmap; /* "idmap"; "ridmap", which sets both */
+	bool copy_up;                /* "tmpcopyup": the tmpfs begins with what it hides */
+	char *data;                  /* what is left, for the file system, comma-separated; NULL: nothing */
 };
 
-/* -EOPNOTSUPP: an option that we know and cannot do (idmap). The list is borrowed for the call only. */
+/* -EFBIG, -ENOMEM. The list is borrowed for the call only. */
 int mount_options_parse(const struct strvec *options, struct mount_options *ret, struct err *e) MUST_CHECK;
 void mount_options_done(struct mount_options *o);
 

@@ -132,14 +132,11 @@ static int open_target(int root_fd, const char *target, int like_fd, int *ret_fd
 	return rootfd_make_file(root_fd, target, 0644, ret_fd, e);
 }
 
-static int mount_bind(const struct plan_mount *m, int root_fd, struct err *e)
+static int attach_tree(const struct plan_mount *m, int tree, int root_fd, struct err *e)
 {
-	cleanup_fd int tree = mount_clone(AT_FDCWD, m->source, m->options.recursive_bind);
 	cleanup_fd int target = -1;
 	int r, too_old;
 
-	if (tree < 0)
-		return err_code(e, tree, "cannot bind '%s' to '%s'", m->source, m->target);
 	r = open_target(root_fd, m->target, tree, &target, e);
 	if (r < 0)
 		return r;
@@ -152,6 +149,18 @@ static int mount_bind(const struct plan_mount *m, int root_fd, struct err *e)
 	return too_old ? change_by_remount(m, root_fd, e) : 0;
 }
 
+static int mount_bind(const struct plan_mount *m, const struct mount_context *context, struct err *e)
+{
+	cleanup_fd int tree = -1;
+
+	if (context->idmapped)
+		return attach_tree(m, *context->idmapped, context->root_fd, e);
+	tree = mount_clone(AT_FDCWD, m->source, m->options.recursive_bind);
+	if (tree < 0)
+		return err_code(e, tree, "cannot bind '%s' to '%s'", m->source, m->target);
+	return attach_tree(m, tree, context->root_fd, e);
+}
+
 /* Without a namespace of its own the container would see the host's whole tree: it gets its own directory of it. */
 static int bind_own_cgroup(const struct plan_mount *m, const struct mount_context *context, struct err *e)
 {
@@ -161,7 +170,7 @@ static int bind_own_cgroup(const struct plan_mount *m, const struct mount_contex
 	(void)snprintf(source, sizeof(source), "%s%s", context->host->mount_point, context->cgroup_path);
 	bind.source = source;
 	bind.options.recursive_bind = true;
-	return mount_bind(&bind, context->root_fd, e);
+	return mount_bind(&bind, context, e);
 }
 
 static int mount_cgroup(const struct plan_mount *m, const struct mount_context *context, struct err *e)
@@ -187,7 +196,7 @@ int mounts_apply(const struct plan_mount *m, const struct mount_context *context
 	case PLAN_MOUNT_FS:
 		return mount_fs(m, context->root_fd, e);
 	case PLAN_MOUNT_BIND:
-		return mount_bind(m, context->root_fd, e);
+		return mount_bind(m, context, e);
 	case PLAN_MOUNT_CGROUP:
 		return mount_cgroup(m, context, e);
 	}

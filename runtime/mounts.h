@@ -11,6 +11,8 @@ struct mount_context {
 	const struct cgroup_host *host;
 	const char *cgroup_path; /* of the container below the mount point; NULL: none */
 	bool own_cgroup_namespace;
+	const int *
+		idmapped; /* the tree that the creator has made of this mount (runtime/idmap.h), borrowed; NULL: none */
 };
 
 /* Makes the mount point where it is absent, never outside the root, and mounts. */

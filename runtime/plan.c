@@ -57,6 +57,12 @@ static int plan_namespaces(const struct spec_linux *linux_, struct plan *p, stru
 	return 0;
 }
 
+/* True where the container gets a namespace of this kind, new or joined, and not the host's. */
+static bool has_namespace(const struct runtime_spec *spec, int type)
+{
+	return spec_find_namespace(spec, type) != NULL;
+}
+
 static enum plan_mount_kind mount_kind(const struct spec_mount *m, const struct mount_options *options)
 {
 	if (options->bind || (m->type && strcmp(m->type, "bind") == 0))
@@ -84,6 +90,29 @@ static int plan_source(const struct runtime_args *args, const struct spec_mount 
 	return 0;
 }
 
+/* Without mappings of its own a mount has those of the container's user namespace. */
+static int plan_idmap(const struct runtime_args *args, const struct spec_mount *m, struct plan_mount *p,
+		      struct err *e)
+{
+	bool mapped = m->uid_mappings_len || m->gid_mappings_len;
+
+	if (!mapped && !p->options.idmap)
+		return 0;
+	if (p->kind != PLAN_MOUNT_BIND)
+		return err_set(e, -EOPNOTSUPP, "mount on '%s': only bind mounts can be idmapped",
+			       m->destination);
+	if (mapped && !(m->uid_mappings_len && m->gid_mappings_len))
+		return err_set(e, -EINVAL, "mount on '%s': uidMappings and gidMappings are needed both",
+			       m->destination);
+	if (!mapped && !has_namespace(args->spec, SPEC_NS_USER))
+		return err_set(
+			e, -EINVAL,
+			"mount on '%s': 'idmap' without mappings takes a container with a user namespace",
+			m->destination);
+	p->idmapped = m;
+	return 0;
+}
+
 static int plan_mount(const struct runtime_args *args, const struct spec_mount *m, struct plan_mount *p,
 		      struct err *e)
 {
@@ -97,7 +126,8 @@ static int plan_mount(const struct runtime_args *args, const struct spec_mount *
 	if (p->kind == PLAN_MOUNT_FS && !m->type)
 		return err_set(e, -EINVAL, "mount on '%s' has no type", m->destination);
 	p->no_symlink = p->kind == PLAN_MOUNT_FS && (!strcmp(m->type, "proc") || !strcmp(m->type, "sysfs"));
-	return plan_source(args, m, p, e);
+	r = plan_idmap(args, m, p, e);
+	return r == 0 ? plan_source(args, m, p, e) : r;
 }
 
 /* "/dev" bound from the host is the host's: no nodes are made in it, no symlinks, no console. */
@@ -148,12 +178,6 @@ static int plan_rootfs(const struct runtime_args *args, struct plan *p, struct e
 			return err_set(e, -EINVAL, "linux.rootfsPropagation: unknown value '%s'", name);
 	}
 	return 0;
-}
-
-/* True where the container gets a namespace of this kind, new or joined, and not the host's. */
-static bool has_namespace(const struct runtime_spec *spec, int type)
-{
-	return spec_find_namespace(spec, type) != NULL;
 }
 
 /* What would change the host if it were applied without a namespace. `name` is `written` with dots. */
@@ -256,9 +280,6 @@ static int check_unsupported(const struct runtime_spec *spec, struct err *e)
 	for (size_t i = 0; i < ARRAY_LEN(FEATURES); i++)
 		if (FEATURES[i].wanted)
 			return err_set(e, -EOPNOTSUPP, "%s is not supported", FEATURES[i].name);
-	for (size_t i = 0; i < spec->mounts_len; i++)
-		if (spec->mounts[i].uid_mappings_len || spec->mounts[i].gid_mappings_len)
-			return err_set(e, -EOPNOTSUPP, "mounts[%zu].uidMappings is not supported", i);
 	return 0;
 }
 

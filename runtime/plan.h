@@ -24,7 +24,8 @@ struct plan_mount {
 	const char *target, *source, *fs_type; /* borrowed from the spec; source may be NULL but for binds */
 	char *owned_source;                    /* where a relative source was made absolute */
 	struct mount_options options;
-	bool no_symlink; /* procfs and sysfs go on an ordinary directory only */
+	const struct spec_mount *idmapped; /* borrowed; NULL: its files have the owners that they have */
+	bool no_symlink;                   /* procfs and sysfs go on an ordinary directory only */
 };
 
 struct plan_join {

@@ -58,6 +58,17 @@ int mount_change(int mount_fd, uint64_t set, uint64_t clear, unsigned long propa
 	return syscall(SYS_mount_setattr, mount_fd, "", flags, &request, sizeof(request)) < 0 ? -errno : 0;
 }
 
+int mount_idmap(int tree_fd, int user_namespace_fd, bool recursive)
+{
+	struct mount_change_request request = {
+		.attr_set = MOUNT_ATTR_IDMAP,
+		.userns_fd = (uint64_t)user_namespace_fd,
+	};
+	unsigned int flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0U);
+
+	return syscall(SYS_mount_setattr, tree_fd, "", flags, &request, sizeof(request)) < 0 ? -errno : 0;
+}
+
 /* A remount replaces all flags, so those that are there are said again. */
 static int remount_readonly(int fd)
 {

@@ -27,6 +27,9 @@ int mount_attach(int tree_fd, int target_fd) MUST_CHECK;
 int mount_change(int mount_fd, uint64_t set, uint64_t clear, unsigned long propagation,
 		 bool recursive) MUST_CHECK;
 
+/* Gives a detached mount the ID mappings of a user namespace. 0 or -errno: -EINVAL the file system cannot, -ENOSYS before Linux 5.12. */
+int mount_idmap(int tree_fd, int user_namespace_fd, bool recursive) MUST_CHECK;
+
 /* Makes the mount that fd is in read-only; works on every kernel. fd must be of the mount's root. */
 int mount_make_readonly(int fd) MUST_CHECK;
 

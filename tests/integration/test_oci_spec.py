@@ -46,7 +46,8 @@ def test_features_tells_what_config_json_may_ask_for(sampan_oci):
     assert features["ociVersionMin"] == "1.0.0"
     assert features["ociVersionMax"].startswith("1.")
     assert {"bind", "rbind", "ro", "rprivate", "tmpcopyup"} <= set(features["mountOptions"])
-    assert "idmap" not in features["mountOptions"]
+    assert {"idmap", "ridmap"} <= set(features["mountOptions"])
+    assert features["linux"]["mountExtensions"]["idmap"]["enabled"] is True
     linux = features["linux"]
     assert {"pid", "mount", "network", "uts", "ipc", "user", "cgroup"} <= set(linux["namespaces"])
     assert "CAP_SYS_ADMIN" in linux["capabilities"]

@@ -276,22 +276,19 @@ static void a_tmpfs_may_begin_with_what_it_hides(void **state)
 	mount_options_done(&o);
 }
 
-static void what_we_know_and_cannot_do_is_refused_by_name(void **state)
+static void an_idmapped_mount_may_be_recursive(void **state)
 {
-	static const char *const NAMES[] = { "idmap", "ridmap" };
+	struct mount_options o;
+	struct err e;
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(NAMES); i++) {
-		struct mount_options o;
-		char options[64], text[64];
-		struct err e;
-
-		(void)snprintf(options, sizeof(options), "size=1 %s", NAMES[i]);
-		(void)snprintf(text, sizeof(text), "mount option '%s' is not supported", NAMES[i]);
-		assert_int_equal(parse(options, &o, &e), -EOPNOTSUPP);
-		assert_string_equal(e.text, text);
-		assert_null(o.data);
-	}
+	assert_int_equal(parse("bind idmap", &o, &e), 0);
+	assert_true(o.idmap);
+	assert_false(o.recursive_idmap);
+	assert_int_equal(parse("rbind ridmap", &o, &e), 0);
+	assert_true(o.idmap);
+	assert_true(o.recursive_idmap);
+	assert_null(o.data);
 }
 
 static void data_of_more_than_a_page_is_refused(void **state)
@@ -334,7 +331,7 @@ static void each_name_of_the_list_is_understood(void **state)
 
 static void each_option_of_the_specification_is_in_the_list(void **state)
 {
-	/* runtime-spec config.md#linux-mount-options, without idmap and ridmap */
+	/* runtime-spec config.md#linux-mount-options */
 	static const char *const WANTED[] = {
 		"async",          "atime",      "bind",         "defaults",    "dev",
 		"diratime",       "dirsync",    "exec",         "iversion",    "lazytime",
@@ -346,8 +343,9 @@ static void each_option_of_the_specification_is_in_the_list(void **state)
 		"rnostrictatime", "rnosuid",    "rnosymfollow", "ro",          "rprivate",
 		"rrelatime",      "rro",        "rrw",          "rshared",     "rslave",
 		"rstrictatime",   "rsuid",      "rsymfollow",   "runbindable", "rw",
-		"shared",         "silent",     "slave",        "strictatime", "suid",
-		"symfollow",      "sync",       "tmpcopyup",    "unbindable",
+		"shared",         "idmap",      "ridmap",       "silent",      "slave",
+		"strictatime",    "suid",       "symfollow",    "sync",        "tmpcopyup",
+		"unbindable",
 	};
 	const char *const *names = mount_options_names();
 
@@ -377,7 +375,7 @@ int main(void)
 		cmocka_unit_test(the_rest_is_for_the_file_system),
 		cmocka_unit_test(empty_options_leave_no_commas),
 		cmocka_unit_test(a_tmpfs_may_begin_with_what_it_hides),
-		cmocka_unit_test(what_we_know_and_cannot_do_is_refused_by_name),
+		cmocka_unit_test(an_idmapped_mount_may_be_recursive),
 		cmocka_unit_test(data_of_more_than_a_page_is_refused),
 		cmocka_unit_test(each_name_of_the_list_is_understood),
 		cmocka_unit_test(each_option_of_the_specification_is_in_the_list),
