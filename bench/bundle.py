@@ -58,12 +58,12 @@ def seccomp():
     return result
 
 
-def config(with_seccomp):
+def config(with_seccomp, args):
     """Without device rules: crun 1.8 raises RLIMIT_MEMLOCK for them, which needs a capability that CI machines lack."""
     spec = {
         "ociVersion": "1.0.2",
         "process": {
-            "terminal": False, "user": {"uid": 0, "gid": 0, "umask": 18}, "args": ["/bin/true"], "cwd": "/",
+            "terminal": False, "user": {"uid": 0, "gid": 0, "umask": 18}, "args": list(args), "cwd": "/",
             "env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "TERM=xterm"],
             "capabilities": {kind: CAPS for kind in ("bounding", "effective", "permitted")},
             "rlimits": [{"type": "RLIMIT_NOFILE", "hard": 1024, "soft": 1024}],
@@ -80,16 +80,16 @@ def config(with_seccomp):
     return spec
 
 
-def make(folder, with_seccomp):
+def make(folder, with_seccomp, args=("/bin/true",)):
     """A bundle whose root file system is a static busybox."""
     arch = ARCHES[platform.machine()][0]
     rootfs = os.path.join(folder, "rootfs")
     for name in ("bin", "proc", "sys", "dev", "etc", "tmp", "root"):
         os.makedirs(os.path.join(rootfs, name))
     shutil.copy(f"out/deps/{arch}/bin/busybox", os.path.join(rootfs, "bin", "busybox"))
-    for name in ("sh", "true"):
+    for name in ("sh", "true", "sleep"):
         os.symlink("busybox", os.path.join(rootfs, "bin", name))
     with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as file:
-        json.dump(config(with_seccomp), file)
+        json.dump(config(with_seccomp, args), file)
     subprocess.run(["sync", "-f", folder], check=True)
     return folder

@@ -4,6 +4,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 
 LAUNCH = "out/release/bench/launch"
 
@@ -20,13 +21,16 @@ class Contender:
             self.prepare(number)
         command = self.command(number) if callable(self.command) else self.command
         read_end, write_end = os.pipe()
-        with open(read_end, encoding="ascii") as result:
-            done = subprocess.run([LAUNCH, str(write_end), *command], pass_fds=[write_end], stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+        # Errors go to a file: a container that lives on would hold a pipe open.
+        with open(read_end, encoding="ascii") as result, tempfile.TemporaryFile("w+") as errors:
+            subprocess.run([LAUNCH, str(write_end), *command], pass_fds=[write_end], stdin=subprocess.DEVNULL,
+                           stdout=subprocess.DEVNULL, stderr=errors, check=False)
             os.close(write_end)
+            errors.seek(0)
+            text = errors.read()
             line = result.read().split()
         if len(line) != 5 or line[4] != "0":
-            sys.exit(f"bench: {self.name}: {' '.join(command)}: {' '.join(line)}\n{done.stderr}")
+            sys.exit(f"bench: {self.name}: {' '.join(command)}: {' '.join(line)}\n{text}")
         if self.after:
             self.after(number)
         if keep:

@@ -22,6 +22,31 @@ def contenders(folder, work):
     return result
 
 
+VERBS = ("create", "start", "state", "delete")
+
+
+def verb_command(runtime, verb, folder, name):
+    """One step of a container's life; `delete` is of one that runs, as engines do it at `rm -f`."""
+    if verb == "create":
+        return [*runtime, "create", "--bundle", folder, name]
+    return [*runtime, verb, *(["--force"] if verb == "delete" else []), name]
+
+
+def verbs(folder, work, rounds):
+    """[(title, rows)], one table per verb: each runtime takes one container after the other through its life."""
+    runtimes = [(c.name, c.command(0)[:3]) for c in contenders(folder, work)[:-1]]
+    by_verb = {verb: [] for verb in VERBS}
+    for name, runtime in runtimes:
+        for verb in VERBS:
+            by_verb[verb].append(measure.Contender(
+                name, lambda n, r=runtime, v=verb, m=name: verb_command(r, v, folder, f"{m}-life-{n + 9}")))
+    for number in range(-2, rounds):
+        for index in range(len(runtimes)):
+            for verb in VERBS:
+                by_verb[verb][index].run(number, keep=number >= 0)
+    return [(f"`{verb}`, with seccomp", [c.result(by_verb[verb][0]) for c in by_verb[verb]]) for verb in VERBS]
+
+
 def run(work, rounds):
     """[(title, rows)]"""
     tables = []
@@ -29,4 +54,5 @@ def run(work, rounds):
         folder = bundle.make(os.path.join(work, f"bundle-{int(with_seccomp)}"), with_seccomp)
         rows = measure.compare(contenders(folder, work), rounds, warm_up=2)
         tables.append((f"Start and end of /bin/true, {words}", rows))
-    return tables
+    sleeper = bundle.make(os.path.join(work, "bundle-sleep"), True, ["/bin/sleep", "1000"])
+    return tables + verbs(sleeper, work, rounds)
