@@ -72,8 +72,8 @@ void cgroup_done(struct cgroup *c);
  *
  * -EOPNOTSUPP: a controller is off: "cannot limit memory: controller 'memory' is off (add cgroup_enable=memory to
  * /boot/firmware/cmdline.txt and reboot)"; where v1 holds it, or a parent does not delegate it, says that. -EBUSY: exists with
- * processes in it. -EINVAL: ".." in the path. With r needing nothing on a host without v2, or whose tree we may not write to,
- * the result is an empty struct and 0. config-linux.md#control-groups, #cgroups-path. */
+ * processes in it. -EINVAL: ".." in the path. With r needing nothing on a host without v2, or without a spec_path where we may
+ * not write to the tree, the result is an empty struct and 0. config-linux.md#control-groups, #cgroups-path. */
 int cgroup_create(const struct cgroup_host *host, const char *spec_path, const char *id,
 		  const struct spec_resources *r, struct cgroup *ret, struct err *e) MUST_CHECK;
 

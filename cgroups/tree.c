@@ -356,6 +356,8 @@ int cgroup_create(const struct cgroup_host *host, const char *spec_path, const c
 	if (needed)
 		return err_wrap(e, "cannot limit %s (run as root, or below a unit with Delegate=yes)",
 				cgroup_controller_name((enum cgroup_controller)(needed & -needed)));
+	if (spec_path)
+		return rc;
 	*ret = (struct cgroup){ .dir_fd = -1 };
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/oci.h"
@@ -11,6 +12,7 @@
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "common/json_write.h"
+#include "common/process.h"
 #include "common/timestamp.h"
 #include "oci/runtime_spec.h"
 
@@ -168,15 +170,32 @@ static int dispatch(int argc, char **argv, const struct oci_globals *g)
 	return oci_fail(g, &e);
 }
 
-/* $XDG_RUNTIME_DIR/sampan-oci for those who may not write below /run, as runc does. */
+/* Those who may not write below /run: users, and root of a user namespace who is not called so. */
+static bool has_runtime_dir(const char *runtime_dir)
+{
+	const char *user;
+
+	if (!runtime_dir || runtime_dir[0] != '/')
+		return false;
+	if (geteuid() != 0)
+		return true;
+	user = getenv("USER");
+	return (!user || strcmp(user, "root") != 0) && process_in_user_namespace();
+}
+
+/* $XDG_RUNTIME_DIR/sampan-oci where runc would take that directory. The sticky bit keeps it from those who clean up there: XDG
+ * Base Directory Specification. */
 static char *default_root(void)
 {
 	const char *runtime_dir = getenv("XDG_RUNTIME_DIR");
 	char *root = NULL;
 
-	if (geteuid() == 0 || !runtime_dir || runtime_dir[0] != '/')
+	if (!has_runtime_dir(runtime_dir))
 		return strdup(OCI_DEFAULT_ROOT);
-	return asprintf(&root, "%s/sampan-oci", runtime_dir) < 0 ? NULL : root;
+	if (asprintf(&root, "%s/sampan-oci", runtime_dir) < 0)
+		return NULL;
+	(void)mkdir(root, 01700); /* where that fails, whatever is to be done there says why */
+	return root;
 }
 
 static char *absolute(const char *path)
@@ -190,6 +209,25 @@ static char *absolute(const char *path)
 	return here && asprintf(&joined, "%s/%s", here, path) >= 0 ? joined : NULL;
 }
 
+/* Go's booleans, or "auto": as "true" where something is not permitted. -EINVAL. */
+static int read_rootless(const char *mode, bool *ret_false)
+{
+	static const char *const TRUE[] = { "auto", "1", "t", "T", "true", "TRUE", "True", "" };
+	static const char *const FALSE[] = { "0", "f", "F", "false", "FALSE", "False" };
+
+	*ret_false = false;
+	for (size_t i = 0; mode && i < ARRAY_LEN(FALSE); i++)
+		if (strcmp(mode, FALSE[i]) == 0)
+			*ret_false = true;
+	for (size_t i = 0; mode && !*ret_false; i++) {
+		if (i == ARRAY_LEN(TRUE))
+			return -EINVAL;
+		if (strcmp(mode, TRUE[i]) == 0)
+			break;
+	}
+	return 0;
+}
+
 /* *ret_root is the absolute path of the state directory, owned. */
 static int read_globals(const struct global_options *o, struct oci_globals *ret, char **ret_root,
 			struct err *e)
@@ -200,6 +238,9 @@ static int read_globals(const struct global_options *o, struct oci_globals *ret,
 		if (!ret->log_json && strcmp(o->log_format, "text") != 0)
 			return err_set(e, -EINVAL, "unknown log format '%s'", o->log_format);
 	}
+	if (read_rootless(o->rootless, &ret->not_rootless) < 0)
+		return err_set(e, -EINVAL, "unknown mode of --rootless '%s' (true, false or auto)",
+			       o->rootless);
 	*ret_root = o->root ? absolute(o->root) : default_root();
 	ret->root = *ret_root;
 	return ret->root ? 0 : err_errno(e, "state directory '%s'", o->root ? o->root : OCI_DEFAULT_ROOT);

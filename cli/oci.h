@@ -18,6 +18,7 @@ struct oci_globals {
 	bool log_json;
 	bool debug;
 	bool systemd_cgroup;
+	bool not_rootless; /* --rootless=false */
 };
 
 /* The commands. argv[0] is the command's name. Each returns the exit code of the program. */

@@ -119,6 +119,7 @@ struct runtime_args oci_bundle_args(const struct oci_globals *g, const struct oc
 		.pid_file = o->pid_file,
 		.preserve_fds = (int)o->preserve_fds.value,
 		.systemd_cgroup = g->systemd_cgroup,
+		.cgroup_required = g->not_rootless,
 		.no_pivot = o->no_pivot,
 		.no_new_keyring = o->no_new_keyring,
 	};

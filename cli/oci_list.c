@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/oci.h"
 #include "cli/table.h"
@@ -32,13 +35,41 @@ struct output {
 	struct json_out *json;
 	struct table *table;
 	bool quiet;
+	char owner[256]; /* the last one's name */
+	uid_t owner_uid;
 };
+
+/* Whose directory it is, as runc has it: the name, or "#1000" of who has none. */
+static int find_owner(const char *root, struct output *out, struct container_state *s)
+{
+	cleanup_free char *path = NULL;
+	struct passwd entry, *found = NULL;
+	char text[4096];
+	struct stat st;
+
+	if (asprintf(&path, "%s/%s", root, s->id) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	if (stat(path, &st) < 0)
+		return 0; /* it is being deleted */
+	if (!out->owner[0] || out->owner_uid != st.st_uid) {
+		if (getpwuid_r(st.st_uid, &entry, text, sizeof(text), &found) == 0 && found)
+			(void)snprintf(out->owner, sizeof(out->owner), "%s", entry.pw_name);
+		else
+			(void)snprintf(out->owner, sizeof(out->owner), "#%u", st.st_uid);
+		out->owner_uid = st.st_uid;
+	}
+	free(s->owner);
+	s->owner = strdup(out->owner);
+	return s->owner ? 0 : -ENOMEM;
+}
 
 static int add_row(struct table *t, const struct container_state *s, enum runtime_status status)
 {
 	char pid[16];
 	const char *row[] = { s->id,     pid,        runtime_status_name(status),
-			      s->bundle, s->created, s->owner ? s->owner : "root" };
+			      s->bundle, s->created, s->owner ? s->owner : "" };
 
 	(void)snprintf(pid, sizeof(pid), "%d", status == RUNTIME_STOPPED ? 0 : (int)s->pid);
 	return table_add_row(t, row);
@@ -57,6 +88,8 @@ static int put(const char *root, const char *id, struct output *out, struct err 
 	if (out->quiet)
 		return printf("%s\n", id) < 0 ? err_errno(e, "cannot write to stdout") : 0;
 	status = container_state_status(root, &s);
+	if (find_owner(root, out, &s) < 0)
+		return err_code(e, -ENOMEM, "cannot list the containers");
 	if (out->json) {
 		container_state_print(out->json, &s, status);
 		return 0;

@@ -142,12 +142,19 @@ static int prepare(struct creation *c, struct err *e)
 static int make_cgroup(struct creation *c, struct err *e)
 {
 	const struct runtime_spec *spec = c->args->spec;
+	int r;
 
 	if (c->args->systemd_cgroup)
 		return cgroup_create_systemd(&c->host, spec->linux_.cgroups_path, c->args->id,
 					     spec->linux_.resources, &spec->annotations, &c->cgroup, e);
-	return cgroup_create(&c->host, spec->linux_.cgroups_path, c->args->id, spec->linux_.resources,
-			     &c->cgroup, e);
+	r = cgroup_create(&c->host, spec->linux_.cgroups_path, c->args->id, spec->linux_.resources,
+			  &c->cgroup, e);
+	if (r == 0 && !c->cgroup.path && c->args->cgroup_required && c->host.mode != CGROUP_NONE)
+		return err_set(e, -EACCES,
+			       "cannot make cgroup '%s': permission denied (without --rootless "
+			       "false a container without limits does without)",
+			       c->args->id);
+	return r;
 }
 
 static int reserve(struct creation *c, struct err *e)

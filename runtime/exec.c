@@ -241,7 +241,9 @@ static _Noreturn void run_child(const struct execution *x)
 	int r;
 
 	(void)close(x->sync_fd);
-	r = program_hide(&e);
+	r = privileges_set_oom_score(&x->privileges, &e);
+	if (r == 0)
+		r = program_hide(&e);
 	if (r == 0) /* while /proc is the host's: in the container it could be anything */
 		r = privileges_apply_early(&x->privileges, &program.label_fd, &e);
 	if (r == 0)

@@ -89,6 +89,8 @@ static int open_one(const struct plan_mount *m, const struct plan *p, const stru
 	cleanup_fd int user_namespace = -1;
 	int r;
 
+	if (tree == -EPERM)
+		return explain(m, tree, e);
 	if (tree < 0)
 		return err_code(e, tree, "cannot bind '%s' to '%s'", m->source, m->target);
 	r = open_user_namespace(m->idmapped, p, linux_, &user_namespace, e);

@@ -21,6 +21,13 @@
 
 /* --- namespaces ---------------------------------------------------------------------------------------- */
 
+static int hide(const struct init_context *c, struct err *e)
+{
+	int r = privileges_set_oom_score(c->privileges, e);
+
+	return r < 0 ? r : program_hide(e);
+}
+
 /* In a new user namespace nobody is mapped until the creator has written the maps; then we become its root. */
 static int enter_user_namespace(const struct init_context *c, struct err *e)
 {
@@ -28,7 +35,7 @@ static int enter_user_namespace(const struct init_context *c, struct err *e)
 
 	if (r < 0 || !c->plan->user_namespace)
 		return r;
-	r = program_hide(e);
+	r = hide(c, e);
 	if (r < 0)
 		return r;
 	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
@@ -152,7 +159,7 @@ static int setup_rootfs(const struct init_context *c, struct err *e)
 static int prepare(const struct init_context *c, struct program *program, struct err *e)
 {
 	/* Of who is hidden, /proc/PID is root's: a user who creates a user namespace could not write the ID maps. */
-	int r = c->plan->user_namespace ? 0 : program_hide(e);
+	int r = c->plan->user_namespace ? 0 : hide(c, e);
 
 	if (r < 0)
 		return r;

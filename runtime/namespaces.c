@@ -130,12 +130,42 @@ static int map_text(const struct spec_id_mapping *maps, size_t len, struct buf *
 	return 0;
 }
 
+/* The first line of what a helper has to say, which it begins with its name. */
+static void read_words(const char *helper, int fd, char *out, size_t size)
+{
+	ssize_t n = read(fd, out, size - 1);
+	size_t len = strlen(helper);
+
+	out[n > 0 ? n : 0] = '\0';
+	out[strcspn(out, "\n")] = '\0';
+	if (strncmp(out, helper, len) == 0 && strncmp(out + len, ": ", 2) == 0)
+		memmove(out, out + len + 2, strlen(out + len + 2) + 1);
+}
+
+static int helper_wait(const char *helper, pid_t child, int words_fd, struct err *e)
+{
+	char words[256];
+	int status;
+
+	if (child < 0)
+		return err_errno(e, "cannot run '%s'", helper);
+	read_words(helper, words_fd, words, sizeof(words));
+	if (waitpid(child, &status, 0) < 0)
+		return err_errno(e, "cannot run '%s'", helper);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+		return err_set(e, -ENOENT, "cannot run '%s' (install the package uidmap)", helper);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		return err_set(e, -EPERM, "'%s' failed: %s (are the ranges in /etc/subuid and /etc/subgid?)",
+			       helper, words[0] ? words : "it does not say why");
+	return 0;
+}
+
 /* newuidmap PID container host size ... */
 static int run_helper(const char *helper, pid_t pid, const struct spec_id_mapping *maps, size_t len,
 		      struct err *e)
 {
 	cleanup_strvec struct strvec argv = { 0 };
-	int status, r = strvec_add(&argv, helper);
+	int words[2], r = strvec_add(&argv, helper);
 	pid_t child;
 
 	if (r == 0)
@@ -149,19 +179,18 @@ static int run_helper(const char *helper, pid_t pid, const struct spec_id_mappin
 	}
 	if (r < 0)
 		return err_code(e, r, "cannot run '%s'", helper);
+	if (pipe2(words, O_CLOEXEC) < 0)
+		return err_errno(e, "cannot run '%s'", helper);
 	child = fork();
 	if (child == 0) {
+		(void)dup2(words[1], STDERR_FILENO); /* without its words its exit status must do */
 		execvp(helper, argv.items);
 		_exit(127);
 	}
-	if (child < 0 || waitpid(child, &status, 0) < 0)
-		return err_errno(e, "cannot run '%s'", helper);
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		return err_set(e, -EPERM,
-			       "'%s' failed (is the package uidmap installed, and are the ranges in "
-			       "/etc/subuid and /etc/subgid?)",
-			       helper);
-	return 0;
+	(void)close(words[1]);
+	r = helper_wait(helper, child, words[0], e);
+	(void)close(words[0]);
+	return r;
 }
 
 static int write_map(pid_t pid, const char *file, const char *helper, const struct spec_id_mapping *maps,
@@ -186,7 +215,8 @@ static int deny_setgroups(pid_t pid, const struct spec_linux *linux_, struct err
 	char path[64];
 	int r;
 
-	if (geteuid() == 0 || linux_->gid_mappings_len != 1 || linux_->gid_mappings[0].size != 1)
+	if (geteuid() == 0 || linux_->gid_mappings_len != 1 || linux_->gid_mappings[0].size != 1 ||
+	    linux_->gid_mappings[0].host_id != getegid())
 		return 0;
 	(void)snprintf(path, sizeof(path), "/proc/%d/setgroups", (int)pid);
 	r = file_poke(AT_FDCWD, path, "deny");

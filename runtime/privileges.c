@@ -81,8 +81,9 @@ void privileges_drop_mknod(struct privileges *p)
 
 /* --- early ---------------------------------------------------------------------------------------------- */
 
-static int set_oom_score(const struct opt_i64 *score, struct err *e)
+int privileges_set_oom_score(const struct privileges *p, struct err *e)
 {
+	const struct opt_i64 *score = &p->process->oom_score_adj;
 	char text[24];
 	int r;
 
@@ -130,11 +131,8 @@ static int open_label(const struct spec_process *process, int *ret_fd, struct er
 
 int privileges_apply_early(const struct privileges *p, int *ret_label_fd, struct err *e)
 {
-	int failed = -1, r = set_oom_score(&p->process->oom_score_adj, e);
+	int failed = -1, r = rlimit_plan_apply(&p->rlimits, 0, &failed);
 
-	if (r < 0)
-		return r;
-	r = rlimit_plan_apply(&p->rlimits, 0, &failed);
 	if (r < 0)
 		return err_code(e, r, "cannot set %s", failed >= 0 ? rlimit_name(failed) : "a limit");
 	r = scheduling_apply(&p->scheduling, e);

@@ -33,7 +33,11 @@ void privileges_done(struct privileges *p);
 /* Takes CAP_MKNOD out of all sets. */
 void privileges_drop_mknod(struct privileges *p);
 
-/* In init, while /proc is the host's: limits, the OOM score, and the file that takes the label (*ret_label_fd, -1 where there
+/* In init, while /proc is the host's and before program_hide: of who is hidden, the file is root's. -EACCES: a user may raise the score
+ * only. */
+int privileges_set_oom_score(const struct privileges *p, struct err *e) MUST_CHECK;
+
+/* In init, while /proc is the host's: limits, and the file that takes the label (*ret_label_fd, -1 where there
  * is none to take). */
 int privileges_apply_early(const struct privileges *p, int *ret_label_fd, struct err *e) MUST_CHECK;
 

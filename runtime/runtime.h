@@ -31,7 +31,8 @@ struct runtime_args {
 	bool no_new_keyring;
 	bool separate_start; /* create: `start` comes from another process, through exec.fifo */
 	bool systemd_cgroup; /* linux.cgroupsPath is "slice:prefix:name", and systemd makes the cgroup */
-	bool init_process;   /* --init: a tiny reaper (our own binary) as pid 1 */
+	bool cgroup_required; /* where we may not make a cgroup: an error, limits or not (runc's --rootless=false) */
+	bool init_process; /* --init: a tiny reaper (our own binary) as pid 1 */
 };
 
 /* A container whose creator is still here. */
