@@ -46,11 +46,16 @@ int runtime_start(const struct runtime_args *args, struct runtime_container *c, 
 		.pid = c->pid,
 		.annotations = args->spec->annotations,
 	};
+	cleanup_fd int dir = -1;
+	struct err ignored;
 	int r = sync_send(c->start_fd, SYNC_GO, e);
 
 	if (r == 0)
 		r = sync_expect_end(c->start_fd, e);
 	(void)close(fd_take(&c->start_fd));
+	/* Without it somebody has deleted the container already. */
+	if (r == 0 && state_dir_open(args->state_root, args->id, &dir, &ignored) == 0)
+		state_dir_wait_for_lock(dir);
 	return r == 0 ? run_hooks(&s, &args->spec->hooks.poststart, "poststart", RUNTIME_RUNNING, e) : r;
 }
 
@@ -73,6 +78,8 @@ int runtime_start_by_id(const char *state_root, const char *id, struct err *e)
 		r = state_dir_connect(dir, &connection, e);
 	if (r == 0)
 		r = sync_expect_end(connection, e);
+	if (r == 0)
+		state_dir_wait_for_lock(dir);
 	return r == 0 ? run_hooks(&s, &s.poststart, "poststart", RUNTIME_RUNNING, e) : r;
 }
 

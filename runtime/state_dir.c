@@ -99,6 +99,14 @@ int state_dir_lock(int dir_fd, int *ret_fd, struct err *e)
 	return 0;
 }
 
+void state_dir_wait_for_lock(int dir_fd)
+{
+	cleanup_fd int fd = openat(dir_fd, STATE_LOCK_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	while (fd >= 0 && flock(fd, LOCK_SH) < 0 && errno == EINTR)
+		;
+}
+
 /* The paths of sockets are short, those of state directories are not: the descriptor stands for the directory. */
 static struct sockaddr_un socket_address(int dir_fd)
 {

@@ -36,6 +36,10 @@ int state_dir_remove(const char *state_root, const char *id, struct err *e) MUST
 /* Makes the lock file and takes the lock, for init to inherit. */
 int state_dir_lock(int dir_fd, int *ret_fd, struct err *e) MUST_CHECK;
 
+/* Waits until nobody holds the lock: the program runs, or init is dead. execve closes init's descriptors one after the other, so that who
+ * heard the end of its socket may still find the lock held. */
+void state_dir_wait_for_lock(int dir_fd);
+
 /* The socket of `start`: a listening one, and a connection to it. */
 int state_dir_listen(int dir_fd, int *ret_fd, struct err *e) MUST_CHECK;
 int state_dir_connect(int dir_fd, int *ret_fd, struct err *e) MUST_CHECK;

@@ -171,7 +171,7 @@ def test_start(victim):
         seen[status] += 1
         assert status in ("created", "running"), (point, status)
         if status == "created":
-            victim.oci("start", NAME, check=True)
+            victim.oci("start", NAME)  # fails where init heard the killed one, and starts just now
             assert victim.status() == "running", point
         victim.delete()
     assert seen["created"] > 5 and seen["running"] > 1, seen
