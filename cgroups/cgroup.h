@@ -34,14 +34,14 @@ struct cgroup_host {
 	enum cgroup_mode mode;
 	char mount_point[64];   /* "" where none */
 	unsigned int available; /* controllers of the root's cgroup.controllers (enum cgroup_controller) */
-	char own_path[4096];    /* of this process below the mount point: "/user.slice/..." */
 };
 
-/* Mode and mount point alone: what it takes to open a cgroup whose path is known. One or two statfs(2). */
+/* Mode and mount point alone: what it takes to open a cgroup whose path is known, or to make one that needs no controllers. One or
+ * two statfs(2). */
 void cgroup_host_find(struct cgroup_host *ret);
 
-/* All of it, to make a cgroup: statfs of the two usual places, the root's cgroup.controllers, /proc/self/cgroup. Never fails
- * for a host without cgroups; -errno where what is mounted cannot be read. */
+/* All of it, to make a cgroup with limits: the root's cgroup.controllers, too. Never fails for a host without cgroups; -errno where
+ * what is mounted cannot be read. */
 int cgroup_host_detect(struct cgroup_host *ret, struct err *e) MUST_CHECK;
 
 /* The name of a controller ("memory"), a static string, for messages. `c` is one bit. */
@@ -56,7 +56,7 @@ unsigned int cgroup_needed_controllers(const struct spec_resources *r);
 struct cgroup {
 	char *path; /* below the mount point, "/sampan/0123..."; NULL: none at all */
 	int dir_fd; /* of it, good for CLONE_INTO_CGROUP and *at(); meaningless where path is NULL */
-	unsigned int enabled; /* controllers that are on in it */
+	unsigned int enabled; /* controllers that are on in it; none known where it was made for no limits */
 	char *unit;           /* systemd's name of it, "sampan-0123.scope"; NULL: we made it ourselves */
 	pid_t keeper; /* > 0: a process that holds the place of the container's first one, see cgroup_settle */
 	int keeper_pidfd; /* of it; meaningless without it */
@@ -100,6 +100,9 @@ int cgroup_set_unit(struct cgroup *c, const char *unit, struct err *e) MUST_CHEC
 int cgroup_open(const struct cgroup_host *host, const char *path, struct cgroup *ret,
 		struct err *e) MUST_CHECK;
 
+/* Reads ->enabled anew. -ENODEV: it has been removed. */
+int cgroup_find_enabled(struct cgroup *c, struct err *e) MUST_CHECK;
+
 /* Writes the limits, then attaches the device filter if there are device rules. Only what is set is touched, so it serves updates
  * too. cpu shares become cpu.weight by the formula of runc >= 1.3; memory+swap becomes swap alone. NULL: nothing to do.
  * An error names file and value. -EOPNOTSUPP: what cgroup v1 alone can do (the text names the key), or what this kernel cannot;
@@ -132,6 +135,9 @@ int cgroup_signal(const struct cgroup *c, int signal, struct err *e) MUST_CHECK;
 /* Removes it and what is below it, retrying for up to 500 ms while exiting processes are still in it (-EBUSY after that). Absent
  * is a success. A unit of systemd is stopped after it. dir_fd stays open until cgroup_done. */
 int cgroup_remove(const struct cgroup *c, struct err *e) MUST_CHECK;
+
+/* Kills what is in it and removes it, as the two above do; quickest where nothing is in it any more. */
+int cgroup_destroy(const struct cgroup *c, struct err *e) MUST_CHECK;
 
 /* Whether a process lives in or below it. False where that cannot be told. */
 bool cgroup_is_populated(const struct cgroup *c);

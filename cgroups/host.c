@@ -52,6 +52,14 @@ int cgroup_own_path(const char *proc_cgroup, char *out, size_t size)
 	return 0;
 }
 
+int cgroup_own_path_read(char *out, size_t size)
+{
+	char text[8192];
+	ssize_t n = cgroup_file_read(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text));
+
+	return n < 0 ? (int)n : cgroup_own_path(text, out, size);
+}
+
 static bool is_cgroup2(const char *path)
 {
 	struct statfs fs;
@@ -68,34 +76,26 @@ void cgroup_host_find(struct cgroup_host *ret)
 		ret->mode = CGROUP_HYBRID;
 	else
 		return;
-	(void)snprintf(ret->mount_point, sizeof(ret->mount_point), "%s",
-		       ret->mode == CGROUP_UNIFIED ? "/sys/fs/cgroup" : "/sys/fs/cgroup/unified");
+	if (ret->mode == CGROUP_UNIFIED)
+		memcpy(ret->mount_point, "/sys/fs/cgroup", sizeof("/sys/fs/cgroup"));
+	else
+		memcpy(ret->mount_point, "/sys/fs/cgroup/unified", sizeof("/sys/fs/cgroup/unified"));
 }
 
 int cgroup_host_detect(struct cgroup_host *ret, struct err *e)
 {
-	char text[8192], path[sizeof(ret->mount_point) + sizeof("/cgroup.controllers")];
+	char text[1024], path[sizeof(ret->mount_point) + sizeof("/cgroup.controllers")];
 	struct cgroup_host host;
 	ssize_t n;
-	int r;
 
 	cgroup_host_find(&host);
-	if (host.mode == CGROUP_NONE) {
-		*ret = host;
-		return 0;
+	if (host.mode != CGROUP_NONE) {
+		(void)snprintf(path, sizeof(path), "%s/cgroup.controllers", host.mount_point);
+		n = cgroup_file_read(AT_FDCWD, path, text, sizeof(text));
+		if (n < 0)
+			return err_code(e, (int)n, "cannot read '%s'", path);
+		host.available = cgroup_text_controllers(text);
 	}
-	(void)snprintf(path, sizeof(path), "%s/cgroup.controllers", host.mount_point);
-	n = cgroup_file_read(AT_FDCWD, path, text, sizeof(text));
-	if (n < 0)
-		return err_code(e, (int)n, "cannot read '%s'", path);
-	host.available = cgroup_text_controllers(text);
-
-	n = cgroup_file_read(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text));
-	if (n < 0)
-		return err_code(e, (int)n, "cannot read '/proc/self/cgroup'");
-	r = cgroup_own_path(text, host.own_path, sizeof(host.own_path));
-	if (r < 0)
-		return err_code(e, r, "cannot find our own cgroup in '/proc/self/cgroup'");
 	*ret = host;
 	return 0;
 }

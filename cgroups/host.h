@@ -13,6 +13,9 @@
  * Pure. */
 int cgroup_own_path(const char *proc_cgroup, char *out, size_t size) MUST_CHECK;
 
+/* The same of this process, as the kernel has it now. -errno too. */
+int cgroup_own_path_read(char *out, size_t size) MUST_CHECK;
+
 /* What tells why the root of the v2 tree lacks a controller. Texts are "" where unknown, never NULL. */
 struct controller_facts {
 	enum cgroup_mode mode;

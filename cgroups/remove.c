@@ -30,18 +30,24 @@ static int remove_tree(int parent_fd, int fd, const char *name)
 	return r < 0 ? r : remove_one(parent_fd, fd, name, NULL);
 }
 
-int cgroup_remove(const struct cgroup *c, struct err *e)
+/* `kill`: what is in it, if there is. */
+static int remove_it(const struct cgroup *c, bool kill, struct err *e)
 {
-	cleanup_fd int parent_fd = -1;
+	cleanup_fd int parent_fd = openat(c->dir_fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int r;
 
-	if (!c->path)
-		return 0;
-	parent_fd = openat(c->dir_fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (parent_fd < 0 && errno == ENOENT)
 		return 0;
 	if (parent_fd < 0)
 		return err_errno(e, "cannot remove cgroup '%s'", c->path);
+	if (kill) {
+		r = remove_tree(parent_fd, c->dir_fd, strrchr(c->path, '/') + 1);
+		if (r == 0)
+			return 0;
+		r = cgroup_kill(c, e);
+		if (r < 0)
+			return r;
+	}
 	/* A killed process leaves its cgroup a little after its parent has heard of its end. */
 	for (int waited_ms = 0, wait_ms = 1;; waited_ms += wait_ms, wait_ms *= 2) {
 		r = remove_tree(parent_fd, c->dir_fd, strrchr(c->path, '/') + 1);
@@ -53,7 +59,24 @@ int cgroup_remove(const struct cgroup *c, struct err *e)
 		return err_set(e, r, "cannot remove cgroup '%s': processes are in it", c->path);
 	if (r < 0)
 		return err_code(e, r, "cannot remove cgroup '%s'", c->path);
-	if (c->unit)
-		systemd_forget(c);
 	return 0;
+}
+
+static int remove_and_forget(const struct cgroup *c, bool kill, struct err *e)
+{
+	int r = c->path ? remove_it(c, kill, e) : 0;
+
+	if (r == 0 && c->unit)
+		systemd_forget(c);
+	return r;
+}
+
+int cgroup_remove(const struct cgroup *c, struct err *e)
+{
+	return remove_and_forget(c, false, e);
+}
+
+int cgroup_destroy(const struct cgroup *c, struct err *e)
+{
+	return remove_and_forget(c, true, e);
 }

@@ -119,7 +119,7 @@ static int find_path(const struct cgroup *c, char *out, size_t size, struct err 
 static int open_scope(const struct cgroup_host *host, const struct spec_resources *r, struct cgroup *c,
 		      struct err *e)
 {
-	char path[sizeof(host->own_path)];
+	char path[PATH_MAX];
 	struct cgroup opened = { .dir_fd = -1 };
 	int rc = find_path(c, path, sizeof(path), e);
 

@@ -161,6 +161,11 @@ static int read_enabled(int dir_fd, unsigned int *ret, struct err *e)
 	return 0;
 }
 
+int cgroup_find_enabled(struct cgroup *c, struct err *e)
+{
+	return c->path ? read_enabled(c->dir_fd, &c->enabled, e) : 0;
+}
+
 static int write_subtree_control(const char *dir, unsigned int controllers)
 {
 	char text[CONTROLLERS_MAX] = "", path[PATH_MAX];
@@ -178,6 +183,7 @@ static int write_subtree_control(const char *dir, unsigned int controllers)
 static int explain_refusal(const struct plan *p, int code, unsigned int controller, struct err *e)
 {
 	const char *name = cgroup_controller_name((enum cgroup_controller)controller);
+	char own_path[256];
 
 	if (code == -EBUSY)
 		return err_set(e, -EOPNOTSUPP,
@@ -185,12 +191,15 @@ static int explain_refusal(const struct plan *p, int code, unsigned int controll
 			       "' and there are "
 			       "processes in '%s' itself (move them into a cgroup below it)",
 			       name, name, p->full.data, p->full.data);
-	if (code == -EACCES || code == -EPERM || code == -EROFS)
+	if (code == -EACCES || code == -EPERM || code == -EROFS) {
+		if (cgroup_own_path_read(own_path, sizeof(own_path)) < 0)
+			own_path[0] = '\0';
 		return err_set(
 			e, -EOPNOTSUPP,
 			"cannot limit %s: controller '%s' is off in '%s" SUBTREE_CONTROL "', which we may "
 			"not write from our own cgroup '%s' (run as root, or delegate it with Delegate=yes)",
-			name, name, p->full.data, p->host->own_path);
+			name, name, p->full.data, own_path);
+	}
 	(void)err_code(e, code,
 		       "cannot limit %s: controller '%s' is off in '%s" SUBTREE_CONTROL
 		       "' and cannot be turned on",
@@ -261,7 +270,7 @@ static int finish(struct plan *p, struct cgroup *c, struct err *e)
 {
 	if (p->existed && cgroup_is_populated(c))
 		return err_set(e, -EBUSY, "cgroup '%s' exists and has processes in it", c->path);
-	return enable(p, c->dir_fd, &c->enabled, e);
+	return p->needed ? enable(p, c->dir_fd, &c->enabled, e) : 0;
 }
 
 static int create_at(struct plan *p, struct cgroup *ret, struct err *e)
@@ -291,16 +300,20 @@ static bool is_refusal(int code)
 }
 
 /* The place beside our own cgroup: below it is no place, as we are in it. "" where there is none. */
-static int place_beside(const struct cgroup_host *host, char *out, size_t size)
+static int place_beside(char *out, size_t size)
 {
-	const char *slash = strrchr(host->own_path, '/');
+	char own_path[PATH_MAX];
+	const char *slash;
+	int r = cgroup_own_path_read(own_path, sizeof(own_path));
 
 	out[0] = '\0';
+	if (r < 0)
+		return r;
+	slash = strrchr(own_path, '/');
 	/* "/../x" is outside of our cgroup namespace. */
-	if (!slash || slash[1] == '\0' || strncmp(host->own_path, "/..", 3) == 0)
+	if (!slash || slash[1] == '\0' || strncmp(own_path, "/..", 3) == 0)
 		return 0;
-	if (snprintf(out, size, "%.*s" CGROUP_DEFAULT_PARENT, (int)(slash - host->own_path),
-		     host->own_path) >= (int)size)
+	if (snprintf(out, size, "%.*s" CGROUP_DEFAULT_PARENT, (int)(slash - own_path), own_path) >= (int)size)
 		return -ENAMETOOLONG;
 	return 0;
 }
@@ -326,7 +339,7 @@ static int create_in_default_parent(const struct cgroup_host *host, const char *
 
 	if (!is_refusal(r))
 		return r;
-	if (place_beside(host, beside, sizeof(beside)) < 0 || beside[0] == '\0')
+	if (place_beside(beside, sizeof(beside)) < 0 || beside[0] == '\0')
 		return r;
 	return try_create(host, beside, path, needed, ret, e);
 }

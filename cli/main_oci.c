@@ -264,5 +264,5 @@ int main(int argc, char **argv)
 		return usage(count == 0 ? 1 : 0);
 	if (read_globals(&o, &g, &root, &e) < 0)
 		return oci_fail(&g, &e);
-	return dispatch(count, argv + 1, &g);
+	startup_end(dispatch(count, argv + 1, &g));
 }

@@ -56,7 +56,7 @@ static int run_attached(const struct runtime_args *args, bool keep, int *ret_exi
 	if (r < 0)
 		IGNORE_RESULT(runtime_delete(args->state_root, args->id, true, &ignored));
 	else if (!keep)
-		r = runtime_delete(args->state_root, args->id, true, e);
+		r = runtime_delete_ended(args, &c, e);
 	return r;
 }
 

@@ -303,14 +303,14 @@ struct outcome {
 	uint64_t memory_max; /* bytes; UINT64_MAX: no limit */
 };
 
-static void read_oom(const struct runtime_container *c, struct outcome *ret)
+static void read_oom(struct runtime_container *c, struct outcome *ret)
 {
 	struct cgroup_stats stats;
 	struct err ignored; /* a container without a cgroup of its own has no OOM kills of its own either */
 
 	ret->memory_max = UINT64_MAX;
-	if (c->cgroup.dir_fd < 0 || !(c->cgroup.enabled & CGROUP_MEMORY) ||
-	    cgroup_read_stats(&c->cgroup, &stats, &ignored) < 0)
+	if (!c->cgroup.path || cgroup_find_enabled(&c->cgroup, &ignored) < 0 ||
+	    !(c->cgroup.enabled & CGROUP_MEMORY) || cgroup_read_stats(&c->cgroup, &stats, &ignored) < 0)
 		return;
 	ret->oom_killed = stats.oom_kill_events != UINT64_MAX && stats.oom_kill_events > 0;
 	ret->memory_max = stats.memory_max;

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio_ext.h>
 
 #include "common/cleanup.h"
 
@@ -18,4 +19,15 @@ int startup_fill_streams(void)
 		    open("/dev/null", O_RDWR) != fd) /* NOLINT(android-cloexec-open): stdio */
 			return -EBADF;
 	return 0;
+}
+
+_Noreturn void startup_end(int exit_code)
+{
+#ifdef __SANITIZE_ADDRESS__
+	exit(exit_code); /* LeakSanitizer looks around then */
+#else
+	if (__fpending(stdout))
+		(void)fflush(stdout);
+	_exit(exit_code);
+#endif
 }

@@ -23,9 +23,11 @@ int err_set(struct err *e, int code, const char *fmt, ...)
 static void add_reason(struct err *e, int code)
 {
 	char reason[128];
-	const char *text = strerror_r(-code, reason, sizeof(reason));
+	const char *text = strerrordesc_np(-code); /* never translated: nothing of libc's locales is loaded */
 	size_t len = strlen(e->text);
 
+	if (!text)
+		text = strerror_r(-code, reason, sizeof(reason));
 	if (len + 3 >= sizeof(e->text))
 		return;
 	(void)snprintf(e->text + len, sizeof(e->text) - len, ": %s", text);

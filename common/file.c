@@ -91,12 +91,15 @@ int read_fd(int fd, struct buf *out, struct err *e)
 	}
 }
 
-static bool is_kernel_file(int fd)
+/* Files of sysfs tell a size that they do not have. They have no blocks, as few others. */
+static bool size_is_known(int fd, const struct stat *st)
 {
 	struct statfs fs;
 
-	return fstatfs(fd, &fs) == 0 && (fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC ||
-					 fs.f_type == CGROUP2_SUPER_MAGIC);
+	if (st->st_size <= 0 || st->st_blocks > 0)
+		return st->st_size > 0;
+	return fstatfs(fd, &fs) == 0 && fs.f_type != PROC_SUPER_MAGIC && fs.f_type != SYSFS_MAGIC &&
+	       fs.f_type != CGROUP2_SUPER_MAGIC;
 }
 
 int file_read(int dir_fd, const char *path, struct buf *out, struct err *e)
@@ -112,7 +115,7 @@ int file_read(int dir_fd, const char *path, struct buf *out, struct err *e)
 		return err_errno(e, "cannot stat '%s'", path);
 	if (!S_ISREG(st.st_mode))
 		return err_set(e, -EINVAL, "'%s' is not a regular file", path);
-	known = st.st_size > 0 && !is_kernel_file(fd);
+	known = size_is_known(fd, &st);
 	if (known) {
 		if ((uint64_t)st.st_size > out->max - out->len)
 			return err_set(e, -EFBIG, "'%s': longer than %zu bytes", path, out->max);

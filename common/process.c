@@ -16,6 +16,8 @@
 #include "common/file.h"
 #include "common/parse.h"
 
+#define STAT_MAX_BYTES 2048 /* 52 numbers and a name of 64 bytes */
+
 #ifndef P_PIDFD
 #define P_PIDFD 3
 #endif
@@ -96,17 +98,24 @@ static char *field_at(char *text, unsigned int n)
 
 int process_stat(pid_t pid, char *ret_state, uint64_t *ret_ticks)
 {
-	cleanup_buf struct buf text = BUF_INIT(4096);
-	char path[32], *fields, *ticks;
-	struct err e;
+	char path[32], text[STAT_MAX_BYTES], *fields, *ticks;
+	cleanup_fd int fd = -1;
+	ssize_t n;
 	char state;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	if (file_read(AT_FDCWD, path, &text, &e) < 0)
-		return e.code == -ENOENT ? -ESRCH : e.code;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	do
+		n = read(fd, text, sizeof(text) - 1); /* one call brings it all: proc(5) makes it at once */
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	text[n] = '\0';
 	/* proc_pid_stat(5): the name may hold blanks and parentheses, so look for the last one; state is field 3
 	 * and the start time field 22. */
-	fields = strrchr(text.data, ')');
+	fields = strrchr(text, ')');
 	if (!fields || fields[1] != ' ' || fields[2] == '\0')
 		return -EPROTO;
 	state = fields[2];

@@ -11,7 +11,8 @@
 
 #include "common/cleanup.h"
 
-#define EAGAIN_TRIES 64 /* a rename or mount anywhere on the system can make RESOLVE_IN_ROOT start over */
+#define MAKE_LAST_MAX 512 /* bytes of a path: longer ones are walked */
+#define EAGAIN_TRIES  64  /* a rename or mount anywhere on the system can make RESOLVE_IN_ROOT start over */
 
 /* A relative "" is the root itself: RESOLVE_IN_ROOT makes "/" the root, too. */
 static int open_in_root(int root_fd, const char *path, int flags, mode_t mode)
@@ -45,6 +46,13 @@ int rootfd_open(int root_fd, const char *path, int flags, mode_t mode, int *ret_
 		return open_error(fd, path, e);
 	*ret_fd = fd;
 	return 0;
+}
+
+int rootfd_try_open(int root_fd, const char *path, int flags)
+{
+	int fd = open_in_root(root_fd, path, flags, 0);
+
+	return fd == -EXDEV ? -ELOOP : fd;
 }
 
 /* --- making what is absent ---
@@ -187,20 +195,41 @@ static int make_all(struct walk *w, const char *path)
 	return r;
 }
 
+/* Most often only the last component is absent: then there is nothing to walk. Returns its descriptor, or -ENOENT where there is
+ * more to it: an absent parent, a symlink, "..". */
+static int make_last(int root_fd, const char *path, mode_t mode)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	char parent[MAKE_LAST_MAX];
+	cleanup_fd int parent_fd = -1;
+	int fd;
+
+	if (*name == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+	    (size_t)(name - path) >= sizeof(parent))
+		return -ENOENT;
+	memcpy(parent, path, (size_t)(name - path));
+	parent[name - path] = '\0';
+	parent_fd = open_in_root(root_fd, parent, O_PATH | O_DIRECTORY, 0);
+	if (parent_fd < 0 || mkdirat(parent_fd, name, mode) < 0)
+		return -ENOENT;
+	fd = openat(parent_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -ENOENT : fd;
+}
+
 int rootfd_mkdir_p(int root_fd, const char *path, mode_t mode, int *ret_fd, struct err *e)
 {
 	struct walk w = { .root_fd = root_fd, .fd = -1, .mode = mode };
 	int r = open_in_root(root_fd, path, O_PATH | O_DIRECTORY, 0);
 
-	if (r >= 0) {
-		*ret_fd = r;
-		return 0;
+	if (r == -ENOENT) {
+		r = make_last(root_fd, path, mode);
+		if (r == -ENOENT)
+			r = make_all(&w, path);
+		if (r < 0)
+			return err_code(e, r, "cannot make directory '%s'", path);
 	}
-	if (r != -ENOENT)
-		return open_error(r, path, e);
-	r = make_all(&w, path);
 	if (r < 0)
-		return err_code(e, r, "cannot make directory '%s'", path);
+		return open_error(r, path, e);
 	*ret_fd = r;
 	return 0;
 }

@@ -13,6 +13,10 @@
  * O_CLOEXEC is added. -ENOENT, -ELOOP, -ENOTDIR; -EXDEV never reaches the caller. */
 int rootfd_open(int root_fd, const char *path, int flags, mode_t mode, int *ret_fd, struct err *e) MUST_CHECK;
 
+/* The same for what may well be absent: returns the descriptor (owned) or -errno (-ELOOP in place of -EXDEV), and has no words
+ * for it. */
+int rootfd_try_open(int root_fd, const char *path, int flags) MUST_CHECK;
+
 /* mkdir -p below the root, and opens the result (O_PATH | O_DIRECTORY). Symlinks on the way are
  * followed inside the root; those that dangle get their targets made, as runc does. */
 int rootfd_mkdir_p(int root_fd, const char *path, mode_t mode, int *ret_fd, struct err *e) MUST_CHECK;

@@ -62,6 +62,10 @@ static uint64_t bit(int number)
 
 int capability_number(const char *name)
 {
+	/* As they are nearly always written, without libc's tables of letters. */
+	for (size_t i = 0; i < ARRAY_LEN(NAMES); i++)
+		if (strcmp(NAMES[i], name) == 0)
+			return (int)i;
 	if (strncasecmp(name, "CAP_", 4) == 0)
 		name += 4;
 	for (size_t i = 0; i < ARRAY_LEN(NAMES); i++)

@@ -93,10 +93,7 @@ static void creation_undo(struct creation *c)
 		IGNORE_RESULT(process_signal(c->pidfd, SIGKILL));
 		IGNORE_RESULT(process_wait(c->pidfd, &status));
 	}
-	if (c->cgroup.path) {
-		IGNORE_RESULT(cgroup_kill(&c->cgroup, &ignored));
-		IGNORE_RESULT(cgroup_remove(&c->cgroup, &ignored));
-	}
+	IGNORE_RESULT(cgroup_destroy(&c->cgroup, &ignored));
 	if (c->made_state_dir)
 		IGNORE_RESULT(state_dir_remove(c->args->state_root, c->args->id, &ignored));
 }
@@ -134,9 +131,12 @@ static int prepare(struct creation *c, struct err *e)
 		r = connect_callers(c, e);
 	if (r == 0)
 		r = pid_file_open_dir(args->pid_file, &c->pid_file_dir, e);
-	if (r == 0)
-		r = cgroup_host_detect(&c->host, e);
-	return r;
+	if (r < 0)
+		return r;
+	if (args->systemd_cgroup || cgroup_needed_controllers(args->spec->linux_.resources))
+		return cgroup_host_detect(&c->host, e);
+	cgroup_host_find(&c->host);
+	return 0;
 }
 
 static int make_cgroup(struct creation *c, struct err *e)
@@ -280,7 +280,7 @@ static int write_state(const struct creation *c, struct err *e)
 	if (r < 0)
 		return err_code(e, r, "cannot look at the container's init");
 	timestamp_now(created);
-	return container_state_write(args->state_root, &s, e);
+	return container_state_write_at(c->state_dir, &s, e);
 }
 
 static int run_creator_hooks(const struct creation *c, struct err *e)

@@ -14,18 +14,18 @@
 #include "runtime/sys_mount.h"
 
 /* procfs and sysfs behind a symlink would be somewhere else than the masks that protect them. */
-static int refuse_symlink(const struct plan_mount *m, int root_fd, struct err *e)
+static int open_ordinary_directory(const struct plan_mount *m, int root_fd, int *ret_fd, struct err *e)
 {
-	cleanup_fd int fd = -1;
-	struct err ignored;
-	struct stat st;
+	int fd = rootfd_try_open(root_fd, m->target, O_PATH | O_DIRECTORY | O_NOFOLLOW);
 
-	if (rootfd_open(root_fd, m->target, O_PATH | O_NOFOLLOW, 0, &fd, &ignored) < 0)
-		return 0; /* absent: it will be made as a directory */
-	if (fstat(fd, &st) < 0 || S_ISDIR(st.st_mode))
-		return 0;
-	return err_set(e, -ENOTDIR, "file system '%s' must be mounted on an ordinary directory: '%s' is none",
-		       m->fs_type, m->target);
+	if (fd == -ENOENT)
+		return rootfd_mkdir_p(root_fd, m->target, 0755, ret_fd, e);
+	if (fd < 0)
+		return err_set(e, -ENOTDIR,
+			       "file system '%s' must be mounted on an ordinary directory: '%s' is none",
+			       m->fs_type, m->target);
+	*ret_fd = fd;
+	return 0;
 }
 
 static int set_propagation(const struct plan_mount *m, int root_fd, struct err *e)
@@ -68,14 +68,14 @@ static int mount_and_copy_up(const struct plan_mount *m, int root_fd, struct err
 static int mount_fs(const struct plan_mount *m, int root_fd, struct err *e)
 {
 	cleanup_fd int fd = -1;
-	int r = m->no_symlink ? refuse_symlink(m, root_fd, e) : 0;
+	int r;
 
-	if (r == 0 && m->options.copy_up && strcmp(m->fs_type, "tmpfs") == 0) {
+	if (m->options.copy_up && strcmp(m->fs_type, "tmpfs") == 0) {
 		r = mount_and_copy_up(m, root_fd, e);
 		return r == 0 ? set_propagation(m, root_fd, e) : r;
 	}
-	if (r == 0)
-		r = rootfd_mkdir_p(root_fd, m->target, 0755, &fd, e);
+	r = m->no_symlink ? open_ordinary_directory(m, root_fd, &fd, e)
+			  : rootfd_mkdir_p(root_fd, m->target, 0755, &fd, e);
 	if (r < 0)
 		return r;
 	r = mount_on(fd, m->source, m->fs_type, m->options.flags, m->options.data);

@@ -180,11 +180,24 @@ static int delete_without_state(const char *state_root, const char *id, bool for
 	}
 	s.cgroup_path = path;
 	r = open_cgroup(&s, &cgroup, e);
-	if (r == 0 && cgroup.path)
-		r = cgroup_kill(&cgroup, e);
-	if (r == 0 && cgroup.path)
-		r = cgroup_remove(&cgroup, e);
+	if (r == 0)
+		r = cgroup_destroy(&cgroup, e);
 	return r == 0 ? state_dir_remove(state_root, id, e) : r;
+}
+
+int runtime_delete_ended(const struct runtime_args *args, const struct runtime_container *c, struct err *e)
+{
+	struct container_state s = {
+		.oci_version = args->spec->oci_version,
+		.id = (char *)(uintptr_t)args->id,
+		.bundle = (char *)(uintptr_t)args->bundle,
+		.annotations = args->spec->annotations,
+	};
+	int r = cgroup_destroy(&c->cgroup, e);
+
+	if (r == 0)
+		r = state_dir_remove(args->state_root, args->id, e);
+	return r == 0 ? run_hooks(&s, &args->spec->hooks.poststop, "poststop", RUNTIME_STOPPED, e) : r;
 }
 
 int runtime_delete(const char *state_root, const char *id, bool force, struct err *e)
@@ -206,10 +219,9 @@ int runtime_delete(const char *state_root, const char *id, bool force, struct er
 		r = kill_and_wait(&s, e);
 	if (r == 0)
 		r = open_cgroup(&s, &cgroup, e);
-	if (r == 0 && cgroup.path)
-		r = cgroup_kill(&cgroup, e); /* what outlived init: there is no PID namespace to end it */
-	if (r == 0 && cgroup.path)
-		r = cgroup_remove(&cgroup, e);
+	if (r == 0)
+		r = cgroup_destroy(&cgroup,
+				   e); /* with what outlived init: there may be no PID namespace to end it */
 	if (r == 0)
 		r = state_dir_remove(state_root, id, e);
 	return r == 0 ? run_hooks(&s, &s.poststop, "poststop", RUNTIME_STOPPED, e) : r;

@@ -3,7 +3,7 @@
 
 #include <linux/keyctl.h>
 #include <signal.h>
-#include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -13,6 +13,9 @@
 #include "runtime/exec_path.h"
 #include "runtime/reaper.h"
 
+#define KEYRING_PREFIX "_ses."
+#define KEYRING_ID_MAX 100 /* bytes of a container's ID in the name of its keyring */
+
 int program_hide(struct err *e)
 {
 	return prctl(PR_SET_DUMPABLE, 0) < 0 ? err_errno(e, "cannot become undumpable") : 0;
@@ -20,9 +23,9 @@ int program_hide(struct err *e)
 
 int program_join_keyring(const char *container_id, struct err *e)
 {
-	char name[128];
+	char name[sizeof(KEYRING_PREFIX) + KEYRING_ID_MAX] = KEYRING_PREFIX;
 
-	(void)snprintf(name, sizeof(name), "_ses.%.100s", container_id);
+	memcpy(name + sizeof(KEYRING_PREFIX) - 1, container_id, strnlen(container_id, KEYRING_ID_MAX));
 	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name) >= 0 || errno == ENOSYS || errno == EDQUOT)
 		return 0;
 	return err_errno(e, "cannot join a session keyring");

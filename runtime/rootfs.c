@@ -103,7 +103,8 @@ static int make_parent_private(const char *rootfs, struct err *e)
 	return 0;
 }
 
-static int bind_on_itself(const char *rootfs, struct err *e)
+/* The descriptor of a tree stays that of its root when it is attached. */
+static int bind_on_itself(const char *rootfs, int *ret_fd, struct err *e)
 {
 	cleanup_fd int tree = -1, target = open(rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int r;
@@ -112,7 +113,10 @@ static int bind_on_itself(const char *rootfs, struct err *e)
 		return err_errno(e, "rootfs '%s'", rootfs);
 	tree = mount_clone(target, "", true);
 	r = tree < 0 ? tree : mount_attach(tree, target);
-	return r < 0 ? err_code(e, r, "cannot bind rootfs '%s'", rootfs) : 0;
+	if (r < 0)
+		return err_code(e, r, "cannot bind rootfs '%s'", rootfs);
+	*ret_fd = fd_take(&tree);
+	return 0;
 }
 
 int rootfs_mount(const struct plan *p, const struct overlay_plan *overlay, int *ret_fd, struct err *e)
@@ -124,8 +128,8 @@ int rootfs_mount(const struct plan *p, const struct overlay_plan *overlay, int *
 	if (!(p->propagation & (MS_SLAVE | MS_PRIVATE)) || !(p->propagation & MS_REC))
 		r = make_parent_private(p->rootfs, e);
 	if (r == 0)
-		r = overlay ? mount_overlay(overlay, e) : bind_on_itself(p->rootfs, e);
-	if (r < 0)
+		r = overlay ? mount_overlay(overlay, e) : bind_on_itself(p->rootfs, ret_fd, e);
+	if (r < 0 || !overlay)
 		return r;
 	fd = open(p->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
@@ -152,12 +156,14 @@ static int open_null(struct err *e)
 
 static int mask_one(int root_fd, const char *path, const char *null_path, struct err *e)
 {
-	cleanup_fd int fd = -1;
+	cleanup_fd int fd = rootfd_try_open(root_fd, path, O_PATH);
 	struct stat st;
-	int r = rootfd_open(root_fd, path, O_PATH, 0, &fd, e);
+	int r;
 
-	if (r < 0)
-		return r == -ENOENT || r == -ENOTDIR ? 0 : r;
+	if (fd == -ENOENT || fd == -ENOTDIR)
+		return 0;
+	if (fd < 0)
+		return err_code(e, fd, "cannot mask '%s'", path);
 	if (fstat(fd, &st) < 0)
 		return err_errno(e, "cannot stat '%s'", path);
 	if (S_ISDIR(st.st_mode))
@@ -186,12 +192,12 @@ int rootfs_mask(int root_fd, const struct strvec *paths, struct err *e)
 
 static int make_readonly(int root_fd, const char *path, struct err *e)
 {
-	cleanup_fd int fd = -1, tree = -1;
-	int r = rootfd_open(root_fd, path, O_PATH, 0, &fd, e);
+	cleanup_fd int fd = rootfd_try_open(root_fd, path, O_PATH), tree = -1;
+	int r;
 
-	if (r < 0)
-		return r == -ENOENT || r == -ENOTDIR ? 0 : r;
-	tree = mount_clone(fd, "", true);
+	if (fd == -ENOENT || fd == -ENOTDIR)
+		return 0;
+	tree = fd < 0 ? fd : mount_clone(fd, "", true);
 	if (tree < 0)
 		return err_code(e, tree, "cannot make '%s' read-only", path);
 	r = mount_change(tree, MOUNT_ATTR_RDONLY, 0, 0, false);

@@ -63,6 +63,10 @@ int runtime_kill(const char *state_root, const char *id, int signal, bool all, s
 /* -EBUSY if it is not stopped, unless `force`: then it is killed first; force on an absent one is a success. */
 int runtime_delete(const char *state_root, const char *id, bool force, struct err *e) MUST_CHECK;
 
+/* The same for a container of this process whose end it has waited for. */
+int runtime_delete_ended(const struct runtime_args *args, const struct runtime_container *c,
+			 struct err *e) MUST_CHECK;
+
 enum runtime_status { RUNTIME_CREATING, RUNTIME_CREATED, RUNTIME_RUNNING, RUNTIME_PAUSED, RUNTIME_STOPPED };
 const char *runtime_status_name(enum runtime_status s);
 

@@ -97,10 +97,9 @@ static void write_hooks(struct json_out *o, const char *key, const struct spec_h
 	json_out_end(o);
 }
 
-int container_state_write(const char *state_root, const struct container_state *s, struct err *e)
+int container_state_write_at(int dir_fd, const struct container_state *s, struct err *e)
 {
 	cleanup_json_out struct json_out *o = json_out_new(false, STATE_MAX_BYTES);
-	cleanup_fd int dir = -1;
 	const char *text;
 	size_t len;
 	int r;
@@ -121,11 +120,15 @@ int container_state_write(const char *state_root, const struct container_state *
 	write_hooks(o, "poststop", &s->poststop);
 	json_out_end(o);
 	r = json_out_finish(o, &text, &len, e);
-	if (r == 0)
-		r = state_dir_open(state_root, s->id, &dir, e);
-	if (r < 0)
-		return r;
-	return file_write_atomic(dir, STATE_FILE, text, len, 0600, e);
+	return r < 0 ? r : file_write_atomic(dir_fd, STATE_FILE, text, len, 0600, e);
+}
+
+int container_state_write(const char *state_root, const struct container_state *s, struct err *e)
+{
+	cleanup_fd int dir = -1;
+	int r = state_dir_open(state_root, s->id, &dir, e);
+
+	return r < 0 ? r : container_state_write_at(dir, s, e);
 }
 
 int container_state_read(const char *state_root, const char *id, struct container_state *ret, struct err *e)
@@ -156,36 +159,25 @@ int container_state_read(const char *state_root, const char *id, struct containe
 }
 
 /* init holds the lock of the state directory until it calls execve. */
-static bool waits_for_start(const char *state_root, const char *id)
+static bool waits_for_start(int dir)
 {
-	cleanup_fd int dir = -1, lock = -1;
-	struct err ignored;
+	cleanup_fd int lock = openat(dir, STATE_LOCK_FILE, O_RDONLY | O_CLOEXEC);
 
-	if (state_dir_open(state_root, id, &dir, &ignored) < 0)
-		return false;
-	lock = openat(dir, STATE_LOCK_FILE, O_RDONLY | O_CLOEXEC);
 	return lock >= 0 && flock(lock, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
-}
-
-static bool is_prepared(const char *state_root, const char *id)
-{
-	cleanup_fd int dir = -1;
-	struct err ignored;
-
-	return state_dir_open(state_root, id, &dir, &ignored) == 0 &&
-	       faccessat(dir, STATE_CREATED_FILE, F_OK, 0) == 0;
 }
 
 enum runtime_status container_state_status(const char *state_root, const struct container_state *s)
 {
+	cleanup_fd int dir = -1;
+	struct err ignored;
 	uint64_t ticks;
 	char state;
 
 	if (s->pid <= 0 || process_stat(s->pid, &state, &ticks) < 0 || ticks != s->pid_start_ticks ||
 	    state == 'Z' || state == 'X')
 		return RUNTIME_STOPPED;
-	if (waits_for_start(state_root, s->id)) {
-		if (!is_prepared(state_root, s->id))
+	if (state_dir_open(state_root, s->id, &dir, &ignored) == 0 && waits_for_start(dir)) {
+		if (faccessat(dir, STATE_CREATED_FILE, F_OK, 0) < 0)
 			return RUNTIME_CREATING;
 		/* A frozen init would not hear `start`. */
 		return state_is_frozen(s->cgroup_path) ? RUNTIME_PAUSED : RUNTIME_CREATED;

@@ -21,6 +21,8 @@ void container_state_done(struct container_state *s);
 #define cleanup_container_state __attribute__((cleanup(container_state_done)))
 
 int container_state_write(const char *state_root, const struct container_state *s, struct err *e) MUST_CHECK;
+/* The same into the directory itself (runtime/state_dir.h). */
+int container_state_write_at(int dir_fd, const struct container_state *s, struct err *e) MUST_CHECK;
 /* -ENOENT; -EBADMSG damaged. */
 int container_state_read(const char *state_root, const char *id, struct container_state *ret,
 			 struct err *e) MUST_CHECK;

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
-#include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -23,11 +23,20 @@ struct mount_change_request {
 	uint64_t attr_set, attr_clr, propagation, userns_fd;
 };
 
+/* By hand: init needs nothing else of printf, and its pages of libc cost more than all that a mount takes. */
 struct fd_path fd_path(int fd)
 {
-	struct fd_path p;
+	static const char DIR[] = "/proc/self/fd/";
+	struct fd_path p = { { 0 } };
+	char digits[sizeof(p.text) - sizeof(DIR)];
+	unsigned int rest = fd < 0 ? 0 : (unsigned int)fd;
+	size_t at = sizeof(digits);
 
-	(void)snprintf(p.text, sizeof(p.text), "/proc/self/fd/%d", fd);
+	do
+		digits[--at] = (char)('0' + rest % 10);
+	while (rest /= 10);
+	memcpy(p.text, DIR, sizeof(DIR) - 1);
+	memcpy(p.text + sizeof(DIR) - 1, digits + at, sizeof(digits) - at);
 	return p;
 }
 

@@ -257,7 +257,6 @@ static void who_may_not_write_gets_no_cgroup_or_a_reason(void **state)
 	(void)state;
 	detect_or_skip(&host, 0);
 	make(&host, "rootless", NULL, &c);
-	(void)snprintf(host.own_path, sizeof(host.own_path), "/sampan-test/rootless");
 	assert_int_equal(run_in(&c, create_as_nobody, &args), 0);
 	args.r = &limits;
 	args.message =
@@ -270,25 +269,33 @@ static void who_may_not_write_gets_no_cgroup_or_a_reason(void **state)
 	destroy(&c);
 }
 
+/* 0: as expected. Runs in the user's own cgroup. */
+static int create_beside_own(void *arg)
+{
+	const struct cgroup_host *host = (const struct cgroup_host *)arg;
+	struct cgroup made = { .dir_fd = -1 };
+	struct err e = { 0 };
+
+	if (setgid(65534) < 0 || setuid(65534) < 0)
+		return 100;
+	if (cgroup_create(host, NULL, "an-id", NULL, &made, &e) < 0)
+		return 1;
+	return strcmp(made.path, "/sampan-test/delegated/sampan/an-id") == 0 ? 0 : 2;
+}
+
 /* A user to whom the cgroup around its own was given makes containers beside its own. */
 static void the_default_parent_of_a_delegated_user_is_beside_its_own(void **state)
 {
 	cleanup_cgroup struct cgroup parent = { .dir_fd = -1 }, own = { .dir_fd = -1 };
-	cleanup_cgroup struct cgroup made = { .dir_fd = -1 };
 	struct cgroup_host host;
-	struct err e = { 0 };
 
 	(void)state;
 	detect_or_skip(&host, 0);
 	make(&host, "delegated", NULL, &parent);
 	make(&host, "delegated/own", NULL, &own);
 	assert_int_equal(fchown(parent.dir_fd, 65534, 65534), 0);
-	(void)snprintf(host.own_path, sizeof(host.own_path), "/sampan-test/delegated/own");
-	assert_int_equal(seteuid(65534), 0);
-	OK(cgroup_create(&host, NULL, "an-id", NULL, &made, &e));
-	assert_int_equal(seteuid(0), 0);
-	assert_string_equal(made.path, "/sampan-test/delegated/sampan/an-id");
-	destroy(&made);
+	assert_int_equal(fchownat(parent.dir_fd, "cgroup.procs", 65534, 65534, 0), 0);
+	assert_int_equal(run_in(&own, create_beside_own, &host), 0);
 	destroy(&parent);
 }
 
