@@ -88,6 +88,7 @@ int oci_run(int argc, char **argv, const struct oci_globals *g)
 	if (oci_bundle_load(g, &o, &bundle, &e) < 0)
 		return oci_fail(g, &e);
 	args = oci_bundle_args(g, &o, &bundle, argv[1]);
+	args.foreground = !o.detach;
 	exit_code = 0;
 	if (!o.detach && !o.no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		r = err_errno(&e, "cannot become the container's reaper");

@@ -137,7 +137,7 @@ int capability_sets_from_spec(const struct spec_capabilities *c, uint64_t suppor
 
 /* --- in the child --- */
 
-int capability_apply_before_setuid(const struct capability_sets *sets, uint64_t supported)
+int capability_apply_before_setuid(const struct capability_sets *sets, uint64_t supported, bool changes_user)
 {
 	for (int i = 0; i < 64; i++) {
 		if (!(supported & bit(i)) || (sets->bounding & bit(i)))
@@ -147,7 +147,7 @@ int capability_apply_before_setuid(const struct capability_sets *sets, uint64_t 
 		if (errno != EPERM || prctl(PR_CAPBSET_READ, i, 0, 0, 0) != 0)
 			return -EPERM; /* else it is gone already: no privilege needed */
 	}
-	return prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ? -errno : 0;
+	return changes_user && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
 
 static int set_three(const struct capability_sets *s)

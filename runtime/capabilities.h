@@ -3,6 +3,7 @@
 #ifndef SAMPAN_RUNTIME_CAPABILITIES_H
 #define SAMPAN_RUNTIME_CAPABILITIES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -30,9 +31,10 @@ int capability_sets_from_spec(const struct spec_capabilities *c, uint64_t suppor
 
 /* Both halves are for use between clone and exec: nothing is allocated. Return 0 or -errno.
  *
- * Before setgroups, setgid and setuid: takes out of the bounding set what is not in `sets`, and asks the kernel to keep the permitted set across
- * setuid. Needs CAP_SETPCAP (-EPERM) unless there is nothing to take out. */
-int capability_apply_before_setuid(const struct capability_sets *sets, uint64_t supported) MUST_CHECK;
+ * Before setgroups, setgid and setuid: takes out of the bounding set what is not in `sets`, and, if that `changes_user`, asks the kernel to
+ * keep the permitted set across setuid. Needs CAP_SETPCAP (-EPERM) unless there is nothing to take out. */
+int capability_apply_before_setuid(const struct capability_sets *sets, uint64_t supported,
+				   bool changes_user) MUST_CHECK;
 
 /* Between the two, where setuid to another user has emptied the effective set, but kept the permitted one: makes all of that effective. */
 int capability_restore_effective(void) MUST_CHECK;

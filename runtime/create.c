@@ -337,7 +337,8 @@ static int announce(const struct creation *c, struct err *e)
 {
 	int r;
 
-	if (mknodat(c->state_dir, STATE_CREATED_FILE, S_IFREG | 0600, 0) < 0)
+	/* Whoever starts it in the same breath never has it created for anybody to see. */
+	if (c->args->separate_start && mknodat(c->state_dir, STATE_CREATED_FILE, S_IFREG | 0600, 0) < 0)
 		return err_errno(e, "cannot note that the container is created");
 	r = c->pidfd_socket >= 0 ? pidfd_pass(c->pidfd_socket, c->pidfd, e) : 0;
 	return r == 0 ? pid_file_write(c->args->pid_file, c->pid_file_dir, c->pid, e) : r;

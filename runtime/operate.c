@@ -54,7 +54,7 @@ int runtime_start(const struct runtime_args *args, struct runtime_container *c, 
 		r = sync_expect_end(c->start_fd, e);
 	(void)close(fd_take(&c->start_fd));
 	/* Without it somebody has deleted the container already. */
-	if (r == 0 && state_dir_open(args->state_root, args->id, &dir, &ignored) == 0)
+	if (r == 0 && !args->foreground && state_dir_open(args->state_root, args->id, &dir, &ignored) == 0)
 		state_dir_wait_for_lock(dir);
 	return r == 0 ? run_hooks(&s, &args->spec->hooks.poststart, "poststart", RUNTIME_RUNNING, e) : r;
 }

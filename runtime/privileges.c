@@ -181,7 +181,7 @@ static int install_privileged(const struct privileges *p, int sync_fd, struct er
 
 int privileges_apply_user(const struct privileges *p, int sync_fd, struct err *e)
 {
-	int r = capability_apply_before_setuid(&p->capabilities, p->supported);
+	int r = capability_apply_before_setuid(&p->capabilities, p->supported, p->process->user.uid != 0);
 
 	if (r < 0)
 		return err_code(e, r, "cannot limit the capabilities");

@@ -30,6 +30,7 @@ struct runtime_args {
 	bool no_pivot;
 	bool no_new_keyring;
 	bool separate_start; /* create: `start` comes from another process, through exec.fifo */
+	bool foreground; /* the caller waits for the container's end: who asks for its state meanwhile asks by chance */
 	bool systemd_cgroup; /* linux.cgroupsPath is "slice:prefix:name", and systemd makes the cgroup */
 	bool cgroup_required; /* where we may not make a cgroup: an error, limits or not (runc's --rootless=false) */
 	bool init_process; /* --init: a tiny reaper (our own binary) as pid 1 */

@@ -72,6 +72,7 @@ int state_dir_remove(const char *state_root, const char *id, struct err *e)
 {
 	static const char *const FILES[] = { STATE_FILE, STATE_LOCK_FILE, STATE_CREATED_FILE,
 					     STATE_SOCKET_FILE };
+	enum { FILES_OF_RUN = 2 };
 	cleanup_fd int root = -1;
 	int r = check_id(id, e);
 
@@ -83,6 +84,9 @@ int state_dir_remove(const char *state_root, const char *id, struct err *e)
 	for (size_t i = 0; i < ARRAY_LEN(FILES); i++) {
 		char path[STATE_ID_MAX + 32];
 
+		/* Of one that was run, and not created, there is no more. */
+		if (i == FILES_OF_RUN && unlinkat(root, id, AT_REMOVEDIR) == 0)
+			return 0;
 		(void)snprintf(path, sizeof(path), "%s/%s", id, FILES[i]);
 		(void)unlinkat(root, path, 0); /* what stays is seen to below */
 	}

@@ -61,7 +61,7 @@ static struct seen *apply_in_child(const struct capability_sets *sets, uid_t uid
 	if (pid == 0) {
 		int fd;
 
-		seen->result = capability_apply_before_setuid(sets, supported);
+		seen->result = capability_apply_before_setuid(sets, supported, true);
 		if (seen->result == 0 && uid && (setgid(uid) < 0 || setuid(uid) < 0))
 			seen->result = -errno;
 		if (seen->result == 0)
