@@ -278,6 +278,7 @@ class Terminal:
     def __init__(self, sampan, *args):
         self.master, slave = pty.openpty()
         self.resize(24, 80)
+        self.mode = termios.tcgetattr(self.master)
         self.process = sampan.popen("run", "--rm", "-it", *args, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
         os.close(slave)
         self.seen = ""
@@ -325,13 +326,12 @@ def test_a_terminal_passes_control_characters_on(sampan, hello):
 
 def test_the_terminal_is_ours_again_after_it(sampan, hello):
     terminal = Terminal(sampan, hello, "sh", "-c", "echo ready; read line; echo got $line")
-    before = termios.tcgetattr(terminal.master)
     terminal.expect("ready")
-    assert termios.tcgetattr(terminal.master)[3] != before[3]
+    assert termios.tcgetattr(terminal.master)[3] != terminal.mode[3]
     terminal.type("word\n")
     terminal.expect("got word")
     terminal.process.wait(10 * SLOW)
-    assert termios.tcgetattr(terminal.master) == before
+    assert termios.tcgetattr(terminal.master) == terminal.mode
 
 
 def test_all_output_of_a_terminal_arrives(sampan, hello):
