@@ -132,11 +132,13 @@ def test_create(victim, scratch, rich):
         status = victim.status()
         assert status in (None, "created", "stopped"), (point, status)
         if status == "created":
-            victim.oci("start", NAME, check=True)
-            assert victim.status() == "running", point
+            # init may hear only now that its creator has ended before it could say the last word
+            started = victim.oci("start", NAME).returncode == 0
+            status = victim.status()
+            assert status == ("running" if started else "stopped"), point
         seen[status] += 1
         victim.delete()
-    assert seen[None] > 20 and seen["stopped"] > 2 and seen["created"] > 5, seen
+    assert seen[None] > 20 and seen["stopped"] > 2 and seen["running"] > 5, seen
     create(victim)
     victim.delete()
 
