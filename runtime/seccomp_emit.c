@@ -87,7 +87,8 @@ size_t seccomp_emit_load_arch(struct seccomp_emitter *m)
 	return load(m, offsetof(struct seccomp_data, arch));
 }
 
-/* --- conditions: 64-bit comparisons in 32-bit halves. `narrow`: the upper half of the argument counts as 0 --- */
+/* --- conditions: 64-bit comparisons in 32-bit halves. `narrow`: the upper half of the argument counts as 0, whatever it
+ * is: the kernel drops it, and a caller of x32 may have put anything there --- */
 
 static size_t emit_equal(struct seccomp_emitter *m, const struct seccomp_cond *c, bool narrow, size_t yes,
 			 size_t no)
@@ -96,9 +97,11 @@ static size_t emit_equal(struct seccomp_emitter *m, const struct seccomp_cond *c
 	uint32_t index = c->index;
 	size_t low;
 
+	if (narrow && value >> 32 != 0)
+		return no;
 	jump(m, BPF_JEQ, (uint32_t)value, yes, no);
 	low = load(m, ARG_LOW(index));
-	if (narrow && value >> 32 == 0)
+	if (narrow)
 		return low;
 	jump(m, BPF_JEQ, (uint32_t)(value >> 32), low, no);
 	return load(m, ARG_HIGH(index));
@@ -112,9 +115,11 @@ static size_t emit_greater(struct seccomp_emitter *m, uint16_t op, const struct 
 	uint32_t index = c->index;
 	size_t low, equal;
 
+	if (narrow && value >> 32 != 0)
+		return no;
 	jump(m, op, (uint32_t)value, yes, no);
 	low = load(m, ARG_LOW(index));
-	if (narrow && value >> 32 == 0)
+	if (narrow)
 		return low;
 	equal = jump(m, BPF_JEQ, (uint32_t)(value >> 32), low, no);
 	jump(m, BPF_JGT, (uint32_t)(value >> 32), yes, equal);
@@ -128,10 +133,12 @@ static size_t emit_masked(struct seccomp_emitter *m, const struct seccomp_cond *
 	uint32_t index = c->index;
 	size_t low;
 
+	if ((narrow || mask >> 32 == 0) && value >> 32 != 0)
+		return no;
 	jump(m, BPF_JEQ, (uint32_t)value, yes, no);
 	push(m, BPF_ALU | BPF_AND | BPF_K, (uint32_t)mask);
 	low = load(m, ARG_LOW(index));
-	if ((narrow || mask >> 32 == 0) && value >> 32 == 0)
+	if (narrow || mask >> 32 == 0)
 		return low; /* any upper half will do */
 	jump(m, BPF_JEQ, (uint32_t)(value >> 32), low, no);
 	push(m, BPF_ALU | BPF_AND | BPF_K, (uint32_t)(mask >> 32));

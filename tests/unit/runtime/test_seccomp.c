@@ -238,6 +238,34 @@ static void x32_is_told_from_x86_64(void **state)
 	assert_int_equal(judge(&p, AUDIT_ARCH_X86_64, 0xffffffff, NULL), FAIL(ENOSYS));
 }
 
+/* What x32 callers leave in the upper halves of registers, the kernel drops. */
+static void upper_halves_count_as_zero_where_arguments_have_32_bits(void **state)
+{
+	static const struct {
+		const char *op;
+		uint64_t arg;
+		bool holds;
+	} cases[] = {
+		{ "EQ", 0x100000005, false }, { "NE", 0x100000005, true }, { "GT", 0x200000000, false },
+		{ "GE", 0x200000000, false }, { "LT", 0x200000000, true }, { "LE", 0x200000000, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		cleanup_seccomp_program struct seccomp_program p = { 0 };
+		char text[512];
+
+		(void)snprintf(text, sizeof(text),
+			       "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"architectures\":[\"SCMP_ARCH_X32\"],"
+			       "\"syscalls\":[{\"names\":[\"close\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":"
+			       "[{\"index\":0,\"op\":\"SCMP_CMP_%s\",\"value\":4294967301}]}]}",
+			       cases[i].op);
+		compile(text, &p);
+		assert_int_equal(judge1(&p, AUDIT_ARCH_X86_64, X32_BIT | CLOSE, cases[i].arg),
+				 cases[i].holds ? ALLOW : FAIL(EPERM));
+	}
+}
+
 #define ON_X86(rules)                                                                                      \
 	"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"architectures\":[\"SCMP_ARCH_X86\"],\"syscalls\":[" rules \
 	"]}"
@@ -442,6 +470,7 @@ int main(void)
 		cmocka_unit_test(unknown_names_are_skipped),
 		cmocka_unit_test(a_foreign_architecture_kills),
 		cmocka_unit_test(x32_is_told_from_x86_64),
+		cmocka_unit_test(upper_halves_count_as_zero_where_arguments_have_32_bits),
 		cmocka_unit_test(i386_multiplexers_follow_their_calls),
 		cmocka_unit_test(arm64_and_arm_share_a_program),
 		cmocka_unit_test(machines_that_we_do_not_know_are_refused),
