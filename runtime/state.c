@@ -149,6 +149,8 @@ int container_state_read(const char *state_root, const char *id, struct containe
 		(struct spec_hook_list){ stored.hooks.poststart.items, stored.hooks.poststart.len };
 	stored.state.poststop =
 		(struct spec_hook_list){ stored.hooks.poststop.items, stored.hooks.poststop.len };
+	if (r == 0 && strcmp(stored.state.id, id) != 0)
+		r = err_set(e, -EBADMSG, "it says that it is of '%.64s'", stored.state.id);
 	if (r < 0) {
 		container_state_done(&stored.state);
 		(void)err_wrap(e, "state of container '%s' is damaged", id);

@@ -235,6 +235,7 @@ static void absent_states_are_told_from_damaged_ones(void **state)
 		BEGIN "\"pid\":1,\"pidStart\":-1}",
 		BEGIN "\"pid\":4294967297,\"pidStart\":1}", /* which would be 1 */
 		BEGIN "\"pid\":1,\"pidStart\":1,\"poststop\":[{\"args\":[\"x\"]}]}",
+		"{\"ociVersion\":\"1\",\"id\":\"c2\",\"pid\":1,\"pidStart\":1}", /* of another container */
 	};
 	struct scratch *s = *state;
 	struct err e = { 0 };
