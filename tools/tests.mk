@@ -44,6 +44,11 @@ run-fuzz: $(FUZZERS)
 check-fuzz: ## replays the fuzz corpora
 	@$(SUBMAKE) CONFIG=fuzz run-fuzz
 
+fuzz: ## fuzzes for a time: FUZZ=seccomp SECONDS=3600; what it finds stays in out/fuzz/corpus-NAME, crashes-NAME
+	@$(SUBMAKE) CONFIG=fuzz out/fuzz/tests/fuzz/fuzz_$(FUZZ)
+	@tools/fuzz $(FUZZ) $(or $(SECONDS),3600)
+.PHONY: fuzz
+
 check: ## everything that CI checks
 	@tools/install-deps build test cross-arm64 vm clients
 	@tools/check
