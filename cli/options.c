@@ -102,11 +102,24 @@ struct cursor {
 	int next; /* the argument to read next */
 };
 
+/* `arg` is what follows the dashes. */
+static bool is_go_option(const struct command_def *c, const char *arg)
+{
+	size_t len = strcspn(arg, "=");
+
+	if (!c->go_dashes || len == 0)
+		return false;
+	return find_long(c->options, arg, len) || (len == 1 && find_letter(c->options, arg[0])) ||
+	       (len == strlen("help") && strncmp(arg, "help", len) == 0);
+}
+
 static int parse_long(struct cursor *c, const char *arg, void *dest, struct err *e)
 {
 	size_t len = strcspn(arg, "=");
 	const struct option_def *o = find_long(c->command->options, arg, len);
 
+	if (!o && c->command->go_dashes && len == 1)
+		o = find_letter(c->command->options, arg[0]);
 	if (!o && len == strlen("help") && strncmp(arg, "help", len) == 0)
 		return OPTIONS_HELP;
 	if (!o)
@@ -168,7 +181,11 @@ int options_parse(const struct command_def *command, int argc, char **argv, void
 			only_arguments = true;
 			continue;
 		}
-		r = arg[1] == '-' ? parse_long(&c, arg + 2, dest, e) : parse_letters(&c, arg + 1, dest, e);
+		if (arg[1] == '-')
+			r = parse_long(&c, arg + 2, dest, e);
+		else
+			r = is_go_option(command, arg + 1) ? parse_long(&c, arg + 1, dest, e)
+							   : parse_letters(&c, arg + 1, dest, e);
 		if (r != 0)
 			return r;
 	}

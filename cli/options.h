@@ -41,6 +41,7 @@ struct command_def {
 	const char *summary; /* one line */
 	const struct option_def *options;
 	bool options_first; /* the first argument ends the options (run, exec, and the program itself) */
+	bool go_dashes; /* one dash does for long names, and two for letters, as in Go's package flag: -bundle, --b */
 	int min_args;
 	int max_args; /* -1: any number */
 };

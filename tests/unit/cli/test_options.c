@@ -146,6 +146,33 @@ static void two_dashes_end_the_options(void **state)
 	assert_string_equal(t.argv[1], "-");
 }
 
+static void in_go_one_dash_does_for_long_names_and_two_for_letters(void **state)
+{
+	static const struct command_def GO = { .name = "go", .options = OPTIONS, .go_dashes = true };
+	struct run t;
+
+	(void)state;
+	parse(&GO, "go -name=a -env A=1 --e B=2 -tty --i=false -pids -3 -cred image", &t);
+	assert_int_equal(t.result, 0);
+	assert_string_equal(t.v.name, "a");
+	assert_int_equal(t.v.env.len, 2);
+	assert_string_equal(t.v.env.items[1], "B=2");
+	assert_true(t.v.tty);
+	assert_false(t.v.interactive);
+	assert_int_equal(t.v.pids.value, -3);
+	assert_int_equal(t.v.colour, 7);
+	assert_int_equal(t.n, 1);
+	strvec_done(&t.v.env);
+	parse(&GO, "go -help", &t);
+	assert_int_equal(t.result, OPTIONS_HELP);
+	parse(&GO, "go --x", &t);
+	assert_int_equal(t.result, -EINVAL);
+	assert_string_equal(t.e.text, "unknown flag: --x");
+	parse(&LIST, "list --i", &t);
+	assert_int_equal(t.result, -EINVAL);
+	assert_string_equal(t.e.text, "unknown flag: --i");
+}
+
 static void help_is_asked_for_in_two_ways(void **state)
 {
 	struct run t;
@@ -212,6 +239,7 @@ int main(void)
 		cmocka_unit_test(a_flag_may_be_switched_off),
 		cmocka_unit_test(flags_behind_the_first_argument_belong_to_the_command_of_run),
 		cmocka_unit_test(two_dashes_end_the_options),
+		cmocka_unit_test(in_go_one_dash_does_for_long_names_and_two_for_letters),
 		cmocka_unit_test(help_is_asked_for_in_two_ways),
 		cmocka_unit_test(errors_have_the_words_of_pflag),
 		cmocka_unit_test(help_lists_what_has_a_text),
