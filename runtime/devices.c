@@ -56,8 +56,17 @@ static int make_node(int parent_fd, const char *name, const struct node *n, stru
 	return 0;
 }
 
-/* The default devices lie all in /dev: it is opened once. */
-static int make_defaults(int root_fd, int dev_fd, bool user_namespace, struct err *e)
+static bool names_device(const struct spec_linux *linux_, const char *path)
+{
+	for (size_t i = 0; i < linux_->devices_len; i++)
+		if (strcmp(linux_->devices[i].path, path) == 0)
+			return true;
+	return false;
+}
+
+/* The default devices lie all in /dev: it is opened once. What the spec says of one of them takes its place. */
+static int make_defaults(int root_fd, int dev_fd, const struct spec_linux *linux_, bool user_namespace,
+			 struct err *e)
 {
 	int r = 0;
 
@@ -66,6 +75,8 @@ static int make_defaults(int root_fd, int dev_fd, bool user_namespace, struct er
 				  .mode = S_IFCHR | DEVICE_MODE,
 				  .number = makedev(d->major, d->minor) };
 
+		if (names_device(linux_, d->path))
+			continue;
 		r = user_namespace ? -EPERM : make_node(dev_fd, d->path + strlen("/dev/"), &n, e);
 		if (r == -EPERM) /* or we are in a user namespace ourselves */
 			r = bind_host_device(root_fd, d->path, e);
@@ -128,7 +139,7 @@ int devices_create(int root_fd, const struct spec_linux *linux_, bool user_names
 	int r = rootfd_mkdir_p(root_fd, "/dev", 0755, &dev_fd, e);
 
 	if (r == 0)
-		r = make_defaults(root_fd, dev_fd, user_namespace, e);
+		r = make_defaults(root_fd, dev_fd, linux_, user_namespace, e);
 	for (size_t i = 0; r == 0 && i < linux_->devices_len; i++)
 		r = make_spec_device(root_fd, &linux_->devices[i], user_namespace, e);
 	return r == 0 ? make_links(dev_fd, e) : r;
