@@ -51,6 +51,8 @@ static const struct option {
 	{ "nostrictatime", FLAG_CLEAR, MS_STRICTATIME },
 	{ "nosymfollow", FLAG_SET, MS_NOSYMFOLLOW },
 	{ "symfollow", FLAG_CLEAR, MS_NOSYMFOLLOW },
+	{ "acl", FLAG_SET, MS_POSIXACL },
+	{ "noacl", FLAG_CLEAR, MS_POSIXACL },
 	{ "iversion", FLAG_SET, MS_I_VERSION },
 	{ "noiversion", FLAG_CLEAR, MS_I_VERSION },
 	{ "lazytime", FLAG_SET, MS_LAZYTIME },
@@ -246,29 +248,21 @@ void mount_options_attributes(const struct mount_options *o, uint64_t *ret_set, 
 
 const char *const *mount_options_names(void)
 {
+	/* clang-format off */
 	static const char *const NAMES[] = {
-		"async",         "atime",        "bind",
-		"defaults",      "dev",          "diratime",
-		"dirsync",       "exec",         "idmap",
-		"iversion",      "lazytime",     "loud",
-		"mand",          "noatime",      "nodev",
-		"nodiratime",    "noexec",       "noiversion",
-		"nolazytime",    "nomand",       "norelatime",
-		"nostrictatime", "nosuid",       "nosymfollow",
-		"private",       "ratime",       "rbind",
-		"rdev",          "rdiratime",    "relatime",
-		"remount",       "rexec",        "ridmap",
-		"rnoatime",      "rnodev",       "rnodiratime",
-		"rnoexec",       "rnorelatime",  "rnostrictatime",
-		"rnosuid",       "rnosymfollow", "ro",
-		"rprivate",      "rrelatime",    "rro",
-		"rrw",           "rshared",      "rslave",
-		"rstrictatime",  "rsuid",        "rsymfollow",
-		"runbindable",   "rw",           "shared",
-		"silent",        "slave",        "strictatime",
-		"suid",          "symfollow",    "sync",
-		"tmpcopyup",     "unbindable",   NULL,
+		"acl", "async", "atime", "bind", "defaults", "dev",
+		"diratime", "dirsync", "exec", "idmap", "iversion", "lazytime",
+		"loud", "mand", "noacl", "noatime", "nodev", "nodiratime",
+		"noexec", "noiversion", "nolazytime", "nomand", "norelatime", "nostrictatime",
+		"nosuid", "nosymfollow", "private", "ratime", "rbind", "rdev",
+		"rdiratime", "relatime", "remount", "rexec", "ridmap", "rnoatime",
+		"rnodev", "rnodiratime", "rnoexec", "rnorelatime", "rnostrictatime", "rnosuid",
+		"rnosymfollow", "ro", "rprivate", "rrelatime", "rro", "rrw",
+		"rshared", "rslave", "rstrictatime", "rsuid", "rsymfollow", "runbindable",
+		"rw", "shared", "silent", "slave", "strictatime", "suid",
+		"symfollow", "sync", "tmpcopyup", "unbindable", NULL,
 	};
+	/* clang-format on */
 
 	return NAMES;
 }

@@ -42,6 +42,23 @@ static int set_propagation(const struct plan_mount *m, int root_fd, struct err *
 	return r < 0 ? err_code(e, r, "cannot set the propagation of '%s'", m->target) : 0;
 }
 
+/* "rro" and its kin, on what was just mounted: recursive as it may be, there is one mount. */
+static int set_attributes(const struct plan_mount *m, int root_fd, struct err *e)
+{
+	cleanup_fd int fd = -1;
+	int r;
+
+	if (!m->options.attr_set && !m->options.attr_clear)
+		return 0;
+	r = rootfd_open(root_fd, m->target, O_PATH, 0, &fd, e);
+	if (r < 0)
+		return r;
+	r = mount_change(fd, m->options.attr_set, m->options.attr_clear, 0, true);
+	if (r == -ENOSYS)
+		return err_set(e, -EOPNOTSUPP, "recursive mount options on '%s' need Linux 5.12", m->target);
+	return r < 0 ? err_code(e, r, "cannot set the options of '%s'", m->target) : 0;
+}
+
 /* A tmpfs that begins with what it hides: it has to be writable until that is in it. */
 static int mount_and_copy_up(const struct plan_mount *m, int root_fd, struct err *e)
 {
@@ -72,16 +89,18 @@ static int mount_fs(const struct plan_mount *m, int root_fd, struct err *e)
 
 	if (m->options.copy_up && strcmp(m->fs_type, "tmpfs") == 0) {
 		r = mount_and_copy_up(m, root_fd, e);
-		return r == 0 ? set_propagation(m, root_fd, e) : r;
+	} else {
+		r = m->no_symlink ? open_ordinary_directory(m, root_fd, &fd, e)
+				  : rootfd_mkdir_p(root_fd, m->target, 0755, &fd, e);
+		if (r < 0)
+			return r;
+		r = mount_on(fd, m->source, m->fs_type, m->options.flags, m->options.data);
+		if (r < 0)
+			return err_code(e, r, "cannot mount '%s' on '%s'", m->fs_type, m->target);
 	}
-	r = m->no_symlink ? open_ordinary_directory(m, root_fd, &fd, e)
-			  : rootfd_mkdir_p(root_fd, m->target, 0755, &fd, e);
-	if (r < 0)
-		return r;
-	r = mount_on(fd, m->source, m->fs_type, m->options.flags, m->options.data);
-	if (r < 0)
-		return err_code(e, r, "cannot mount '%s' on '%s'", m->fs_type, m->target);
-	return set_propagation(m, root_fd, e);
+	if (r == 0)
+		r = set_attributes(m, root_fd, e);
+	return r == 0 ? set_propagation(m, root_fd, e) : r;
 }
 
 /* Before Linux 5.12 attributes are set by remounting, one mount at a time. */
