@@ -113,6 +113,21 @@ static int plan_idmap(const struct runtime_args *args, const struct spec_mount *
 	return 0;
 }
 
+/* linux.mountLabel is SELinux's context for the files of new file systems; proc and sysfs take none. mount(8). */
+static int add_mount_label(const char *label, struct plan_mount *p, struct err *e)
+{
+	char *data = NULL;
+
+	if (!label || p->kind != PLAN_MOUNT_FS || p->no_symlink || strcmp(p->fs_type, "mqueue") == 0)
+		return 0;
+	if (asprintf(&data, "%s%scontext=\"%s\"", p->options.data ? p->options.data : "",
+		     p->options.data ? "," : "", label) < 0)
+		return err_code(e, -ENOMEM, "mount on '%s'", p->target);
+	free(p->options.data);
+	p->options.data = data;
+	return 0;
+}
+
 static int plan_mount(const struct runtime_args *args, const struct spec_mount *m, struct plan_mount *p,
 		      struct err *e)
 {
@@ -126,7 +141,9 @@ static int plan_mount(const struct runtime_args *args, const struct spec_mount *
 	if (p->kind == PLAN_MOUNT_FS && !m->type)
 		return err_set(e, -EINVAL, "mount on '%s' has no type", m->destination);
 	p->no_symlink = p->kind == PLAN_MOUNT_FS && (!strcmp(m->type, "proc") || !strcmp(m->type, "sysfs"));
-	r = plan_idmap(args, m, p, e);
+	r = add_mount_label(args->spec->linux_.mount_label, p, e);
+	if (r == 0)
+		r = plan_idmap(args, m, p, e);
 	return r == 0 ? plan_source(args, m, p, e) : r;
 }
 

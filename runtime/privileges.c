@@ -42,6 +42,20 @@ static int copy_filter(const struct seccomp_program *filter, struct privileges *
 	return 0;
 }
 
+/* Labels that nobody enforces are not passed over: whoever asks for them counts on them. */
+static int check_selinux(const struct spec_process *process, const struct spec_linux *linux_, struct err *e)
+{
+	bool on = access("/sys/fs/selinux/enforce", F_OK) == 0;
+
+	if (process->selinux_label && !on)
+		return err_set(e, -EOPNOTSUPP, "SELinux label '%s' was asked for, but SELinux is off",
+			       process->selinux_label);
+	if (linux_->mount_label && !on)
+		return err_set(e, -EOPNOTSUPP, "linux.mountLabel: '%s' was asked for, but SELinux is off",
+			       linux_->mount_label);
+	return 0;
+}
+
 int privileges_prepare(const struct spec_process *process, const struct spec_linux *linux_,
 		       const struct seccomp_program *filter, struct privileges *ret, struct err *e)
 {
@@ -49,7 +63,9 @@ int privileges_prepare(const struct spec_process *process, const struct spec_lin
 	int r;
 
 	p.supported = capability_supported();
-	r = capability_sets_from_spec(process->capabilities, p.supported, &p.capabilities, NULL, e);
+	r = check_selinux(process, linux_, e);
+	if (r == 0)
+		r = capability_sets_from_spec(process->capabilities, p.supported, &p.capabilities, NULL, e);
 	if (r == 0)
 		r = rlimit_plan_make(process->rlimits, process->rlimits_len, &p.rlimits, e);
 	if (r == 0)
@@ -102,7 +118,6 @@ static bool module_enabled(const char *path)
 	return file_read(AT_FDCWD, path, &text, &ignored) == 0 && text.len && text.data[0] == 'Y';
 }
 
-/* SELinux labels have no effect where SELinux is off; a profile that AppArmor was to enforce is another matter. */
 static int open_label(const struct spec_process *process, int *ret_fd, struct err *e)
 {
 	const char *path = NULL;
@@ -116,8 +131,7 @@ static int open_label(const struct spec_process *process, int *ret_fd, struct er
 		path = "/proc/self/attr/apparmor/exec";
 		if (access(path, F_OK) < 0)
 			path = "/proc/self/attr/exec"; /* before Linux 5.1 had one directory per module */
-	} else if (process->selinux_label && *process->selinux_label &&
-		   access("/sys/fs/selinux/enforce", F_OK) == 0) {
+	} else if (process->selinux_label) {
 		path = "/proc/self/attr/exec";
 	}
 	if (!path)

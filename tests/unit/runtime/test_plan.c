@@ -286,6 +286,31 @@ static void file_systems_are_mounted_with_their_options(void **state)
 	assert_false(m->no_symlink);
 }
 
+static void new_file_systems_get_the_mount_label(void **state)
+{
+	static const struct {
+		const char *type, *data;
+	} cases[] = {
+		{ "tmpfs", "size=1k,context=\"a:b:c:s0:c1,c2\"" },
+		{ "proc", "size=1k" },
+		{ "sysfs", "size=1k" },
+		{ "mqueue", "size=1k" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		cleanup_fixture struct fixture f;
+		char json[512];
+
+		(void)snprintf(json, sizeof(json),
+			       SPEC("\"mounts\":[{\"destination\":\"/"
+				    "tmp\",\"type\":\"%s\",\"options\":[\"size=1k\"]}],",
+				    "", MOUNT_NS ",\"mountLabel\":\"a:b:c:s0:c1,c2\""),
+			       cases[i].type);
+		assert_string_equal(only_mount(&f, json)->options.data, cases[i].data);
+	}
+}
+
 static void a_file_system_without_a_source_is_named_after_its_type(void **state)
 {
 	cleanup_fixture struct fixture f;
@@ -562,6 +587,7 @@ int main(void)
 		cmocka_unit_test(without_any_root_there_is_no_container),
 		cmocka_unit_test(the_root_is_a_slave_unless_said_otherwise),
 		cmocka_unit_test(file_systems_are_mounted_with_their_options),
+		cmocka_unit_test(new_file_systems_get_the_mount_label),
 		cmocka_unit_test(a_file_system_without_a_source_is_named_after_its_type),
 		cmocka_unit_test(binds_are_told_by_option_or_type),
 		cmocka_unit_test(relative_bind_sources_are_below_the_bundle),
