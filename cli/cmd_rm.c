@@ -41,7 +41,7 @@ static int remove_one(const struct store *store, const char *what, bool force, c
 		return err_set(e, -EBUSY, "container %s is running: stop it before removing or use -f", what);
 	/* By force in any case: a run that was killed itself leaves the runtime's state of a dead container behind. */
 	r = runtime_delete(g->state_dir, c.id, true, e);
-	if (r == 0 || r == -ENOENT) /* its own `run` cleans up as soon as it is dead, and may be faster */
+	if (r >= 0 || r == -ENOENT) /* its own `run` cleans up as soon as it is dead, and may be faster */
 		r = container_remove(store, c.id, e);
 	return r == -ENOENT ? 0 : r;
 }

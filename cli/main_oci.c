@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sampan-oci: the OCI runtime, with runc's command line. */
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,9 @@
 #include "common/process.h"
 #include "common/timestamp.h"
 #include "oci/runtime_spec.h"
+
+#define LOG_LINE_MAX    65536
+#define NO_SUCH_COMMAND 3 /* runc's exit code */
 
 struct command {
 	const char *name;
@@ -83,38 +87,76 @@ static int usage(int exit_code)
 
 /* --- errors ---------------------------------------------------------------------------------------------- */
 
-/* One line in logrus's form, which the callers of runc read. */
-static void append_to_log(const struct oci_globals *g, const char *text)
+static int open_log(const char *path)
 {
-	cleanup_fd int fd = open(g->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
-	cleanup_json_out struct json_out *o = json_out_new(false, 65536);
+	return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
+}
+
+/* One line in logrus's form, which the callers of runc read. */
+static void write_log_line(int fd, bool json, const char *level, const char *text)
+{
+	cleanup_json_out struct json_out *o = json_out_new(false, LOG_LINE_MAX);
 	char time[TIMESTAMP_MAX];
 	const char *line;
 	struct err ignored;
 	size_t len;
 
-	if (fd < 0)
-		return; /* the error itself is on stderr as well */
 	timestamp_now(time);
-	if (!g->log_json) {
-		(void)dprintf(fd, "time=\"%s\" level=error msg=\"%s\"\n", time, text);
-		return;
+	if (json) {
+		json_out_object(o, NULL);
+		json_out_string(o, "level", level);
+		json_out_string(o, "msg", text);
+		json_out_string(o, "time", time);
+		json_out_end(o);
+	} else {
+		json_out_string(o, NULL, text); /* quoted as logrus does it */
 	}
-	json_out_object(o, NULL);
-	json_out_string(o, "level", "error");
-	json_out_string(o, "msg", text);
-	json_out_string(o, "time", time);
-	json_out_end(o);
-	if (json_out_finish(o, &line, &len, &ignored) == 0)
+	if (json_out_finish(o, &line, &len, &ignored) < 0)
+		return; /* the error itself is on stderr as well */
+	if (json)
 		(void)dprintf(fd, "%s\n", line);
+	else
+		(void)dprintf(fd, "time=\"%s\" level=%s msg=%s\n", time, level, line);
+}
+
+static void append_to_log(const struct oci_globals *g, const char *level, const char *text)
+{
+	cleanup_fd int fd = g->log ? open_log(g->log) : -1;
+
+	if (fd >= 0)
+		write_log_line(fd, g->log_json, level, text);
 }
 
 int oci_fail(const struct oci_globals *g, const struct err *e)
 {
-	if (g->log)
-		append_to_log(g, e->text);
+	append_to_log(g, "error", e->text);
 	(void)fprintf(stderr, "sampan-oci: %s\n", e->text);
 	return 1;
+}
+
+void oci_warn(const struct oci_globals *g, const struct err *e)
+{
+	append_to_log(g, "warning", e->text);
+	(void)fprintf(stderr, "sampan-oci: warning: %s\n", e->text);
+}
+
+void oci_debug(const struct oci_globals *g, const char *fmt, ...)
+{
+	cleanup_free char *text = NULL;
+	va_list ap;
+	int len;
+
+	if (!g->debug)
+		return;
+	va_start(ap, fmt);
+	len = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (len < 0)
+		text = NULL;
+	else if (g->log)
+		append_to_log(g, "debug", text);
+	else
+		write_log_line(STDERR_FILENO, g->log_json, "debug", text);
 }
 
 int oci_print_json(struct json_out *o, struct err *e)
@@ -133,9 +175,12 @@ int oci_print_json(struct json_out *o, struct err *e)
 bool oci_options(const struct oci_globals *g, const struct command_def *c, int argc, char **argv, void *dest,
 		 int *ret_argc, int *ret_exit)
 {
+	struct command_def command = *c;
 	struct err e;
-	int r = options_parse(c, argc, argv, dest, ret_argc, &e);
+	int r;
 
+	command.go_dashes = true;
+	r = options_parse(&command, argc, argv, dest, ret_argc, &e);
 	if (r == OPTIONS_HELP) {
 		options_help(c, stdout);
 		*ret_exit = fflush(stdout) == 0 ? 0 : 1;
@@ -159,15 +204,39 @@ static int print_version(void)
 	return fflush(stdout) == 0 ? 0 : 1;
 }
 
+static int run_command(const struct command *c, int argc, char **argv, const struct oci_globals *g)
+{
+	int64_t begin_ms = g->debug ? monotonic_ms() : 0;
+	int exit_code;
+
+	oci_debug(g, "%s: sampan-oci %s, state in '%s'%s", c->name, SAMPAN_VERSION, g->root,
+		  g->systemd_cgroup ? ", cgroups by systemd" : "");
+	exit_code = c->run(argc, argv, g);
+	if (g->debug)
+		oci_debug(g, "%s: exit code %d after %lld ms", c->name, exit_code,
+			  (long long)(monotonic_ms() - begin_ms));
+	return exit_code;
+}
+
 static int dispatch(int argc, char **argv, const struct oci_globals *g)
 {
 	struct err e;
 
 	for (size_t i = 0; i < ARRAY_LEN(COMMANDS); i++)
 		if (strcmp(COMMANDS[i].name, argv[0]) == 0)
-			return COMMANDS[i].run(argc, argv, g);
+			return run_command(&COMMANDS[i], argc, argv, g);
 	(void)err_set(&e, -EINVAL, "unknown command '%s' (see sampan-oci --help)", argv[0]);
-	return oci_fail(g, &e);
+	(void)oci_fail(g, &e);
+	return NO_SUCH_COMMAND;
+}
+
+/* "help [COMMAND]": what "COMMAND --help" says. */
+static int help(int count, char **argv, const struct oci_globals *g)
+{
+	char flag[] = "--help";
+	char *command[] = { argv[1], flag, NULL };
+
+	return count < 2 ? usage(0) : dispatch(2, command, g);
 }
 
 /* Those who may not write below /run: users, and root of a user namespace who is not called so. */
@@ -241,6 +310,15 @@ static int read_globals(const struct global_options *o, struct oci_globals *ret,
 	if (read_rootless(o->rootless, &ret->not_rootless) < 0)
 		return err_set(e, -EINVAL, "unknown mode of --rootless '%s' (true, false or auto)",
 			       o->rootless);
+	if (o->log) {
+		/* Whoever gives it finds it there, errors or not. */
+		cleanup_fd int fd = open_log(o->log);
+
+		if (fd < 0) {
+			ret->log = NULL;
+			return err_errno(e, "cannot open log '%s'", o->log);
+		}
+	}
 	*ret_root = o->root ? absolute(o->root) : default_root();
 	ret->root = *ret_root;
 	return ret->root ? 0 : err_errno(e, "state directory '%s'", o->root ? o->root : OCI_DEFAULT_ROOT);
@@ -260,9 +338,11 @@ int main(int argc, char **argv)
 		return exit_code;
 	if (o.version)
 		return print_version();
-	if (count == 0 || strcmp(argv[1], "help") == 0)
-		return usage(count == 0 ? 1 : 0);
+	if (count == 0)
+		return usage(0);
 	if (read_globals(&o, &g, &root, &e) < 0)
 		return oci_fail(&g, &e);
+	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "h") == 0)
+		return help(count, argv + 1, &g);
 	startup_end(dispatch(count, argv + 1, &g));
 }

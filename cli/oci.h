@@ -8,6 +8,7 @@
 #include "cli/options.h"
 #include "common/err.h"
 #include "common/json_write.h"
+#include "oci/runtime_spec.h"
 
 #define OCI_DEFAULT_ROOT "/run/sampan-oci"
 
@@ -16,7 +17,7 @@ struct oci_globals {
 	const char *root; /* absolute */
 	const char *log;  /* file that errors are appended to; NULL: none */
 	bool log_json;
-	bool debug;
+	bool debug; /* oci_debug says something */
 	bool systemd_cgroup;
 	bool not_rootless; /* --rootless=false */
 };
@@ -41,10 +42,19 @@ int oci_update(int argc, char **argv, const struct oci_globals *g);
 /* "sampan-oci: TEXT" on stderr, and a line in the log. Returns 1, as runc does for every failure of its own. */
 int oci_fail(const struct oci_globals *g, const struct err *e);
 
+/* "sampan-oci: warning: TEXT" on stderr, and a line in the log. */
+void oci_warn(const struct oci_globals *g, const struct err *e);
+
+/* Names the capabilities that a process cannot get because nobody knows them. config.md#linux-process. */
+void oci_warn_capabilities(const struct oci_globals *g, const struct spec_process *process);
+
+/* With --debug: a line in the log, or on stderr where there is none. */
+void oci_debug(const struct oci_globals *g, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
 /* Prints a document to stdout, as it is. */
 int oci_print_json(struct json_out *o, struct err *e) MUST_CHECK;
 
-/* Parses a command's options (see options_parse) and checks the number of arguments. True: go on with argv[1] to
+/* Parses a command's options (see options_parse; with Go's dashes, as runc's are) and checks the number of arguments. True: go on with argv[1] to
  * argv[*ret_argc]. False: --help or an error has been printed; the program ends with *ret_exit. */
 bool oci_options(const struct oci_globals *g, const struct command_def *c, int argc, char **argv, void *dest,
 		 int *ret_argc, int *ret_exit) MUST_CHECK;

@@ -24,10 +24,13 @@ static const struct command_def DELETE = {
 int oci_delete(int argc, char **argv, const struct oci_globals *g)
 {
 	struct delete_options o = { 0 };
-	int exit_code, count;
+	int exit_code, count, r;
 	struct err e;
 
 	if (!oci_options(g, &DELETE, argc, argv, &o, &count, &exit_code))
 		return exit_code;
-	return runtime_delete(g->root, argv[1], o.force, &e) < 0 ? oci_fail(g, &e) : 0;
+	r = runtime_delete(g->root, argv[1], o.force, &e);
+	if (r > 0)
+		oci_warn(g, &e);
+	return r < 0 ? oci_fail(g, &e) : 0;
 }

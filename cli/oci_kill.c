@@ -3,6 +3,7 @@
 
 #include "cli/oci.h"
 #include "cli/signal_name.h"
+#include "common/parse.h"
 #include "runtime/runtime.h"
 
 struct kill_options {
@@ -24,6 +25,17 @@ static const struct command_def KILL = {
 	.max_args = 2,
 };
 
+/* As signal_number; and 0, which only asks whether the process is there: kill(2). */
+static int read_signal(const char *text, int *ret, struct err *e)
+{
+	uint64_t zero;
+
+	if (parse_u64(text, 0, 0, &zero) < 0)
+		return signal_number(text, ret, e);
+	*ret = 0;
+	return 0;
+}
+
 int oci_kill(int argc, char **argv, const struct oci_globals *g)
 {
 	struct kill_options o = { 0 };
@@ -32,7 +44,7 @@ int oci_kill(int argc, char **argv, const struct oci_globals *g)
 
 	if (!oci_options(g, &KILL, argc, argv, &o, &count, &exit_code))
 		return exit_code;
-	if (count == 2 && signal_number(argv[2], &number, &e) < 0)
+	if (count == 2 && *argv[2] && read_signal(argv[2], &number, &e) < 0)
 		return oci_fail(g, &e);
 	return runtime_kill(g->root, argv[1], number, o.all, &e) < 0 ? oci_fail(g, &e) : 0;
 }

@@ -123,6 +123,8 @@ static int list(const struct oci_globals *g, const struct list_options *o, struc
 		r = oci_print_json(document, e);
 	else if (r == 0 && json && !o->quiet)
 		(void)fputs("null", stdout); /* as runc prints none; fflush sees what goes wrong */
+	if (r == 0 && json && !o->quiet)
+		(void)fputs("\n", stdout);
 	if (r == 0 && !json && !o->quiet)
 		table_print(&table, stdout);
 	if (r == 0 && fflush(stdout) != 0)

@@ -40,6 +40,7 @@ static int serve(const struct runtime_args *args, struct run_foreground *f, stru
 	return r;
 }
 
+/* 1: as runtime_delete. */
 static int run_attached(const struct runtime_args *args, bool keep, int *ret_exit, struct err *e)
 {
 	cleanup_runtime_container struct runtime_container c = RUNTIME_CONTAINER_EMPTY;
@@ -66,6 +67,11 @@ static int run_detached(const struct runtime_args *args, struct err *e)
 	struct err ignored;
 	int r;
 
+	/* Its master would be closed with us. */
+	if (args->spec->process && args->spec->process->terminal && !args->console_socket)
+		return err_set(e, -EINVAL,
+			       "process.terminal is set: with --detach a console socket is needed to pass "
+			       "the terminal on");
 	r = runtime_create(args, &c, e);
 	if (r < 0)
 		return r;
@@ -90,9 +96,12 @@ int oci_run(int argc, char **argv, const struct oci_globals *g)
 	args = oci_bundle_args(g, &o, &bundle, argv[1]);
 	args.foreground = !o.detach;
 	exit_code = 0;
+	oci_warn_capabilities(g, bundle.spec.process);
 	if (!o.detach && !o.no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		r = err_errno(&e, "cannot become the container's reaper");
 	else
 		r = o.detach ? run_detached(&args, &e) : run_attached(&args, o.keep, &exit_code, &e);
+	if (r > 0)
+		oci_warn(g, &e);
 	return r < 0 ? oci_fail(g, &e) : exit_code;
 }

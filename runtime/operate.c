@@ -185,6 +185,24 @@ static int delete_without_state(const char *state_root, const char *id, bool for
 	return r == 0 ? state_dir_remove(state_root, id, e) : r;
 }
 
+/* All of them, whatever becomes of the others. Returns 1 if one failed. */
+static int run_poststop(const struct container_state *s, struct err *e)
+{
+	int failed = 0;
+
+	for (size_t i = 0; i < s->poststop.len; i++) {
+		const struct spec_hook_list one = { &s->poststop.items[i], 1 };
+		struct err problem;
+
+		if (run_hooks(s, &one, "poststop", RUNTIME_STOPPED, &problem) == 0)
+			continue;
+		if (!failed)
+			*e = problem;
+		failed = 1;
+	}
+	return failed;
+}
+
 int runtime_delete_ended(const struct runtime_args *args, const struct runtime_container *c, struct err *e)
 {
 	struct container_state s = {
@@ -192,12 +210,13 @@ int runtime_delete_ended(const struct runtime_args *args, const struct runtime_c
 		.id = (char *)(uintptr_t)args->id,
 		.bundle = (char *)(uintptr_t)args->bundle,
 		.annotations = args->spec->annotations,
+		.poststop = args->spec->hooks.poststop, /* borrowed, as all of it */
 	};
 	int r = cgroup_destroy(&c->cgroup, e);
 
 	if (r == 0)
 		r = state_dir_remove(args->state_root, args->id, e);
-	return r == 0 ? run_hooks(&s, &args->spec->hooks.poststop, "poststop", RUNTIME_STOPPED, e) : r;
+	return r == 0 ? run_poststop(&s, e) : r;
 }
 
 int runtime_delete(const char *state_root, const char *id, bool force, struct err *e)
@@ -220,9 +239,8 @@ int runtime_delete(const char *state_root, const char *id, bool force, struct er
 	if (r == 0)
 		r = open_cgroup(&s, &cgroup, e);
 	if (r == 0)
-		r = cgroup_destroy(&cgroup,
-				   e); /* with what outlived init: there may be no PID namespace to end it */
+		r = cgroup_destroy(&cgroup, e); /* with what outlived init: perhaps no PID namespace ends it */
 	if (r == 0)
 		r = state_dir_remove(state_root, id, e);
-	return r == 0 ? run_hooks(&s, &s.poststop, "poststop", RUNTIME_STOPPED, e) : r;
+	return r == 0 ? run_poststop(&s, e) : r;
 }

@@ -61,7 +61,8 @@ int runtime_start(const struct runtime_args *args, struct runtime_container *c, 
 /* The rest works by state root and id. -ENOENT 'container "x" does not exist'. */
 int runtime_start_by_id(const char *state_root, const char *id, struct err *e) MUST_CHECK;
 int runtime_kill(const char *state_root, const char *id, int signal, bool all, struct err *e) MUST_CHECK;
-/* -EBUSY if it is not stopped, unless `force`: then it is killed first; force on an absent one is a success. */
+/* -EBUSY if it is not stopped, unless `force`: then it is killed first; force on an absent one is a success. 1: it is deleted, but a poststop
+ * hook has failed, and *e says how: no more than a warning. runtime-spec runtime.md#lifecycle. */
 int runtime_delete(const char *state_root, const char *id, bool force, struct err *e) MUST_CHECK;
 
 /* The same for a container of this process whose end it has waited for. */

@@ -162,7 +162,7 @@ def test_a_taken_id_is_refused_and_its_owner_unharmed(sampan_oci, bundle):
 
 
 def test_list_shows_containers_as_table_json_and_ids(sampan_oci, bundle):
-    assert sampan_oci("list", "-f", "json", check=True).stdout == "null"
+    assert sampan_oci("list", "-f", "json", check=True).stdout == "null\n"
     bundle.shell("sleep 100")
     for name in ("b", "a"):
         sampan_oci("run", "-d", "-b", bundle.path, name, check=True, stdout=subprocess.DEVNULL,
@@ -402,6 +402,11 @@ def test_bind_mounts(sampan_oci, bundle, scratch):
     assert not (source / "x").exists()
     assert "touch: /ro/made/x: Read-only file system\ncontent" in got
     assert "ro,noexec" in got
+
+
+def test_recursive_options_hold_for_a_new_file_system(sampan_oci, bundle):
+    bundle.mount("/m", "tmpfs", "tmpfs", "rro", "rnosuid")
+    assert output(sampan_oci, bundle, "grep ' /m ' /proc/mounts") == "tmpfs /m tmpfs ro,nosuid,relatime 0 0"
 
 
 def test_a_recursive_readonly_bind_covers_what_is_mounted_below(sampan_oci, bundle, scratch):

@@ -58,7 +58,6 @@ def test_features_tells_what_config_json_may_ask_for(sampan_oci):
 
 
 @pytest.mark.parametrize("arguments, text", [
-    (["nonsense"], "unknown command 'nonsense'"),
     (["--log-format", "xml", "list"], "unknown log format 'xml'"),
     (["state"], "'sampan-oci state' takes 1 argument, not 0"),
     (["kill", "x", "NOSIG"], "unknown signal 'NOSIG'"),
@@ -69,6 +68,12 @@ def test_mistakes_on_the_command_line_are_named(sampan_oci, arguments, text):
     done = sampan_oci(*arguments)
     assert done.returncode == 1
     assert text in done.stderr
+
+
+def test_a_command_that_is_none_ends_with_runcs_exit_code(sampan_oci):
+    done = sampan_oci("nonsense")
+    assert done.returncode == 3
+    assert done.stderr == "sampan-oci: unknown command 'nonsense' (see sampan-oci --help)\n"
 
 
 def test_help_and_version(sampan_oci):
