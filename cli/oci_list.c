@@ -98,38 +98,53 @@ static int put(const char *root, const char *id, struct output *out, struct err 
 	return r < 0 ? err_code(e, r, "cannot list the containers") : 0;
 }
 
+/* All of them into `out`. */
+static int collect(const char *root, struct output *out, size_t *ret_count, struct err *e)
+{
+	cleanup_strvec struct strvec ids = { 0 };
+	int r = container_state_list(root, &ids, e);
+
+	json_out_array(out->json, NULL);
+	for (size_t i = 0; i < ids.len && r == 0; i++)
+		r = put(root, ids.items[i], out, e);
+	json_out_end(out->json);
+	*ret_count = ids.len;
+	return r;
+}
+
+static int print(const struct output *out, size_t count, struct err *e)
+{
+	int r = 0;
+
+	if (out->json) {
+		if (count > 0)
+			r = oci_print_json(out->json, e);
+		else
+			(void)fputs("null", stdout); /* as runc prints none; fflush sees what goes wrong */
+		(void)fputs("\n", stdout);
+	} else if (!out->quiet) {
+		table_print(out->table, stdout);
+	}
+	return r == 0 && fflush(stdout) != 0 ? err_errno(e, "cannot write to stdout") : r;
+}
+
 static int list(const struct oci_globals *g, const struct list_options *o, struct err *e)
 {
 	static const char *const HEAD[] = { "ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER" };
 	bool json = o->format && strcmp(o->format, "json") == 0;
 	cleanup_table struct table table = { .columns = ARRAY_LEN(HEAD) };
-	cleanup_json_out struct json_out *document = json ? json_out_new(false, OUTPUT_MAX_BYTES) : NULL;
+	cleanup_json_out struct json_out *document =
+		json && !o->quiet ? json_out_new(false, OUTPUT_MAX_BYTES) : NULL;
 	struct output out = { .json = document, .table = &table, .quiet = o->quiet };
-	cleanup_strvec struct strvec ids = { 0 };
+	size_t count = 0;
 	int r;
 
 	if (o->format && !json && strcmp(o->format, "table") != 0)
 		return err_set(e, -EINVAL, "invalid format option '%s'", o->format);
-	r = container_state_list(g->root, &ids, e);
-	if (r < 0)
-		return r;
-	if (table_add_row(&table, HEAD) < 0)
+	if ((json && !o->quiet && !document) || table_add_row(&table, HEAD) < 0)
 		return err_code(e, -ENOMEM, "cannot list the containers");
-	json_out_array(document, NULL);
-	for (size_t i = 0; i < ids.len && r == 0; i++)
-		r = put(g->root, ids.items[i], &out, e);
-	json_out_end(document);
-	if (r == 0 && json && !o->quiet && ids.len > 0)
-		r = oci_print_json(document, e);
-	else if (r == 0 && json && !o->quiet)
-		(void)fputs("null", stdout); /* as runc prints none; fflush sees what goes wrong */
-	if (r == 0 && json && !o->quiet)
-		(void)fputs("\n", stdout);
-	if (r == 0 && !json && !o->quiet)
-		table_print(&table, stdout);
-	if (r == 0 && fflush(stdout) != 0)
-		r = err_errno(e, "cannot write to stdout");
-	return r;
+	r = collect(g->root, &out, &count, e);
+	return r == 0 ? print(&out, count, e) : r;
 }
 
 int oci_list(int argc, char **argv, const struct oci_globals *g)

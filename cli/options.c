@@ -161,6 +161,16 @@ static int parse_letters(struct cursor *c, const char *bundle, void *dest, struc
 	return r;
 }
 
+/* `arg` begins with a dash, and is no "--". */
+static int parse_option(struct cursor *c, const char *arg, void *dest, struct err *e)
+{
+	if (arg[1] == '-')
+		return parse_long(c, arg + 2, dest, e);
+	if (is_go_option(c->command, arg + 1))
+		return parse_long(c, arg + 1, dest, e);
+	return parse_letters(c, arg + 1, dest, e);
+}
+
 int options_parse(const struct command_def *command, int argc, char **argv, void *dest, int *ret_argc,
 		  struct err *e)
 {
@@ -181,11 +191,7 @@ int options_parse(const struct command_def *command, int argc, char **argv, void
 			only_arguments = true;
 			continue;
 		}
-		if (arg[1] == '-')
-			r = parse_long(&c, arg + 2, dest, e);
-		else
-			r = is_go_option(command, arg + 1) ? parse_long(&c, arg + 1, dest, e)
-							   : parse_letters(&c, arg + 1, dest, e);
+		r = parse_option(&c, arg, dest, e);
 		if (r != 0)
 			return r;
 	}
