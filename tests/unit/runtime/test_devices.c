@@ -109,7 +109,6 @@ static void make_own(void *arg)
 	add(&r, "/dev/pipe", 'p', 5, 5)->file_mode = (struct opt_u64){ true, 0 };
 	add(&r, "/opt/raw", 'u', 1, 5)->gid = (struct opt_u64){ true, 4294967294 };
 	add(&r, "/dev/sticky", 'c', 1, 3)->file_mode = (struct opt_u64){ true, 04755 };
-	add(&r, "/dev/null", 'c', 1, 3)->file_mode = (struct opt_u64){ true, 0600 }; /* there already */
 	CHILD_OK(devices_create(r.fd, &r.linux_, false, &e));
 	expect_node(&r, "dev/disk", S_IFBLK | 0640, makedev(7, 300), 1000, 6);
 	expect_node(&r, "dev/net/tun", S_IFCHR | 0666, makedev(10, 200), 0, 0);
@@ -124,6 +123,25 @@ static void devices_of_the_spec_have_their_numbers_modes_and_owners(void **state
 	need_openat2();
 	need_root();
 	run_in_child(CLONE_NEWNS, make_own, *state);
+}
+
+static void make_own_null(void *arg)
+{
+	struct err e = { 0 };
+	struct root r;
+
+	enter(&r, arg);
+	add(&r, "/dev/null", 'c', 1, 5)->file_mode = (struct opt_u64){ true, 0600 };
+	CHILD_OK(devices_create(r.fd, &r.linux_, false, &e));
+	expect_node(&r, "dev/null", S_IFCHR | 0600, makedev(1, 5), 0, 0);
+	expect_node(&r, "dev/zero", S_IFCHR | 0666, makedev(1, 5), 0, 0);
+}
+
+static void a_device_of_the_spec_takes_the_place_of_a_default_one(void **state)
+{
+	need_openat2();
+	need_root();
+	run_in_child(CLONE_NEWNS, make_own_null, *state);
 }
 
 static void make_beside_images(void *arg)
@@ -256,6 +274,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SCRATCH_TEST(every_container_gets_the_default_devices_and_links),
 		SCRATCH_TEST(devices_of_the_spec_have_their_numbers_modes_and_owners),
+		SCRATCH_TEST(a_device_of_the_spec_takes_the_place_of_a_default_one),
 		SCRATCH_TEST(what_the_image_brings_stays_but_ptmx),
 		SCRATCH_TEST(no_device_is_made_outside_of_the_root),
 		SCRATCH_TEST(devices_that_cannot_be_made_are_told),
