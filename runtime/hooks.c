@@ -139,3 +139,19 @@ int hooks_run(const struct spec_hook_list *hooks, const char *kind, const char *
 	}
 	return 0;
 }
+
+int hooks_run_all(const struct spec_hook_list *hooks, const char *kind, const char *state, struct err *e)
+{
+	int first = 0;
+
+	for (size_t i = 0; i < hooks->len; i++) {
+		struct err problem;
+		int r = run_one(&hooks->items[i], state, &problem);
+
+		if (r == 0 || first < 0)
+			continue;
+		first = err_wrap(&problem, "%s hook %zu '%s'", kind, i, hooks->items[i].path);
+		*e = problem;
+	}
+	return first;
+}

@@ -10,4 +10,8 @@
 int hooks_run(const struct spec_hook_list *hooks, const char *kind, const char *state,
 	      struct err *e) MUST_CHECK;
 
+/* The same, but a failure ends nothing; the first one is returned in the end. */
+int hooks_run_all(const struct spec_hook_list *hooks, const char *kind, const char *state,
+		  struct err *e) MUST_CHECK;
+
 #endif

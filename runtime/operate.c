@@ -21,20 +21,25 @@
 
 /* --- start ---------------------------------------------------------------------------------------------- */
 
-static int run_hooks(const struct container_state *s, const struct spec_hook_list *hooks, const char *kind,
-		     enum runtime_status status, struct err *e)
+/* The state in the form that hooks get it. */
+static int state_text(const struct container_state *s, enum runtime_status status, char **ret, struct err *e)
 {
-	/* A view of the state in the form that hooks get it. */
 	struct runtime_spec spec = { .oci_version = s->oci_version, .annotations = s->annotations };
 	struct runtime_args args = { .id = s->id, .bundle = s->bundle, .spec = &spec };
+
+	return hook_state_text(&args, s->rootfs ? s->rootfs : "", status == RUNTIME_STOPPED ? 0 : s->pid,
+			       status, ret, e);
+}
+
+static int run_poststart(const struct container_state *s, const struct spec_hook_list *hooks, struct err *e)
+{
 	cleanup_free char *text = NULL;
 	int r;
 
 	if (hooks->len == 0)
 		return 0;
-	r = hook_state_text(&args, s->rootfs ? s->rootfs : "", status == RUNTIME_STOPPED ? 0 : s->pid, status,
-			    &text, e);
-	return r < 0 ? r : hooks_run(hooks, kind, text, e);
+	r = state_text(s, RUNTIME_RUNNING, &text, e);
+	return r < 0 ? r : hooks_run(hooks, "poststart", text, e);
 }
 
 int runtime_start(const struct runtime_args *args, struct runtime_container *c, struct err *e)
@@ -56,7 +61,7 @@ int runtime_start(const struct runtime_args *args, struct runtime_container *c, 
 	/* Without it somebody has deleted the container already. */
 	if (r == 0 && !args->foreground && state_dir_open(args->state_root, args->id, &dir, &ignored) == 0)
 		state_dir_wait_for_lock(dir);
-	return r == 0 ? run_hooks(&s, &args->spec->hooks.poststart, "poststart", RUNTIME_RUNNING, e) : r;
+	return r == 0 ? run_poststart(&s, &args->spec->hooks.poststart, e) : r;
 }
 
 int runtime_start_by_id(const char *state_root, const char *id, struct err *e)
@@ -80,7 +85,7 @@ int runtime_start_by_id(const char *state_root, const char *id, struct err *e)
 		r = sync_expect_end(connection, e);
 	if (r == 0)
 		state_dir_wait_for_lock(dir);
-	return r == 0 ? run_hooks(&s, &s.poststart, "poststart", RUNTIME_RUNNING, e) : r;
+	return r == 0 ? run_poststart(&s, &s.poststart, e) : r;
 }
 
 /* --- kill ----------------------------------------------------------------------------------------------- */
@@ -185,22 +190,18 @@ static int delete_without_state(const char *state_root, const char *id, bool for
 	return r == 0 ? state_dir_remove(state_root, id, e) : r;
 }
 
-/* All of them, whatever becomes of the others. Returns 1 if one failed. */
+/* Returns 1 if one failed. */
 static int run_poststop(const struct container_state *s, struct err *e)
 {
-	int failed = 0;
+	cleanup_free char *text = NULL;
+	int r;
 
-	for (size_t i = 0; i < s->poststop.len; i++) {
-		const struct spec_hook_list one = { &s->poststop.items[i], 1 };
-		struct err problem;
-
-		if (run_hooks(s, &one, "poststop", RUNTIME_STOPPED, &problem) == 0)
-			continue;
-		if (!failed)
-			*e = problem;
-		failed = 1;
-	}
-	return failed;
+	if (s->poststop.len == 0)
+		return 0;
+	r = state_text(s, RUNTIME_STOPPED, &text, e);
+	if (r == 0)
+		r = hooks_run_all(&s->poststop, "poststop", text, e);
+	return r < 0 ? 1 : 0;
 }
 
 int runtime_delete_ended(const struct runtime_args *args, const struct runtime_container *c, struct err *e)

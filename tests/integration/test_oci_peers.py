@@ -338,13 +338,13 @@ def test_a_failing_poststop_hook_is_a_warning(pair):
     for peer in pair:
         mark = peer.bundle.path / "second"
         peer.bundle.config["hooks"] = {"poststop": [
-            {"path": "/bin/false"}, {"path": "/usr/bin/touch", "args": ["touch", str(mark)]}]}
+            {"path": "/bin/true"}, {"path": "/bin/false"}, {"path": "/usr/bin/touch", "args": ["touch", str(mark)]}]}
     pair.shell("exit 5")
     theirs, mine = (peer("run", "c") for peer in pair)
     assert (theirs.returncode, mine.returncode) == (5, 5)
     entry = json.loads(mine.log[0])
-    assert (entry["level"], entry["msg"]) == ("warning", "poststop hook 0 '/bin/false': exit status 1")
-    assert mine.stderr == "sampan-oci: warning: poststop hook 0 '/bin/false': exit status 1\n"
+    assert (entry["level"], entry["msg"]) == ("warning", "poststop hook 1 '/bin/false': exit status 1")
+    assert mine.stderr == "sampan-oci: warning: poststop hook 1 '/bin/false': exit status 1\n"
     assert (pair.ours.bundle.path / "second").exists()
     pair.same("state", "c")
 
