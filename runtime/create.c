@@ -18,6 +18,7 @@
 #include "runtime/runtime.h"
 #include "runtime/state.h"
 #include "runtime/state_dir.h"
+#include "runtime/stdio.h"
 #include "runtime/sync.h"
 
 /* All that a creation holds. What came to be is undone by creation_undo unless creation_keep was reached. */
@@ -261,7 +262,7 @@ static int write_state(const struct creation *c, struct err *e)
 {
 	const struct runtime_args *args = c->args;
 	char created[TIMESTAMP_MAX];
-	/* Borrows everything: it is written, never freed. */
+	/* Borrows everything but stdio: it is written, never freed. */
 	struct container_state s = {
 		.oci_version = args->spec->oci_version,
 		.id = (char *)(uintptr_t)args->id,
@@ -280,7 +281,11 @@ static int write_state(const struct creation *c, struct err *e)
 	if (r < 0)
 		return err_code(e, r, "cannot look at the container's init");
 	timestamp_now(created);
-	return container_state_write_at(c->state_dir, &s, e);
+	r = stdio_names(&s.stdio, e);
+	if (r == 0)
+		r = container_state_write_at(c->state_dir, &s, e);
+	strvec_done(&s.stdio);
+	return r;
 }
 
 static int run_creator_hooks(const struct creation *c, struct err *e)

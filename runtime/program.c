@@ -12,6 +12,7 @@
 #include "common/process.h"
 #include "runtime/exec_path.h"
 #include "runtime/reaper.h"
+#include "runtime/stdio.h"
 
 #define KEYRING_PREFIX "_ses."
 #define KEYRING_ID_MAX 100 /* bytes of a container's ID in the name of its keyring */
@@ -65,6 +66,7 @@ int program_prepare(struct program *p, int sync_fd, struct err *e)
 	const struct spec_process *process = p->process;
 	int r;
 
+	stdio_adopt_null();
 	give_stdio(&process->user);
 	home_find(&process->env, process->user.uid, p->home);
 	(void)umask(process->user.umask.set ? (mode_t)process->user.umask.value : 022);

@@ -49,6 +49,7 @@ static const struct json_field STATE[] = {
 	{ "cgroupPath", offsetof(struct stored_state, state.cgroup_path), json_read_string },
 	{ "systemdUnit", offsetof(struct stored_state, state.systemd_unit), json_read_string },
 	{ "annotations", offsetof(struct stored_state, state.annotations), json_read_map },
+	{ "stdio", offsetof(struct stored_state, state.stdio), json_read_strvec },
 	{ "poststart", offsetof(struct stored_state, hooks.poststart), json_read_array, &HOOKS },
 	{ "poststop", offsetof(struct stored_state, hooks.poststop), json_read_array, &HOOKS },
 	{ 0 },
@@ -76,6 +77,7 @@ void container_state_done(struct container_state *s)
 	free(s->cgroup_path);
 	free(s->systemd_unit);
 	strvec_done(&s->annotations);
+	strvec_done(&s->stdio);
 	hook_list_done(&s->poststart);
 	hook_list_done(&s->poststop);
 	*s = (struct container_state){ 0 };
@@ -116,6 +118,7 @@ int container_state_write_at(int dir_fd, const struct container_state *s, struct
 	json_out_opt_string(o, "cgroupPath", s->cgroup_path);
 	json_out_opt_string(o, "systemdUnit", s->systemd_unit);
 	json_out_opt_map(o, "annotations", &s->annotations);
+	json_out_opt_strvec(o, "stdio", &s->stdio);
 	write_hooks(o, "poststart", &s->poststart);
 	write_hooks(o, "poststop", &s->poststop);
 	json_out_end(o);

@@ -161,7 +161,7 @@ static void what_is_written_is_read_again(void **state)
 {
 	struct scratch *s = *state;
 	cleanup_container_state struct container_state back = { 0 };
-	cleanup_strvec struct strvec annotations = { 0 }, args = { 0 };
+	cleanup_strvec struct strvec annotations = { 0 }, args = { 0 }, stdio = { 0 };
 	struct container_state c = example("c1");
 	struct spec_hook hook = { .path = (char *)(uintptr_t) "/bin/hook", .timeout_s = { true, 5 } };
 	struct err e = { 0 };
@@ -169,8 +169,10 @@ static void what_is_written_is_read_again(void **state)
 
 	assert_int_equal(strvec_add(&annotations, "key=value=x"), 0);
 	assert_int_equal(strvec_add(&args, "hook"), 0);
+	assert_int_equal(strvec_add(&stdio, "pipe:[1]"), 0);
 	hook.args = args;
 	c.annotations = annotations;
+	c.stdio = stdio;
 	c.poststop = (struct spec_hook_list){ &hook, 1 };
 	make_dir(s, "c1");
 	write_state(s, &c);
@@ -188,6 +190,8 @@ static void what_is_written_is_read_again(void **state)
 	assert_int_equal(back.pid, 12345);
 	assert_true(back.pid_start_ticks == UINT64_MAX);
 	assert_string_equal(back.annotations.items[0], "key=value=x");
+	assert_int_equal(back.stdio.len, 1);
+	assert_string_equal(back.stdio.items[0], "pipe:[1]");
 	assert_int_equal(back.poststart.len, 0);
 	assert_int_equal(back.poststop.len, 1);
 	assert_string_equal(back.poststop.items[0].path, "/bin/hook");
