@@ -37,6 +37,8 @@ static const struct command COMMANDS[] = {
 	{ "list", oci_list, "List containers" },
 	{ "pause", oci_pause, "Freeze the processes of a container" },
 	{ "resume", oci_resume, "Let a paused container go on" },
+	{ "checkpoint", oci_checkpoint, "Write a running container to disk with CRIU" },
+	{ "restore", oci_restore, "Let a container go on that `checkpoint` wrote to disk" },
 	{ "update", oci_update, "Change the limits of a container" },
 	{ "events", oci_events, "Print stats and out-of-memory events" },
 	{ "ps", oci_ps, "List the processes of a container" },

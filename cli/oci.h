@@ -23,6 +23,7 @@ struct oci_globals {
 };
 
 /* The commands. argv[0] is the command's name. Each returns the exit code of the program. */
+int oci_checkpoint(int argc, char **argv, const struct oci_globals *g);
 int oci_create(int argc, char **argv, const struct oci_globals *g);
 int oci_delete(int argc, char **argv, const struct oci_globals *g);
 int oci_exec(int argc, char **argv, const struct oci_globals *g);
@@ -33,6 +34,7 @@ int oci_list(int argc, char **argv, const struct oci_globals *g);
 int oci_pause(int argc, char **argv, const struct oci_globals *g);
 int oci_ps(int argc, char **argv, const struct oci_globals *g);
 int oci_resume(int argc, char **argv, const struct oci_globals *g);
+int oci_restore(int argc, char **argv, const struct oci_globals *g);
 int oci_run(int argc, char **argv, const struct oci_globals *g);
 int oci_spec(int argc, char **argv, const struct oci_globals *g);
 int oci_start(int argc, char **argv, const struct oci_globals *g);

@@ -131,7 +131,7 @@ static void put_annotations(struct json_out *o)
 	json_out_object(o, "annotations");
 	if (seccomp_library_version(version, &ignored) == 0)
 		json_out_string(o, "io.github.seccomp.libseccomp.version", version);
-	json_out_string(o, "org.opencontainers.runc.checkpoint.enabled", "false");
+	json_out_string(o, "org.opencontainers.runc.checkpoint.enabled", "true");
 	json_out_string(o, "sampan.version", SAMPAN_VERSION);
 	json_out_end(o);
 }
