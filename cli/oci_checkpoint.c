@@ -79,6 +79,8 @@ static int read_page_server(const char *text, char **ret_address, uint16_t *ret_
 	} else if (memchr(text, ':', len)) {
 		len = 0; /* an IPv6 address without brackets */
 	}
+	if (strpbrk(text, " \t\n\"#"))
+		len = 0; /* would be more than one word in criu's configuration */
 	if (len == 0 || parse_u64(colon + 1, 1, UINT16_MAX, &port) < 0)
 		return err_set(e, -EINVAL, "use --page-server ADDRESS:PORT to specify the page server");
 	*ret_address = strndup(text, len);

@@ -59,12 +59,11 @@ static int attached(const struct runtime_restore_args *args, int *ret_exit, stru
 		r = run_foreground_attach(&f, c.console_fd, e);
 	if (r == 0)
 		r = run_foreground_wait(&f, c.pidfd, c.console_fd, &status, e);
-	if (r < 0) {
+	if (r == 0)
+		*ret_exit = process_exit_code(status);
+	else
 		IGNORE_RESULT(runtime_delete(container->state_root, container->id, true, &ignored));
-		return r;
-	}
-	*ret_exit = process_exit_code(status);
-	return runtime_delete(container->state_root, container->id, true, e);
+	return r == 0 ? runtime_delete(container->state_root, container->id, true, e) : r;
 }
 
 static int check(const struct restore_options *o, const struct oci_bundle *bundle, struct err *e)

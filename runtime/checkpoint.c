@@ -79,9 +79,11 @@ static int set_memory(struct dump *d, struct err *e)
 		lib->set_track_mem(d->job.opts, true);
 		r = criu_set(lib->set_parent_images(d->job.opts, args->parent_path), "the parent images", e);
 	}
+	/* libcriu 3.17's function for it fails always. Lazy pages are served there, others are sent there. */
 	if (r == 0 && args->page_server)
-		r = criu_set(lib->set_page_server(d->job.opts, args->page_server, args->page_server_port),
-			     "the page server", e);
+		r = criu_job_config(&d->job, e, "%saddress %s\nport %u\n",
+				    args->criu.lazy_pages ? "" : "page-server\n", args->page_server,
+				    args->page_server_port);
 	if (r == 0 && args->status_fd >= 0)
 		r = criu_job_config(&d->job, e, "status-fd %d\n", args->status_fd);
 	return r;

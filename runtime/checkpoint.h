@@ -10,7 +10,7 @@ struct runtime_checkpoint_args {
 	const struct runtime_args *container; /* state_root, id, bundle and spec count */
 	struct criu_options criu;             /* its image_path is there */
 	const char *parent_path;              /* of an earlier pre-dump, from the image directory; NULL */
-	const char *page_server;              /* address; NULL */
+	const char *page_server;              /* address, without blanks and quotes; NULL */
 	uint16_t page_server_port;
 	int status_fd; /* gets a NUL byte once lazy pages can be asked for; -1 */
 	bool leave_running, pre_dump, tcp_skip_in_flight, link_remap;

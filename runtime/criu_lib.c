@@ -41,7 +41,6 @@ static const struct {
 	{ "criu_local_set_freeze_cgroup", AT(set_freeze_cgroup) },
 	{ "criu_local_set_lsm_profile", AT(set_lsm_profile) },
 	{ "criu_local_set_lsm_mount_context", AT(set_lsm_mount_context) },
-	{ "criu_local_set_page_server_address_port", AT(set_page_server) },
 	{ "criu_local_add_ext_mount", AT(add_ext_mount) },
 	{ "criu_local_add_cg_root", AT(add_cg_root) },
 	{ "criu_local_add_external", AT(add_external) },

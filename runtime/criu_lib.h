@@ -59,7 +59,6 @@ struct criu_lib {
 	int (*set_freeze_cgroup)(struct criu_opts *o, const char *path);
 	int (*set_lsm_profile)(struct criu_opts *o, const char *name);
 	int (*set_lsm_mount_context)(struct criu_opts *o, const char *name);
-	int (*set_page_server)(struct criu_opts *o, const char *address, int port);
 	int (*add_ext_mount)(struct criu_opts *o, const char *key, const char *value);
 	int (*add_cg_root)(struct criu_opts *o, const char *controller, const char *path);
 	int (*add_external)(struct criu_opts *o, const char *key);

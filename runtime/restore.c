@@ -39,7 +39,7 @@ struct restoration {
 	struct criu_job job;
 	struct strvec descriptors; /* what the dumped process's 0, 1 and 2 were */
 	char *root;                /* RESTORE_ROOT in the state directory */
-	bool made_state_dir;
+	bool made_state_dir, in_cgroup;
 	int state_dir, lock_fd, console_socket, console_fd, pid_file_dir, host_ns;
 	pid_t pid;
 	int pidfd;
@@ -91,7 +91,7 @@ static void undo(struct restoration *r)
 		IGNORE_RESULT(process_signal(r->pidfd, SIGKILL));
 		IGNORE_RESULT(process_wait(r->pidfd, &status));
 	}
-	if (r->cgroup.path) {
+	if (r->cgroup.path && !r->in_cgroup) { /* it would be ourselves that we kill */
 		IGNORE_RESULT(cgroup_kill(&r->cgroup, &ignored));
 		IGNORE_RESULT(cgroup_remove(&r->cgroup, &ignored));
 	}
@@ -319,8 +319,11 @@ static int hear(struct criu_listener *listener, const char *action, pid_t pid)
 {
 	struct restoration *r = (struct restoration *)listener;
 	struct err *e = &r->stage_error;
-	int n = 0;
+	int n = process_cloexec_from(
+		3); /* criu has inherited what it needs, and libcriu's socket is not for hooks */
 
+	if (n < 0)
+		return err_code(e, n, "cannot keep descriptors from hooks");
 	if (strcmp(action, "setup-namespaces") == 0)
 		n = run_creator_hooks(r, pid, e);
 	else if (strcmp(action, "post-restore") == 0)
@@ -332,25 +335,33 @@ static int hear(struct criu_listener *listener, const char *action, pid_t pid)
 
 /* --- criu ----------------------------------------------------------------------------------------------- */
 
-/* Where criu is not to care for cgroups, what it starts is where it was started itself. */
-static int enter_cgroup(const struct restoration *r, struct err *e)
+/* Where criu is not to care for cgroups, what it starts is where it was started itself: we go there for as long as it takes. */
+static int enter_cgroup(struct restoration *r, struct err *e)
 {
-	if (!r->cgroup.path || !r->args->criu.has_cgroups_mode ||
-	    r->args->criu.cgroups_mode != CRIU_CGROUPS_IGNORE)
-		return 0;
-	return cgroup_attach(&r->cgroup, 0, e);
-}
-
-static int leave_cgroup(const struct restoration *r, struct err *e)
-{
-	cleanup_cgroup struct cgroup own = { .dir_fd = -1 };
 	int n;
 
 	if (!r->cgroup.path || !r->args->criu.has_cgroups_mode ||
 	    r->args->criu.cgroups_mode != CRIU_CGROUPS_IGNORE)
 		return 0;
-	n = cgroup_open(&r->host, r->host.own_path, &own, e);
-	return n == 0 ? cgroup_attach(&own, 0, e) : n;
+	n = cgroup_attach(&r->cgroup, 0, e);
+	r->in_cgroup = n == 0;
+	return n;
+}
+
+static int leave_cgroup(struct restoration *r, struct err *e)
+{
+	cleanup_free char *path = NULL;
+	int n;
+
+	if (!r->in_cgroup)
+		return 0;
+	if (asprintf(&path, "%s%s/cgroup.procs", r->host.mount_point, r->host.own_path) < 0) {
+		path = NULL;
+		return err_code(e, -ENOMEM, "cgroup '%s'", r->host.own_path);
+	}
+	n = file_poke(AT_FDCWD, path, "0");
+	r->in_cgroup = n < 0;
+	return n < 0 ? err_code(e, n, "cannot return to cgroup '%s'", r->host.own_path) : 0;
 }
 
 static int restore_child(struct restoration *r, struct err *e)
