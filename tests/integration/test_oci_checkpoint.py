@@ -25,8 +25,7 @@ COUNTER = "i=0; while :; do i=$((i+1)); echo $i > /tmp/next; mv /tmp/next /tmp/c
 @pytest.fixture
 def bundle(scratch, busybox):
     made = Bundle(scratch / "bundle", busybox)
-    for applet in ("mv", "flock"):
-        os.symlink("busybox", made.rootfs / "bin" / applet)
+    os.symlink("busybox", made.rootfs / "bin" / "mv")
     made.config["linux"]["cgroupsPath"] = CGROUP
     return made
 
@@ -261,19 +260,25 @@ def test_a_bind_mount_is_what_lies_there_at_the_restore(sampan_oci, bundle, imag
     before, after = scratch / "before", scratch / "after"
     for folder in (before, after):
         folder.mkdir()
+        (folder / "name").write_text(f"{folder.name}\n")
     (scratch / "one").write_text("a file\n")
     os.symlink("/run", bundle.rootfs / "var-run")
     (bundle.rootfs / "run").mkdir()
     bundle.mount("/var-run/data", "bind", before, "rbind", "rw")
     bundle.mount("/run/data/one", "bind", scratch / "one", "bind", "ro")
-    detach(sampan_oci, bundle, COUNTER + " & while :; do cat /run/data/one > /run/data/seen; sleep 0.05; done")
-    wait_for((before / "seen").exists)
+    detach(sampan_oci, bundle)
     counts_on(bundle, 3)
+    script = "cat /var-run/data/name /run/data/one; echo x > /run/data/one"
+    done = sampan_oci("exec", "c", "sh", "-c", script)
+    assert done.stdout == "before\na file\n"
+    assert "Read-only file system" in done.stderr
     checkpoint(sampan_oci, images)
     bundle.config["mounts"][-2]["source"] = str(after)
     bundle.save()
     restore(sampan_oci, bundle, images)
-    wait_for(lambda: (after / "seen").exists() and (after / "seen").read_text() == "a file\n")
+    done = sampan_oci("exec", "c", "sh", "-c", script)
+    assert done.stdout == "after\na file\n"
+    assert "Read-only file system" in done.stderr
 
 
 @criu
@@ -342,7 +347,7 @@ def test_a_hook_that_fails_fails_the_restore_and_leaves_nothing(sampan_oci, bund
     bundle.save()
     done = sampan_oci("restore", "-d", "-b", bundle.path, "--image-path", images, "c")
     assert (done.returncode, done.stdout) == (1, "")
-    assert 'createRuntime hook 1 "/bin/sh": exit status 3: no such luck' in done.stderr
+    assert done.stderr == "sampan-oci: createRuntime hook 0 '/bin/sh': exit status 3: no such luck\n"
     refused(sampan_oci("state", "c"), 'container "c" does not exist')
     assert not pathlib.Path(f"/sys/fs/cgroup/sampan/{CGROUP}").exists()
     time.sleep(0.3)
@@ -373,7 +378,8 @@ def test_a_restored_container_is_in_its_cgroup_with_its_limits(sampan_oci, bundl
     assert (cgroup / "pids.max").read_text() == "88\n"
     assert (cgroup / "memory.max").read_text() == f"{64 << 20}\n"
     assert not pathlib.Path(f"/sys/fs/cgroup/sampan/{CGROUP}").exists()
-    assert sampan_oci("exec", "c", "cat", "/proc/1/cgroup", check=True).stdout == "0::/\n"
+    if mode != "ignore":  # where criu makes no cgroup namespace either
+        assert sampan_oci("exec", "c", "cat", "/proc/1/cgroup", check=True).stdout == "0::/\n"
 
 
 # --- what goes wrong ----------------------------------------------------------------------------------
@@ -381,23 +387,19 @@ def test_a_restored_container_is_in_its_cgroup_with_its_limits(sampan_oci, bundl
 
 @criu
 def test_what_criu_refuses_is_told_with_its_log_and_the_container_runs_on(sampan_oci, bundle, images, scratch):
-    detach(sampan_oci, bundle, f"exec 9>/tmp/lock; flock 9; {COUNTER}")
+    detach(sampan_oci, bundle, f"exec 9> /tmp/a; ln /tmp/a /tmp/b; rm /tmp/a; {COUNTER}")
     counts_on(bundle, 3)
     work = scratch / "work"
     done = sampan_oci("checkpoint", "--image-path", images, "--work-path", work, "c")
     assert (done.returncode, done.stdout) == (1, "")
-    assert re.fullmatch(rf"sampan-oci: criu failed: Error \(criu/file-lock\.c:\d+\): .*: see {work}/dump\.log\n",
+    assert re.fullmatch(rf"sampan-oci: criu failed: Error \(criu/files-reg\.c:\d+\): .*link.*: see {work}/dump\.log\n",
                         done.stderr), done.stderr
     counts_on(bundle, count(bundle) + 3)
     assert state(sampan_oci)["status"] == "running"
 
-    checkpoint(sampan_oci, images, "--file-locks")
+    checkpoint(sampan_oci, images, "--link-remap")
     reached = count(bundle)
-    done = sampan_oci("restore", "-d", "-b", bundle.path, "--image-path", images, "c")
-    assert done.returncode == 1
-    assert done.stderr.endswith(f": see {images}/restore.log\n")
-    refused(sampan_oci("state", "c"), 'container "c" does not exist')
-    restore(sampan_oci, bundle, images, "--file-locks")
+    restore(sampan_oci, bundle, images)
     counts_on(bundle, reached + 3)
 
 
@@ -426,7 +428,11 @@ def test_a_restore_wants_images_and_a_free_name(sampan_oci, bundle, images):
             f"no checkpoint in '{images}/empty': cannot open 'descriptors.json': no such file or directory")
     (images / "empty" / "descriptors.json").write_text('{"a": 1}')
     refused(sampan_oci("restore", "-b", bundle.path, "--image-path", images / "empty", "d"),
-            "descriptors.json: expected an array")
+            "descriptors.json: expected an array of strings")
+    (images / "empty" / "descriptors.json").write_text('["","",""]')
+    done = sampan_oci("restore", "-b", bundle.path, "--image-path", images / "empty", "d")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(rf"sampan-oci: criu failed: .*: see {images}/empty/restore\.log\n", done.stderr), done.stderr
     refused(sampan_oci("state", "d"), 'container "d" does not exist')
 
 
@@ -507,6 +513,7 @@ def test_a_library_without_a_function_is_refused(sampan_oci, sleeper, images, sc
     (["--page-server", "localhost"], "use --page-server ADDRESS:PORT to specify the page server"),
     (["--page-server", "localhost:0"], "use --page-server ADDRESS:PORT to specify the page server"),
     (["--page-server", "::1:7"], "use --page-server ADDRESS:PORT to specify the page server"),
+    (["--page-server", "a b:7"], "use --page-server ADDRESS:PORT to specify the page server"),
     (["--page-server", "[]:7"], "use --page-server ADDRESS:PORT to specify the page server"),
     (["--status-fd", "1"], "--status-fd is of use only with --lazy-pages"),
     (["--status-fd", "77", "--lazy-pages"], "invalid --status-fd 77: bad file descriptor"),
