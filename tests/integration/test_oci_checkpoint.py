@@ -13,7 +13,7 @@ import time
 import pytest
 
 from bundle_fixture import Bundle
-from conftest import BUILD, SLOW
+from conftest import BUILD, SLOW, Program
 
 criu = pytest.mark.cgroup2
 pytestmark = pytest.mark.root
@@ -184,6 +184,30 @@ def test_a_pre_dump_makes_the_parent_of_a_dump(sampan_oci, bundle, scratch):
     assert os.readlink(scratch / "images" / "parent") == "../parent"
     restore(sampan_oci, bundle, scratch / "images")
     counts_on(bundle, reached + 3)
+
+
+@criu
+def test_lazy_pages_come_from_the_checkpoint_when_they_are_used(sampan_oci, bundle, images, scratch):
+    detach(sampan_oci, bundle)
+    counts_on(bundle, 3)
+    reader, writer = os.pipe()
+    dump = sampan_oci.popen("checkpoint", "--image-path", images, "--lazy-pages", "--page-server", "127.0.0.1:2727",
+                            "--status-fd", writer, "c", pass_fds=[writer])
+    os.close(writer)
+    with open(reader, "rb") as status:
+        assert status.read(1) == b"\0", logs_of(scratch)
+    reached = count(bundle)
+    work = scratch / "work"
+    work.mkdir()
+    server = Program("criu").popen("lazy-pages", "--page-server", "--address", "127.0.0.1", "--port", "2727", "-D", images,
+                                   "-W", work, "-o", "lazy.log", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for((work / "lazy-pages.socket").exists)
+    bundle.config["linux"]["cgroupsPath"] = CGROUP + "-lazy"
+    bundle.save()
+    restore(sampan_oci, bundle, images, "--work-path", work, "--lazy-pages", name="r")
+    assert (dump.wait(30 * SLOW), server.wait(30 * SLOW)) == (0, 0), logs_of(scratch)
+    counts_on(bundle, reached + 3)
+    refused(sampan_oci("state", "c"), 'container "c" does not exist')
 
 
 @criu
@@ -430,6 +454,8 @@ def test_a_restore_wants_images_and_a_free_name(sampan_oci, bundle, images):
     refused(sampan_oci("restore", "-b", bundle.path, "--image-path", images / "empty", "d"),
             "descriptors.json: expected an array of strings")
     (images / "empty" / "descriptors.json").write_text('["","",""]')
+    bundle.config["linux"]["cgroupsPath"] = CGROUP + "-d"
+    bundle.save()
     done = sampan_oci("restore", "-b", bundle.path, "--image-path", images / "empty", "d")
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(rf"sampan-oci: criu failed: .*: see {images}/empty/restore\.log\n", done.stderr), done.stderr
