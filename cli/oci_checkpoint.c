@@ -59,11 +59,9 @@ static int read_parent(const char *image_path, const char *parent, struct err *e
 		return err_set(e, -EINVAL, "--parent-path must be relative");
 	if (snprintf(path, sizeof(path), "%s/%s", image_path, parent) >= (int)sizeof(path))
 		return err_code(e, -ENAMETOOLONG, "invalid --parent-path '%s'", parent);
-	if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
-		errno = ENOTDIR;
-	else if (errno = 0, stat(path, &st) == 0)
-		return 0;
-	return err_errno(e, "invalid --parent-path '%s'", path);
+	if (stat(path, &st) < 0)
+		return err_errno(e, "invalid --parent-path '%s'", path);
+	return S_ISDIR(st.st_mode) ? 0 : err_code(e, -ENOTDIR, "invalid --parent-path '%s'", path);
 }
 
 /* "127.0.0.1:27", "[::1]:27". *ret_address is owned. */
