@@ -9,6 +9,7 @@
 #include "common/cleanup.h"
 #include "common/process.h"
 #include "common/timestamp.h"
+#include "runtime/conceal.h"
 #include "runtime/console.h"
 #include "runtime/hooks.h"
 #include "runtime/init.h"
@@ -225,12 +226,24 @@ static pid_t clone_init(struct creation *c)
 	return process_clone(c->plan.clone_flags, -1, &c->pidfd);
 }
 
+/* A user namespace that is joined may map anybody. */
+static int conceal(const struct creation *c, struct err *e)
+{
+	const struct spec_linux *linux_ = &c->args->spec->linux_;
+	size_t len = c->plan.user_namespace ? linux_->uid_mappings_len : 0;
+
+	return conceal_needed(linux_->uid_mappings, len) ? conceal_binary(e) : 0;
+}
+
 static int spawn(struct creation *c, struct err *e)
 {
 	cleanup_fd int own_pid_namespace = -1, own_time_namespace = -1;
-	int fds[2], r = sync_pair(fds);
+	int fds[2], r = conceal(c, e);
 	pid_t pid;
 
+	if (r < 0)
+		return r;
+	r = sync_pair(fds);
 	if (r < 0)
 		return err_code(e, r, "cannot make a socket pair");
 	c->sync_fd = fds[0];

@@ -12,6 +12,7 @@
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "common/process.h"
+#include "runtime/conceal.h"
 #include "runtime/console.h"
 #include "runtime/init_hooks.h"
 #include "runtime/listener.h"
@@ -287,7 +288,9 @@ static int spawn(struct execution *x, struct err *e)
 		return err_code(e, r, "cannot make a socket pair");
 	x->sync_fd = fds[0];
 	x->child_sync_fd = fds[1];
-	r = scheduling_apply_initial(&x->privileges.scheduling, e);
+	r = conceal_needed(NULL, 0) ? conceal_binary(e) : 0;
+	if (r == 0)
+		r = scheduling_apply_initial(&x->privileges.scheduling, e);
 	if (r == 0)
 		r = join_for_child(x, e);
 	if (r < 0)
