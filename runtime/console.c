@@ -3,9 +3,11 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <termios.h>
@@ -30,15 +32,27 @@ static int prepare_slave(int slave, uint64_t width, uint64_t height, struct err 
 	return 0;
 }
 
-/* What a container has put there may be anything by the time of an exec. */
-static int check_ptmx(int master, struct err *e)
+/* What a container has put there may be anything by the time of an exec, and opening some things does something. On devpts itself nobody can
+ * put anything, but something may be mounted on a file of it. */
+static int open_ptmx(int pts_fd, int *ret_fd, struct err *e)
 {
+	struct open_how how = { .flags = O_RDWR | O_NOCTTY | O_CLOEXEC,
+				.resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS };
 	struct statfs fs;
 	struct stat st;
+	long fd;
 
-	if (fstat(master, &st) < 0 || fstatfs(master, &fs) < 0)
+	if (fstatfs(pts_fd, &fs) < 0)
+		return err_errno(e, "cannot look at '/dev/pts'");
+	if (fs.f_type != DEVPTS_SUPER_MAGIC)
+		return err_set(e, -EINVAL, "'/dev/pts' is not a devpts");
+	fd = syscall(SYS_openat2, pts_fd, "ptmx", &how, sizeof(how));
+	if (fd < 0)
+		return err_errno(e, "cannot open '/dev/pts/ptmx'");
+	*ret_fd = (int)fd;
+	if (fstat(*ret_fd, &st) < 0)
 		return err_errno(e, "cannot look at '/dev/pts/ptmx'");
-	if (fs.f_type != DEVPTS_SUPER_MAGIC || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2))
+	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2))
 		return err_set(e, -EINVAL, "'/dev/pts/ptmx' is not that of a devpts");
 	return 0;
 }
@@ -46,12 +60,13 @@ static int check_ptmx(int master, struct err *e)
 int console_open(int root_fd, uint64_t width, uint64_t height, struct console *ret, struct err *e)
 {
 	cleanup_console struct console c = { -1, -1 };
+	cleanup_fd int pts = -1;
 	int unlock = 0;
-	int r = rootfd_open(root_fd, "/dev/pts/ptmx", O_RDWR | O_NOCTTY, 0, &c.master, e);
+	int r = rootfd_open(root_fd, "/dev/pts", O_PATH | O_DIRECTORY, 0, &pts, e);
 
 	if (r < 0)
 		return err_wrap(e, "cannot make a terminal");
-	r = check_ptmx(c.master, e);
+	r = open_ptmx(pts, &c.master, e);
 	if (r < 0)
 		return r;
 	if (ioctl(c.master, TIOCSPTLCK, &unlock) < 0)

@@ -46,14 +46,27 @@ struct node {
 	gid_t gid;
 };
 
+/* Only what we have just made: somebody with whom the directory is shared may have put another file there. */
+static int give_node(int parent_fd, const char *name, const struct node *n, struct err *e)
+{
+	cleanup_fd int fd = openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_errno(e, "cannot look at device '%s'", n->path);
+	if ((st.st_mode & S_IFMT) != (n->mode & S_IFMT) || st.st_rdev != n->number)
+		return err_set(e, -EBUSY, "device '%s' has been replaced", n->path);
+	if (fchownat(fd, "", n->uid, n->gid, AT_EMPTY_PATH) < 0)
+		return err_errno(e, "cannot chown device '%s'", n->path);
+	return 0;
+}
+
 /* A node that is there already is left as it is, as runc does. */
 static int make_node(int parent_fd, const char *name, const struct node *n, struct err *e)
 {
 	if (mknodat(parent_fd, name, n->mode, n->number) < 0)
 		return errno == EEXIST ? 0 : err_errno(e, "cannot make device '%s'", n->path);
-	if ((n->uid || n->gid) && fchownat(parent_fd, name, n->uid, n->gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_errno(e, "cannot chown device '%s'", n->path);
-	return 0;
+	return n->uid || n->gid ? give_node(parent_fd, name, n, e) : 0;
 }
 
 static bool names_device(const struct spec_linux *linux_, const char *path)

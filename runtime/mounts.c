@@ -103,21 +103,17 @@ static int mount_fs(const struct plan_mount *m, int root_fd, struct err *e)
 	return r == 0 ? set_propagation(m, root_fd, e) : r;
 }
 
-/* Before Linux 5.12 attributes are set by remounting, one mount at a time. */
-static int change_by_remount(const struct plan_mount *m, int root_fd, struct err *e)
+/* Before Linux 5.12 attributes are set by remounting, one mount at a time; the tree is attached, and its descriptor is of its root. */
+static int change_by_remount(const struct plan_mount *m, int tree, struct err *e)
 {
-	cleanup_fd int fd = -1;
-	int r;
+	int r = 0;
 
 	if (m->options.attr_set || m->options.attr_clear)
 		return err_set(e, -EOPNOTSUPP, "recursive mount options on '%s' need Linux 5.12", m->target);
-	r = rootfd_open(root_fd, m->target, O_PATH, 0, &fd, e);
-	if (r < 0)
-		return r;
 	if (m->options.flags || m->options.cleared)
-		r = mount_on(fd, NULL, NULL, m->options.flags | MS_REMOUNT | MS_BIND, NULL);
+		r = mount_on(tree, NULL, NULL, m->options.flags | MS_REMOUNT | MS_BIND, NULL);
 	if (r == 0 && m->options.propagation)
-		r = mount_on(fd, NULL, NULL, m->options.propagation, NULL);
+		r = mount_on(tree, NULL, NULL, m->options.propagation, NULL);
 	return r < 0 ? err_code(e, r, "cannot remount '%s'", m->target) : 0;
 }
 
@@ -165,7 +161,7 @@ static int attach_tree(const struct plan_mount *m, int tree, int root_fd, struct
 	r = mount_attach(tree, target);
 	if (r < 0)
 		return err_code(e, r, "cannot bind '%s' to '%s'", m->source, m->target);
-	return too_old ? change_by_remount(m, root_fd, e) : 0;
+	return too_old ? change_by_remount(m, tree, e) : 0;
 }
 
 static int mount_bind(const struct plan_mount *m, const struct mount_context *context, struct err *e)
