@@ -3,12 +3,15 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/magic.h>
 #include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
 #include "common/buf.h"
@@ -138,20 +141,46 @@ int process_close_from(unsigned int first)
 	return syscall(SYS_close_range, first, ~0U, 0) < 0 ? -errno : 0;
 }
 
-/* CLOSE_RANGE_CLOEXEC came with Linux 5.11; on 5.10 the list of /proc/self/fd does. */
+static int by_number(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b; /* descriptors: no overflow */
+}
+
+int process_close_others(unsigned int first, int *keep, size_t len)
+{
+	qsort(keep, len, sizeof(*keep), by_number);
+	for (size_t i = 0; i < len; i++) {
+		if (keep[i] < (int)first)
+			continue;
+		if (keep[i] > (int)first && syscall(SYS_close_range, first, keep[i] - 1, 0) < 0)
+			return -errno;
+		first = (unsigned int)keep[i] + 1;
+	}
+	return process_close_from(first);
+}
+
+/* CLOSE_RANGE_CLOEXEC came with Linux 5.11; on 5.10 the list of /proc/self/fd does. In a container that directory may be a fake, but a
+ * fake does not know the descriptor by which we read it on procfs. */
 static int cloexec_by_hand(unsigned int first)
 {
 	cleanup_dir DIR *dir = opendir("/proc/self/fd");
 	const struct dirent *entry;
+	struct statfs fs;
+	bool genuine = false;
 	uint64_t fd;
 
-	if (!dir)
+	if (!dir || fstatfs(dirfd(dir), &fs) < 0)
 		return -errno;
-	while ((errno = 0, entry = readdir(dir)))
-		if (parse_u64(entry->d_name, first, INT32_MAX, &fd) == 0 &&
-		    fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
+	while ((errno = 0, entry = readdir(dir))) {
+		if (parse_u64(entry->d_name, 0, INT32_MAX, &fd) < 0)
+			continue;
+		genuine = genuine || (int)fd == dirfd(dir);
+		if (fd >= first && fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
 			return -errno;
-	return -errno;
+	}
+	if (errno)
+		return -errno;
+	return genuine && fs.f_type == PROC_SUPER_MAGIC ? 0 : -EXDEV;
 }
 
 int process_cloexec_from(unsigned int first)

@@ -34,6 +34,9 @@ int process_stat(pid_t pid, char *ret_state, uint64_t *ret_ticks) MUST_CHECK;
 /* Whether the IDs that we see are not all those of the machine: we are in a user namespace. Looks at /proc/self/uid_map. */
 bool process_in_user_namespace(void);
 
+/* Closes every descriptor from `first` on but those in `keep` (-1: none), which is sorted by this. 0 or -errno. */
+int process_close_others(unsigned int first, int *keep, size_t len) MUST_CHECK;
+
 /* Closes every descriptor from `first` on, or marks it close-on-exec. close_range(2). 0 or -errno. */
 int process_close_from(unsigned int first) MUST_CHECK;
 int process_cloexec_from(unsigned int first) MUST_CHECK;

@@ -276,6 +276,27 @@ static void all_descriptors_from_a_number_on_close_at_exec(void **state)
 	run_in_child(0, mark_some, NULL);
 }
 
+static void close_others(void *arg)
+{
+	int keep[] = { 930, -1, 910, 931 };
+
+	(void)arg;
+	for (int fd = 900; fd < 940; fd++)
+		CHILD_CHECK(dup2(2, fd) == fd);
+	CHILD_CHECK(process_close_others(905, keep, ARRAY_LEN(keep)) == 0);
+	for (int fd = 900; fd < 940; fd++) {
+		bool kept = fd < 905 || fd == 910 || fd == 930 || fd == 931;
+
+		CHILD_CHECK((fcntl(fd, F_GETFD) >= 0) == kept);
+	}
+}
+
+static void all_descriptors_but_some_are_closed(void **state)
+{
+	(void)state;
+	run_in_child(0, close_others, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,6 +313,7 @@ int main(void)
 		cmocka_unit_test(the_letter_tells_the_dead_who_are_not_reaped),
 		cmocka_unit_test(all_descriptors_from_a_number_on_are_closed),
 		cmocka_unit_test(all_descriptors_from_a_number_on_close_at_exec),
+		cmocka_unit_test(all_descriptors_but_some_are_closed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
