@@ -115,6 +115,25 @@ static int open_sub_cgroup(struct execution *x, struct err *e)
 	return r == 0 && x->state.systemd_unit ? cgroup_set_unit(&x->cgroup, x->state.systemd_unit, e) : r;
 }
 
+/* The path of cgroup v2 in /proc/PID/cgroup, cut out of `text` in place, or NULL. Only at the beginning of a line: the name of a cgroup
+ * may hold "0::" as well. cgroups(7) */
+static char *cgroup_line(char *text)
+{
+	char *line;
+
+	while ((line = strsep(&text, "\n")) != NULL)
+		if (strncmp(line, "0::/", 4) == 0)
+			return line + strlen("0::");
+	return NULL;
+}
+
+static bool is_below(const char *path, const char *top)
+{
+	size_t len = top ? strlen(top) : 0;
+
+	return len && strncmp(path, top, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}
+
 /* Where init is now: it may have moved to a cgroup below the container's own, which then takes no more processes. */
 static int open_cgroup_of_init(struct execution *x, struct err *e)
 {
@@ -127,11 +146,9 @@ static int open_cgroup_of_init(struct execution *x, struct err *e)
 	r = file_read(AT_FDCWD, path, &text, e);
 	if (r < 0)
 		return r;
-	line = text.len ? strstr(text.data, "0::/") : NULL;
-	if (!line)
-		return err_set(e, -ENOENT, "the container's init is in no cgroup");
-	line += strlen("0::");
-	line[strcspn(line, "\n")] = '\0';
+	line = text.len ? cgroup_line(text.data) : NULL;
+	if (!line || !is_below(line, x->state.cgroup_path))
+		return err_set(e, -ENOENT, "the container's init is not in the container's cgroup");
 	cgroup_done(&x->cgroup);
 	cgroup_host_find(&host);
 	return cgroup_open(&host, line, &x->cgroup, e);
@@ -245,8 +262,10 @@ static _Noreturn void run_child(const struct execution *x)
 	r = privileges_set_oom_score(&x->privileges, &e);
 	if (r == 0)
 		r = program_hide(&e);
-	if (r == 0) /* while /proc is the host's: in the container it could be anything */
-		r = privileges_apply_early(&x->privileges, &program.label_fd, &e);
+	if (r == 0)
+		r = privileges_open_label(&x->privileges, &program.label_fd, &e);
+	if (r == 0)
+		r = privileges_apply_early(&x->privileges, &e);
 	if (r == 0)
 		r = enter(x, &e);
 	if (r == 0)

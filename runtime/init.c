@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "common/cleanup.h"
+#include "common/process.h"
 #include "common/rootfd.h"
 #include "runtime/console.h"
 #include "runtime/devices.h"
@@ -122,10 +123,10 @@ static int make_cwd(int root_fd, const char *cwd, struct err *e)
 static int protect(const struct init_context *c, int root_fd, struct err *e)
 {
 	const struct spec_linux *linux_ = &c->args->spec->linux_;
-	int r = rootfs_make_paths_readonly(root_fd, &linux_->readonly_paths, e);
+	int r = rootfs_make_paths_readonly(root_fd, c->plan, &linux_->readonly_paths, e);
 
 	if (r == 0)
-		r = rootfs_mask(root_fd, &linux_->masked_paths, e);
+		r = rootfs_mask(root_fd, c->plan, &linux_->masked_paths, e);
 	if (r == 0 && c->args->spec->root_readonly) {
 		r = mount_make_readonly(root_fd);
 		if (r < 0)
@@ -156,21 +157,35 @@ static int setup_rootfs(const struct init_context *c, struct err *e)
 
 /* --- the process --------------------------------------------------------------------------------------- */
 
+/* As long as nobody starts us, who may trace us in the container could take the descriptors that we have from our creator: directories of
+ * the host's. */
+static int forget_host(const struct init_context *c, const struct program *program, struct err *e)
+{
+	int keep[] = { c->sync_fd, c->listen_fd, c->lock_fd, program->label_fd };
+	int r = c->listen_fd < 0 ? 0 : process_close_others(3 + program->preserve_fds, keep, ARRAY_LEN(keep));
+
+	return r < 0 ? err_code(e, r, "cannot close the creator's descriptors") : 0;
+}
+
 static int prepare(const struct init_context *c, struct program *program, struct err *e)
 {
-	/* Of who is hidden, /proc/PID is root's: a user who creates a user namespace could not write the ID maps. */
-	int r = c->plan->user_namespace ? 0 : hide(c, e);
+	int r = privileges_open_label(c->privileges, &program->label_fd, e);
 
+	/* Of who is hidden, /proc/PID is root's: a user who creates a user namespace could not write the ID maps. */
+	if (r == 0 && !c->plan->user_namespace)
+		r = hide(c, e);
 	if (r < 0)
 		return r;
 	(void)umask(0); /* nodes and directories get the modes that are asked for */
 	r = enter_namespaces(c, e);
 	if (r == 0)
-		r = privileges_apply_early(c->privileges, &program->label_fd, e);
+		r = privileges_apply_early(c->privileges, e);
 	if (r == 0)
 		r = setup_rootfs(c, e);
 	if (r == 0)
 		r = program_prepare(program, c->sync_fd, e);
+	if (r == 0)
+		r = forget_host(c, program, e);
 	return r == 0 ? sync_send(c->sync_fd, SYNC_READY, e) : r;
 }
 

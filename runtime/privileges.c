@@ -12,6 +12,7 @@
 
 #include "common/cleanup.h"
 #include "common/file.h"
+#include "runtime/procfs.h"
 #include "runtime/sync.h"
 
 static int prepare_seccomp(const struct spec_seccomp *profile, struct privileges *p, struct err *e)
@@ -56,12 +57,24 @@ static int check_selinux(const struct spec_process *process, const struct spec_l
 	return 0;
 }
 
+/* To the kernel the last number means "as it is", and that is root. setresuid(2) */
+static int check_user(const struct spec_user *user, struct err *e)
+{
+	if (user->uid == UINT32_MAX)
+		return err_set(e, -EINVAL, "process.user.uid: %u is no user", user->uid);
+	if (user->gid == UINT32_MAX)
+		return err_set(e, -EINVAL, "process.user.gid: %u is no group", user->gid);
+	return 0;
+}
+
 int privileges_prepare(const struct spec_process *process, const struct spec_linux *linux_,
 		       const struct seccomp_program *filter, struct privileges *ret, struct err *e)
 {
 	cleanup_privileges struct privileges p = { .process = process };
-	int r;
+	int r = check_user(&process->user, e);
 
+	if (r < 0)
+		return r;
 	p.supported = capability_supported();
 	r = check_selinux(process, linux_, e);
 	if (r == 0)
@@ -120,37 +133,40 @@ static bool module_enabled(const char *path)
 
 static int open_label(const struct spec_process *process, int *ret_fd, struct err *e)
 {
-	const char *path = NULL;
-	int fd;
+	cleanup_fd int proc_fd = -1;
+	struct err ignored;
+	int r;
 
 	if (process->apparmor_profile && *process->apparmor_profile) {
 		if (!module_enabled("/sys/module/apparmor/parameters/enabled"))
 			return err_set(e, -EOPNOTSUPP,
 				       "apparmor profile '%s' was asked for, but AppArmor is off",
 				       process->apparmor_profile);
-		path = "/proc/self/attr/apparmor/exec";
-		if (access(path, F_OK) < 0)
-			path = "/proc/self/attr/exec"; /* before Linux 5.1 had one directory per module */
-	} else if (process->selinux_label) {
-		path = "/proc/self/attr/exec";
+		r = procfs_open(&proc_fd, e);
+		if (r == 0 &&
+		    procfs_open_file(proc_fd, "self/attr/apparmor/exec", O_WRONLY, ret_fd, &ignored) == 0)
+			return 0;
+		/* before Linux 5.1 had one directory per module */
+		return r == 0 ? procfs_open_file(proc_fd, "self/attr/exec", O_WRONLY, ret_fd, e) : r;
 	}
-	if (!path)
+	if (!process->selinux_label)
 		return 0;
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return err_errno(e, "cannot open '%s'", path);
-	*ret_fd = fd;
-	return 0;
+	r = procfs_open(&proc_fd, e);
+	return r == 0 ? procfs_open_file(proc_fd, "self/attr/exec", O_WRONLY, ret_fd, e) : r;
 }
 
-int privileges_apply_early(const struct privileges *p, int *ret_label_fd, struct err *e)
+int privileges_open_label(const struct privileges *p, int *ret_fd, struct err *e)
+{
+	return open_label(p->process, ret_fd, e);
+}
+
+int privileges_apply_early(const struct privileges *p, struct err *e)
 {
 	int failed = -1, r = rlimit_plan_apply(&p->rlimits, 0, &failed);
 
 	if (r < 0)
 		return err_code(e, r, "cannot set %s", failed >= 0 ? rlimit_name(failed) : "a limit");
-	r = scheduling_apply(&p->scheduling, e);
-	return r < 0 ? r : open_label(p->process, ret_label_fd, e);
+	return scheduling_apply(&p->scheduling, e);
 }
 
 /* --- user ----------------------------------------------------------------------------------------------- */

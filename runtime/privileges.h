@@ -37,9 +37,12 @@ void privileges_drop_mknod(struct privileges *p);
  * only. */
 int privileges_set_oom_score(const struct privileges *p, struct err *e) MUST_CHECK;
 
-/* In init, while /proc is the host's: limits, and the file that takes the label (*ret_label_fd, -1 where there
- * is none to take). */
-int privileges_apply_early(const struct privileges *p, int *ret_label_fd, struct err *e) MUST_CHECK;
+/* In init, before it joins any namespace: which modules there are, and the file that takes the label (*ret_fd, owned; left as it is where
+ * there is none to take), must not be a container's to say. */
+int privileges_open_label(const struct privileges *p, int *ret_fd, struct err *e) MUST_CHECK;
+
+/* In init: limits and scheduling. */
+int privileges_apply_early(const struct privileges *p, struct err *e) MUST_CHECK;
 
 /* In init, before it reports that it is ready: IDs and capabilities. Without no_new_privs a filter needs CAP_SYS_ADMIN, which goes here;
  * so it is installed here, too. A listener is sent over sync_fd. */

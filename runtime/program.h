@@ -14,7 +14,7 @@ struct program {
 	const struct privileges *privileges;
 	unsigned int preserve_fds; /* beside 0, 1, 2 */
 	bool init_process;         /* under a reaper: runtime/reaper.h */
-	int label_fd;              /* of privileges_apply_early; -1: none */
+	int label_fd;              /* of privileges_open_label; -1: none */
 	char path[PATH_MAX];
 	char home[HOME_MAX];
 };

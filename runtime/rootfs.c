@@ -2,6 +2,7 @@
 #include "runtime/rootfs.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 
 #include "common/cleanup.h"
 #include "common/rootfd.h"
@@ -140,6 +142,113 @@ int rootfs_mount(const struct plan *p, const struct overlay_plan *overlay, int *
 
 /* --- paths that are hidden or protected ---------------------------------------------------------------- */
 
+#define KERNEL_ROOT_INODE 1 /* of procfs and of sysfs */
+#define KERNEL_FS_TRIES \
+	64 /* somebody exchanges the directories around it: once in a while they are as they should be */
+
+/* Where protected paths begin: the root, or the root of a procfs or sysfs that the plan has mounted. */
+struct base {
+	const char *target; /* "/proc" */
+	int fd;
+};
+
+struct bases {
+	struct base items[4];
+	size_t len;
+};
+
+static void bases_close(struct bases *b)
+{
+	while (b->len > 0)
+		(void)close(b->items[--b->len].fd);
+}
+#define cleanup_bases __attribute__((cleanup(bases_close)))
+
+static bool is_kernel_root(int fd, const char *fs_type)
+{
+	struct statfs fs;
+	struct stat st;
+
+	return fstatfs(fd, &fs) == 0 && fstat(fd, &st) == 0 && st.st_ino == KERNEL_ROOT_INODE &&
+	       fs.f_type == (strcmp(fs_type, "proc") == 0 ? PROC_SUPER_MAGIC : SYSFS_MAGIC);
+}
+
+static int open_base(int root_fd, const struct plan_mount *m, struct bases *b, struct err *e)
+{
+	if (b->len == ARRAY_LEN(b->items))
+		return 0;
+	for (int i = 0; i < KERNEL_FS_TRIES; i++) {
+		cleanup_fd int fd = rootfd_try_open(root_fd, m->target, O_PATH | O_DIRECTORY);
+
+		if (fd < 0 || !is_kernel_root(fd, m->fs_type))
+			continue;
+		b->items[b->len++] = (struct base){ m->target, fd_take(&fd) };
+		return 0;
+	}
+	return err_set(e, -EBUSY,
+		       "'%s' is not the '%s' that has been mounted there: somebody changes the rootfs",
+		       m->target, m->fs_type);
+}
+
+/* Whether a later mount has the same target. */
+static bool is_covered(const struct plan *p, size_t index)
+{
+	for (size_t i = index + 1; i < p->mounts_len; i++)
+		if (strcmp(p->mounts[i].target, p->mounts[index].target) == 0)
+			return true;
+	return false;
+}
+
+static int open_bases(int root_fd, const struct plan *p, struct bases *b, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < p->mounts_len && r == 0; i++)
+		if (p->mounts[i].no_symlink && !is_covered(p, i))
+			r = open_base(root_fd, &p->mounts[i], b, e);
+	return r;
+}
+
+/* 0 with *ret_fd >= 0; with -1 where there is nothing. */
+static int open_protected(int root_fd, const struct bases *b, const char *path, int *ret_fd, struct err *e)
+{
+	const char *rest = path;
+	int fd;
+
+	for (size_t i = 0; i < b->len && !strstr(path, "/.."); i++) {
+		size_t len = strlen(b->items[i].target);
+
+		if (strncmp(path, b->items[i].target, len) == 0 && path[len] == '/') {
+			root_fd = b->items[i].fd;
+			rest = path + len;
+		}
+	}
+	fd = rootfd_try_open(root_fd, rest, O_PATH);
+	if (fd == -ENOENT || fd == -ENOTDIR)
+		return 0;
+	if (fd < 0)
+		return err_code(e, fd, "cannot open '%s'", path);
+	*ret_fd = fd;
+	return 0;
+}
+
+static int protect_each(int root_fd, const struct plan *p, const struct strvec *paths,
+			int (*protect)(int fd, const char *path, const void *arg, struct err *e),
+			const void *arg, struct err *e)
+{
+	cleanup_bases struct bases bases = { .len = 0 };
+	int r = open_bases(root_fd, p, &bases, e);
+
+	for (size_t i = 0; i < paths->len && r == 0; i++) {
+		cleanup_fd int fd = -1;
+
+		r = open_protected(root_fd, &bases, paths->items[i], &fd, e);
+		if (r == 0 && fd >= 0)
+			r = protect(fd, paths->items[i], arg, e);
+	}
+	return r;
+}
+
 /* The host's /dev/null, made sure of: a container that could choose it would choose what it hides. */
 static int open_null(struct err *e)
 {
@@ -154,16 +263,11 @@ static int open_null(struct err *e)
 	return err_set(e, -EINVAL, "'/dev/null' is not the null device");
 }
 
-static int mask_one(int root_fd, const char *path, const char *null_path, struct err *e)
+static int mask_one(int fd, const char *path, const void *null_path, struct err *e)
 {
-	cleanup_fd int fd = rootfd_try_open(root_fd, path, O_PATH);
 	struct stat st;
 	int r;
 
-	if (fd == -ENOENT || fd == -ENOTDIR)
-		return 0;
-	if (fd < 0)
-		return err_code(e, fd, "cannot mask '%s'", path);
 	if (fstat(fd, &st) < 0)
 		return err_errno(e, "cannot stat '%s'", path);
 	if (S_ISDIR(st.st_mode))
@@ -173,31 +277,22 @@ static int mask_one(int root_fd, const char *path, const char *null_path, struct
 	return r < 0 ? err_code(e, r, "cannot mask '%s'", path) : 0;
 }
 
-int rootfs_mask(int root_fd, const struct strvec *paths, struct err *e)
+int rootfs_mask(int root_fd, const struct plan *p, const struct strvec *paths, struct err *e)
 {
 	cleanup_fd int null_fd = -1;
-	struct fd_path null_path;
-	int r = 0;
 
 	if (paths->len == 0)
 		return 0;
 	null_fd = open_null(e);
-	if (null_fd < 0)
-		return null_fd;
-	null_path = fd_path(null_fd);
-	for (size_t i = 0; i < paths->len && r == 0; i++)
-		r = mask_one(root_fd, paths->items[i], null_path.text, e);
-	return r;
+	return null_fd < 0 ? null_fd : protect_each(root_fd, p, paths, mask_one, fd_path(null_fd).text, e);
 }
 
-static int make_readonly(int root_fd, const char *path, struct err *e)
+static int make_readonly(int fd, const char *path, const void *unused, struct err *e)
 {
-	cleanup_fd int fd = rootfd_try_open(root_fd, path, O_PATH), tree = -1;
+	cleanup_fd int tree = mount_clone(fd, "", true);
 	int r;
 
-	if (fd == -ENOENT || fd == -ENOTDIR)
-		return 0;
-	tree = fd < 0 ? fd : mount_clone(fd, "", true);
+	(void)unused;
 	if (tree < 0)
 		return err_code(e, tree, "cannot make '%s' read-only", path);
 	r = mount_change(tree, MOUNT_ATTR_RDONLY, 0, 0, false);
@@ -212,13 +307,9 @@ static int make_readonly(int root_fd, const char *path, struct err *e)
 	return r < 0 ? err_code(e, r, "cannot make '%s' read-only", path) : 0;
 }
 
-int rootfs_make_paths_readonly(int root_fd, const struct strvec *paths, struct err *e)
+int rootfs_make_paths_readonly(int root_fd, const struct plan *p, const struct strvec *paths, struct err *e)
 {
-	int r = 0;
-
-	for (size_t i = 0; i < paths->len && r == 0; i++)
-		r = make_readonly(root_fd, paths->items[i], e);
-	return r;
+	return paths->len ? protect_each(root_fd, p, paths, make_readonly, NULL, e) : 0;
 }
 
 /* --- entering ------------------------------------------------------------------------------------------ */

@@ -115,6 +115,36 @@ static void the_first_failure_ends_the_list(void **state)
 	run_in_child(NAMESPACES, apply_in_order, NULL);
 }
 
+static void lay_fake(void)
+{
+	CHILD_CHECK(mount("tmpfs", "/proc", "tmpfs", 0, NULL) == 0);
+	CHILD_CHECK(mkdir("/proc/sys", 0755) == 0 && mkdir("/proc/sys/kernel", 0755) == 0);
+	CHILD_CHECK(mknod("/proc/sys/kernel/shmmni", S_IFREG | 0644, 0) == 0);
+}
+
+static void apply_beside_fake(void *arg)
+{
+	struct strvec list = { 0 };
+	struct err e = { 0 };
+
+	(void)arg;
+	lay_fake();
+	CHILD_CHECK(strvec_add(&list, "kernel.shmmni=4321") == 0);
+	CHILD_OK(sysctl_apply(&list, &e));
+	strvec_done(&list);
+	CHILD_CHECK(!kernel_says("/proc/sys/kernel/shmmni", "4321"));
+	CHILD_CHECK(umount2("/proc", MNT_DETACH) == 0);
+	CHILD_CHECK(kernel_says("/proc/sys/kernel/shmmni", "4321\n"));
+}
+
+static void what_lies_on_proc_gets_nothing(void **state)
+{
+	(void)state;
+	need_root();
+	run_in_child(CLONE_NEWNS | CLONE_NEWIPC, apply_beside_fake, NULL);
+}
+
+/* Who has no PID namespace of his own may not mount a procfs. */
 static void apply_to_fake(void *arg)
 {
 	struct strvec list = { 0 };
@@ -123,19 +153,39 @@ static void apply_to_fake(void *arg)
 	(void)arg;
 	CHILD_CHECK(mount("tmpfs", "/proc", "tmpfs", 0, NULL) == 0);
 	CHILD_CHECK(strvec_add(&list, "kernel.shmmni=1") == 0);
-	CHILD_CHECK(sysctl_apply(&list, &e) == -ENOENT);
-	CHILD_CHECK(strcmp(e.text, "cannot open '/proc/sys': no such file or directory") == 0);
-	CHILD_CHECK(mkdir("/proc/sys", 0755) == 0 && mkdir("/proc/sys/kernel", 0755) == 0);
 	CHILD_CHECK(sysctl_apply(&list, &e) == -EINVAL);
-	CHILD_CHECK(strcmp(e.text, "'/proc/sys' is not procfs") == 0);
+	CHILD_CHECK(strcmp(e.text, "'/proc' is not procfs") == 0);
+	CHILD_CHECK(umount2("/proc", MNT_DETACH) == 0);
+	CHILD_CHECK(mount("/proc/sys", "/proc", NULL, MS_BIND | MS_REC, NULL) == 0);
+	CHILD_CHECK(sysctl_apply(&list, &e) == -EINVAL);
+	CHILD_CHECK(strcmp(e.text, "'/proc' is not procfs") == 0);
 	strvec_done(&list);
 }
 
-static void only_the_kernels_own_files_are_written_to(void **state)
+static void without_a_procfs_of_ones_own_that_of_the_host_is_made_sure_of(void **state)
 {
 	(void)state;
 	need_root();
-	run_in_child(CLONE_NEWNS | CLONE_NEWIPC, apply_to_fake, NULL);
+	run_in_child(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC, apply_to_fake, NULL);
+}
+
+static void apply_below_mount(void *arg)
+{
+	struct strvec list = { 0 };
+	struct err e = { 0 };
+
+	(void)arg;
+	CHILD_CHECK(mount("tmpfs", "/proc/sys/kernel", "tmpfs", 0, NULL) == 0);
+	CHILD_CHECK(strvec_add(&list, "kernel.shmmni=1") == 0);
+	CHILD_CHECK(sysctl_apply(&list, &e) == -EXDEV);
+	strvec_done(&list);
+}
+
+static void nothing_is_written_below_a_mount_on_the_hosts_procfs(void **state)
+{
+	(void)state;
+	need_root();
+	run_in_child(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC, apply_below_mount, NULL);
 }
 
 static void no_settings_need_no_proc(void **state)
@@ -153,7 +203,9 @@ int main(void)
 		cmocka_unit_test(settings_reach_the_namespaces_of_the_caller),
 		cmocka_unit_test(what_the_kernel_refuses_is_told_with_the_setting),
 		cmocka_unit_test(the_first_failure_ends_the_list),
-		cmocka_unit_test(only_the_kernels_own_files_are_written_to),
+		cmocka_unit_test(what_lies_on_proc_gets_nothing),
+		cmocka_unit_test(without_a_procfs_of_ones_own_that_of_the_host_is_made_sure_of),
+		cmocka_unit_test(nothing_is_written_below_a_mount_on_the_hosts_procfs),
 		cmocka_unit_test(no_settings_need_no_proc),
 	};
 
