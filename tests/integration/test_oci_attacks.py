@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """sampan-oci against images, containers and neighbours that attack it. What has broken other runtimes is mounted here and shown to
 be harmless; the comments name the CVE."""
+import contextlib
+import ctypes
 import hashlib
 import json
 import os
@@ -9,6 +11,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import threading
 import time
 
 import pytest
@@ -108,17 +111,22 @@ def test_the_binary_is_not_executed_as_a_containers_program(victim, bundle, comm
 OVERWRITE = """
 for p in /proc/[0-9]*; do case $(readlink $p/exe) in */sampan-oci) exec 9<$p/exe; kill -9 ${p#/proc/};; esac; done
 for i in 1 2 3 4 5 6 7 8 9; do (echo overwritten >/proc/self/fd/9) && break; sleep 0.1; done
+echo >/tmp/done
 """
 
 
 @pytest.mark.parametrize("command", ["/program", "/script"])
-def test_the_binary_cannot_be_overwritten_by_a_container_that_gets_it_executed(victim, bundle, command):
+def test_the_binary_cannot_be_overwritten_by_a_container_that_gets_it_executed(victim, bundle, scratch, command):
     make_evil(bundle, victim.path)
     start_detached(victim, bundle, "attack-binary", "unset LD_PRELOAD; exec /bin/sleep 1000")
-    done = victim("exec", "-d", "attack-binary", command)
-    victim("exec", "-e", "LD_PRELOAD=", "attack-binary", "/bin/sh", "-c", OVERWRITE)
+    words = scratch / "words"
+    with open(words, "w") as file:  # a pipe would wait for the attacker
+        done = victim("exec", "-d", "attack-binary", command, stdout=subprocess.DEVNULL, stderr=file)
+    victim("exec", "-d", "-e", "LD_PRELOAD=", "attack-binary", "/bin/sh", "-c", OVERWRITE, check=True,
+           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for((bundle.rootfs / "tmp" / "done").exists)
     assert victim.intact()
-    assert (done.returncode, done.stderr) == (255, f"sampan-oci: exec {command}: exec format error\n")
+    assert (done.returncode, words.read_text()) == (255, f"sampan-oci: exec {command}: exec format error\n")
 
 
 def test_a_container_that_may_trace_gets_no_hold_of_the_binary(victim, bundle):
@@ -133,3 +141,372 @@ def test_a_container_that_may_trace_gets_no_hold_of_the_binary(victim, bundle):
     assert done.stdout == "/memfd:sampan (deleted)\n0\n"
     assert done.returncode == 1 and "can't create /proc/self/fd/9" in done.stderr
     assert victim.intact()
+
+
+# --- descriptors, working directories, tracing: CVE-2016-9962, CVE-2024-21626, CVE-2022-29162 ------------------
+
+
+def add_capability(bundle, name):
+    for kind in ("bounding", "effective", "permitted"):
+        bundle.config["process"]["capabilities"][kind].append(name)
+
+
+def test_a_created_container_holds_nothing_of_its_creators(sampan_oci, bundle):
+    """Its init waits in the container for as long as nobody starts it; CAP_SYS_PTRACE opens /proc/1/fd for who is in it already."""
+    add_capability(bundle, "CAP_SYS_PTRACE")
+    bundle.shell("sleep 1000")
+    sampan_oci("create", "-b", bundle.path, "attack-created", check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    look = "for f in /proc/1/fd/*; do test -d $f && echo directory $f $(ls $f); done; ls /proc/1/fd | wc -l; pwd; ls -d /proc/1/root/proc"
+    seen = sampan_oci("exec", "attack-created", "/bin/sh", "-c", look, check=True).stdout
+    assert seen.splitlines() == ["5", "/", "/proc/1/root/proc"]  # the standard streams, the socket for the start, the lock
+
+
+@pytest.mark.parametrize("number", range(3, 16))
+def test_no_descriptor_is_a_working_directory_of_an_exec(sampan_oci, bundle, number):
+    start_detached(sampan_oci, bundle, "attack-cwd", "sleep 1000")
+    host = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
+    done = sampan_oci("exec", "--cwd", f"/proc/self/fd/{number}", "attack-cwd", "/bin/ls", "../../..", pass_fds=(host,))
+    os.close(host)
+    assert done.returncode == 255
+    assert done.stdout == ""
+    assert "working directory" in done.stderr
+
+
+def test_a_link_to_a_descriptor_is_no_working_directory(sampan_oci, bundle):
+    """Of all descriptors that the runtime could have."""
+    for number in range(3, 24):
+        (bundle.rootfs / f"cwd{number}").symlink_to(f"/proc/self/fd/{number}")
+    start_detached(sampan_oci, bundle, "attack-link", "sleep 1000")
+    for number in range(3, 24):
+        done = sampan_oci("exec", "--cwd", f"/cwd{number}", "attack-link", "/bin/ls")
+        assert (done.returncode, done.stdout) == (255, "")
+        assert f"working directory '/cwd{number}'" in done.stderr
+
+
+# Tries to get hold of whatever appears in the PID namespace: its root, its descriptors, its memory, its binary.
+LOOK_INTO = """
+echo >/tmp/ready
+while :; do for p in /proc/[0-9]*; do
+	test $p = /proc/1 && continue
+	grep -q sampan-oci $p/comm 2>/dev/null || continue
+	echo seen >>/tmp/seen
+	test -e $p/root/MARK && echo root >>/tmp/stolen
+	grep -q SECRET $p/environ 2>/dev/null && echo environment >>/tmp/stolen
+	case $(readlink $p/exe) in *sampan*) echo binary >>/tmp/stolen;; esac
+	for f in 3 4 5 6 7 8 9 10; do case $(readlink $p/fd/$f) in */oci*) echo $f >>/tmp/stolen;; esac; done
+done; done
+"""
+
+
+@pytest.mark.parametrize("user_namespace", [False, True])
+def test_who_joins_a_container_cannot_be_looked_into(sampan_oci, bundle, scratch, user_namespace):
+    """In a user namespace of its own the container may trace what is in it."""
+    if user_namespace:
+        add_capability(bundle, "CAP_SYS_PTRACE")
+        bundle.namespace("user")
+        for kind in ("uidMappings", "gidMappings"):
+            bundle.config["linux"][kind] = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+        for parent in bundle.path.parents:
+            if str(parent).startswith("/tmp/"):
+                parent.chmod(0o755)
+        for path in [bundle.rootfs, *bundle.rootfs.rglob("*")]:
+            os.chown(path, 100000, 100000, follow_symlinks=False)
+    start_detached(sampan_oci, bundle, "attack-look", LOOK_INTO.replace("MARK", str(scratch / "bundle" / "config.json").lstrip("/")))
+    wait_for((bundle.rootfs / "tmp" / "ready").exists)
+    seen = bundle.rootfs / "tmp" / "seen"
+    for _ in range(100):
+        sampan_oci("exec", "attack-look", "/bin/true", check=True, env={"SECRET": "1"})
+        if seen.exists() and seen.read_text().count("seen") > 5:
+            break
+    assert seen.exists()
+    assert not (bundle.rootfs / "tmp" / "stolen").exists() or (bundle.rootfs / "tmp" / "stolen").read_text() == ""
+
+
+def test_capabilities_of_an_exec_are_not_inheritable(sampan_oci, bundle):
+    start_detached(sampan_oci, bundle, "attack-caps", "sleep 1000")
+    lines = sampan_oci("exec", "-c", "CAP_NET_RAW", "attack-caps", "/bin/grep", "Cap", "/proc/self/status", check=True).stdout
+    assert "CapInh:\t0000000000000000\n" in lines
+    assert "CapAmb:\t0000000000000000\n" in lines
+
+
+# --- symlinks for what the runtime makes or writes: CVE-2019-16884, -19921, CVE-2023-27561, CVE-2025-52881 -------
+
+
+def outside(scratch):
+    """A directory that nothing may touch, and a function that tells whether nothing has."""
+    folder = scratch / "outside"
+    folder.mkdir()
+    (folder / "file").write_text("as it was")
+    (folder / "directory").mkdir()
+
+    def untouched():
+        return (sorted(os.listdir(folder)) == ["directory", "file"] and (folder / "file").read_text() == "as it was"
+                and os.listdir(folder / "directory") == [] and (folder / "file").stat().st_uid == 0)
+
+    return folder, untouched
+
+
+def test_a_dev_that_is_a_link_leads_nowhere_else(sampan_oci, bundle, scratch):
+    folder, untouched = outside(scratch)
+    (bundle.rootfs / "dev").symlink_to(folder)
+    bundle.config["mounts"] = [m for m in bundle.config["mounts"] if not m["destination"].startswith("/dev")]
+    bundle.shell("true")
+    sampan_oci("run", "-b", bundle.path, "attack-dev", check=True)
+    assert untouched()
+    assert (bundle.rootfs / str(folder).lstrip("/") / "null").is_char_device()
+
+
+@pytest.mark.parametrize("target", ["/masked", "/masked-directory"])
+def test_masked_and_readonly_paths_that_are_links_stay_inside(sampan_oci, bundle, scratch, target):
+    folder, untouched = outside(scratch)
+    (bundle.rootfs / "masked").symlink_to(folder / "file")
+    (bundle.rootfs / "masked-directory").symlink_to("../../../../../../../../.." + str(folder / "directory"))
+    for kind in ("maskedPaths", "readonlyPaths"):
+        bundle.config["linux"][kind].append(target)
+    bundle.shell("true")
+    sampan_oci("run", "-b", bundle.path, "attack-mask", check=True)
+    assert untouched()
+
+
+def test_sysctls_go_to_a_procfs_whatever_lies_on_proc(sampan_oci, bundle):
+    """A mount over /proc/sys or parts of it gets nothing; the setting is made."""
+    bundle.config["linux"]["sysctl"] = {"net.ipv4.ip_forward": "1", "kernel.msgmax": "9000"}
+    fake = bundle.rootfs / "fake"
+    (fake / "net" / "ipv4").mkdir(parents=True)
+    (fake / "kernel").mkdir()
+    for name in ("net/ipv4/ip_forward", "kernel/msgmax"):
+        (fake / name).write_text("fake")
+    bundle.shell("mount -t proc proc /tmp 2>/dev/null; true")
+    bundle.save()
+    real = subprocess.run(["unshare", "-m", "sh", "-c", f"mount --bind {fake} /proc/sys && exec {' '.join(sampan_oci.argv)} run "
+                           f"-b {bundle.path} attack-sysctl"], capture_output=True, text=True, check=False)
+    assert (real.returncode, real.stderr) == (0, "")
+    assert (fake / "net/ipv4/ip_forward").read_text() == "fake"
+    assert (fake / "kernel/msgmax").read_text() == "fake"
+
+
+# --- exchanges while the container starts: CVE-2021-30465, CVE-2024-45310, CVE-2025-31133, CVE-2025-52565 -------
+
+RENAME_EXCHANGE = 2
+
+
+@contextlib.contextmanager
+def exchanging(first, second):
+    """Exchanges two names all the time, as a neighbour does who shares the directory."""
+    renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    stop = threading.Event()
+    names = [os.fsencode(str(first)), os.fsencode(str(second))]
+    count = [0]
+
+    def loop():
+        while not stop.is_set():
+            assert renameat2(-100, names[0], -100, names[1], RENAME_EXCHANGE) == 0
+            count[0] += 1
+
+    thread = threading.Thread(target=loop)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+    assert count[0] > 100
+
+
+def rounds(sampan_oci, bundle, number):
+    """Starts it again and again. It may fail, or not: what it leads to is what counts. How often it ran to its end."""
+    ran = 0
+    for i in range(number):
+        done = sampan_oci("run", "-b", bundle.path, f"attack-race-{i}")
+        ran += done.returncode == 0
+        assert done.returncode in (0, 1, 7), done.stderr
+        assert done.returncode != 7, f"round {i}: {done.stdout}"
+    return ran
+
+
+def test_mount_targets_that_are_exchanged_for_links_stay_inside(sampan_oci, bundle, scratch):
+    folder, untouched = outside(scratch)
+    volume = scratch / "volume"
+    (volume / "a" / "b").mkdir(parents=True)
+    (volume / "link").symlink_to("../../../../../../../../../../.." + str(folder))
+    bundle.mount("/volume", "bind", volume, "rbind", "rw")
+    bundle.mount("/volume/a/b/c/d", "tmpfs", "tmpfs", "rw")
+    bundle.mount("/volume/a/b/file", "bind", bundle.rootfs / "etc" / "passwd", "bind", "rw")
+    bundle.config["linux"]["devices"] = [{"path": "/volume/a/b/device", "type": "c", "major": 1, "minor": 3, "uid": 7, "gid": 7}]
+    bundle.shell("true")
+    with exchanging(volume / "a", volume / "link"):
+        assert rounds(sampan_oci, bundle, 40) > 0
+    assert untouched()
+
+
+def test_what_masks_procfs_cannot_be_made_to_miss_it(sampan_oci, bundle):
+    """Who shares the rootfs exchanges /proc, with what is mounted on it, for a directory in which there is nothing to mask."""
+    (bundle.rootfs / "proc").mkdir()
+    (bundle.rootfs / "other").mkdir()
+    bundle.config["linux"]["maskedPaths"] = ["/proc/timer_list", "/proc/version"]
+    bundle.shell("for p in /proc /other /proc /other; do test -z \"$(cat $p/version 2>/dev/null)\" || exit 7; done")
+    with exchanging(bundle.rootfs / "proc", bundle.rootfs / "other"):
+        assert rounds(sampan_oci, bundle, 60) > 0
+
+
+def test_a_console_that_is_exchanged_for_a_link_stays_inside(sampan_oci, bundle, scratch):
+    folder, untouched = outside(scratch)
+    bundle.config["mounts"] = [m for m in bundle.config["mounts"] if m["destination"] in ("/proc", "/dev/pts")]
+    (bundle.rootfs / "dev").mkdir()
+    (bundle.rootfs / "dev" / "pts").mkdir()
+    (bundle.rootfs / "dev" / "console").touch()
+    (bundle.rootfs / "dev" / "link").symlink_to("../../../../../../../../../../.." + str(folder / "file"))
+    bundle.config["process"]["terminal"] = True
+    bundle.shell("true")
+    with exchanging(bundle.rootfs / "dev" / "console", bundle.rootfs / "dev" / "link"):
+        for i in range(20):
+            subprocess.run(["script", "-qec", " ".join([*sampan_oci.argv, "run", "-b", str(bundle.path), f"attack-console-{i}"]),
+                            "/dev/null"], check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    assert untouched()
+
+
+# --- what the runtime reads of a container ------------------------------------------------------------------
+
+
+def make_passwd(bundle, kind):
+    passwd = bundle.rootfs / "etc" / "passwd"
+    passwd.unlink()
+    if kind == "a FIFO":
+        os.mkfifo(passwd)
+    elif kind == "a link to the kernel's log":
+        passwd.symlink_to("/proc/kmsg")
+    elif kind == "a link to an endless device":
+        passwd.symlink_to("/dev/zero")
+    elif kind == "a link to the host's":
+        passwd.symlink_to("../../../../../../../../etc/passwd")
+    elif kind == "a link to itself":
+        passwd.symlink_to("passwd")
+    elif kind == "a directory":
+        passwd.mkdir()
+    elif kind == "of zeros":
+        passwd.write_bytes(bytes(100) + b"\nuser:x:1000:1000::/home/user:/bin/sh\n")
+    elif kind == "one endless line":
+        passwd.write_bytes(b"user:x:1000:1000:" + b"x" * (1 << 20))
+    elif kind == "larger than anything":
+        with open(passwd, "wb") as file:
+            file.truncate(1 << 40)
+
+
+@pytest.mark.parametrize("kind", ["a FIFO", "a link to the kernel's log", "a link to an endless device", "a link to itself",
+                                  "a link to the host's", "a directory", "of zeros", "one endless line", "larger than anything"])
+def test_a_passwd_that_is_a_trap_gives_no_home(sampan_oci, bundle, kind):
+    make_passwd(bundle, kind)
+    bundle.config["process"]["user"] = {"uid": 1000, "gid": 1000}
+    bundle.shell("echo $HOME")
+    assert sampan_oci("run", "-b", bundle.path, "attack-passwd", check=True, timeout=20).stdout == "/\n"
+
+
+def test_the_kernels_log_is_not_read_for_a_container(sampan_oci, bundle):
+    """It has no capability to read it, and what the runtime read would be gone for all."""
+    make_passwd(bundle, "a link to the kernel's log")
+    trace = bundle.path / "trace"
+    bundle.shell("true")
+    subprocess.run(["strace", "-f", "-y", "-e", "trace=read", "-o", trace, *sampan_oci.argv, "run", "-b", bundle.path, "attack-log"],
+                   check=True, stdin=subprocess.DEVNULL)
+    assert "read(" in trace.read_text()
+    assert "kmsg" not in trace.read_text()
+
+
+@pytest.mark.parametrize("user", ["-1", "4294967295", "4294967296", "18446744073709551616", "root", "", ":", "0:", ":0", "0:-1", "0:4294967295",
+                                  "0x0", " 0", "0 ", "+0", "1e3", "0:0:0", "1000\n"])
+def test_users_of_an_exec_that_are_no_numbers_of_users_are_refused(sampan_oci, bundle, user):
+    start_detached(sampan_oci, bundle, "attack-user", "sleep 1000")
+    done = sampan_oci("exec", "-u", user, "attack-user", "/bin/id")
+    assert (done.returncode, done.stdout) == (255, "")
+    assert f"bad user '{user}': expected uid[:gid]" in done.stderr
+
+
+@pytest.mark.parametrize("member", ["uid", "gid"])
+@pytest.mark.parametrize("value", [4294967295, 4294967296, -1])
+def test_users_that_setresuid_would_ignore_are_refused(sampan_oci, bundle, member, value):
+    bundle.config["process"]["user"] = {"uid": 1000, "gid": 1000, member: value}
+    bundle.shell("id")
+    done = sampan_oci("run", "-b", bundle.path, "attack-user")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"process.user.{member}" in done.stderr
+
+
+def test_names_of_processes_do_not_confuse_the_start_time(sampan_oci, bundle):
+    start_detached(sampan_oci, bundle, "attack-name", "printf ') S 1 1 1 (\n) R 1' >/proc/self/comm; while :; do read line </tmp/fifo; done")
+    os.mkfifo(bundle.rootfs / "tmp" / "fifo")
+    assert status(sampan_oci, "attack-name") == "running"
+    sampan_oci("kill", "attack-name", "KILL", check=True)
+    wait_for(lambda: status(sampan_oci, "attack-name") == "stopped")
+
+
+def test_an_init_that_stops_itself_and_ignores_signals_is_deleted(sampan_oci, bundle):
+    start_detached(sampan_oci, bundle, "attack-stop", "trap '' TERM INT HUP QUIT; (while :; do kill -STOP 1; done) & while :; do sleep 1; done")
+    sampan_oci("kill", "attack-stop", "TERM", check=True)
+    assert status(sampan_oci, "attack-stop") == "running"
+    begin = time.monotonic()
+    sampan_oci("delete", "--force", "attack-stop", check=True)
+    assert time.monotonic() - begin < 10 * SLOW
+
+
+def test_a_fork_bomb_is_ended(sampan_oci, bundle):
+    """Bounded by the rlimit, so that the machine stays usable; each child starts the next and ends."""
+    bundle.config["process"]["user"] = {"uid": 54321, "gid": 54321}
+    bundle.config["process"]["rlimits"] = [{"type": "RLIMIT_NPROC", "soft": 60, "hard": 60}]
+    start_detached(sampan_oci, bundle, "attack-bomb", "b() { b & b & }; while :; do b 2>/dev/null; sleep 0.01; done")
+    time.sleep(0.5)
+    assert len(sampan_oci("ps", "-f", "json", "attack-bomb", check=True).stdout) > 2
+    sampan_oci("delete", "--force", "attack-bomb", check=True)
+    assert not (sampan_oci.root / "attack-bomb").exists()
+
+
+def cgroup_of(name):
+    return next(p for top in ("/sys/fs/cgroup/unified/sampan", "/sys/fs/cgroup/sampan") for p in [pathlib.Path(top, name)] if p.is_dir())
+
+
+@pytest.mark.parametrize("shape", ["wide", "deep"])
+def test_thousands_of_cgroups_are_walked_and_removed(sampan_oci, bundle, shape):
+    start_detached(sampan_oci, bundle, "attack-cgroups", "sleep 1000")
+    top = cgroup_of("attack-cgroups")
+    where = top
+    for i in range(1500 if shape == "wide" else 200):
+        where = (top if shape == "wide" else where) / f"c{i}"
+        try:
+            where.mkdir()
+        except OSError:
+            break  # cgroup.max.depth or .descendants of this machine
+    for command in (["ps", "attack-cgroups"], ["events", "--stats", "attack-cgroups"], ["kill", "-a", "attack-cgroups", "CONT"],
+                    ["delete", "--force", "attack-cgroups"]):
+        sampan_oci(*command, check=True, timeout=60)
+    assert not top.exists()
+
+
+def test_thousands_of_mounts_stop_nothing(sampan_oci, bundle):
+    add_capability(bundle, "CAP_SYS_ADMIN")
+    start_detached(sampan_oci, bundle, "attack-mounts", "i=0; while [ $i -lt 1000 ]; do mount -o bind /tmp /tmp; i=$((i+1)); done; "
+                   "echo >/etc/done; sleep 1000")
+    wait_for((bundle.rootfs / "etc" / "done").exists, 60)
+    assert sampan_oci("exec", "attack-mounts", "/bin/echo", "here", check=True).stdout == "here\n"
+    sampan_oci("delete", "--force", "attack-mounts", check=True)
+
+
+def test_a_huge_environment_is_passed_on_or_refused(sampan_oci, bundle):
+    bundle.config["process"]["env"] += [f"V{i}=" + "x" * 100000 for i in range(10)]
+    bundle.shell("env | wc -c")
+    assert int(sampan_oci("run", "-b", bundle.path, "attack-env", check=True).stdout) > 1000000
+    bundle.config["process"]["env"] += ["BIG=" + "x" * (1 << 18)]
+    bundle.save()
+    done = sampan_oci("run", "-b", bundle.path, "attack-env")
+    assert done.returncode == 1
+    assert "exec /bin/sh: argument list too long" in done.stderr
+
+
+# --- little memory ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.cgroup2
+def test_a_container_starts_within_256_kib(sampan_oci, bundle):
+    bundle.config["linux"]["resources"] = {"memory": {"limit": 262144}}
+    bundle.config["process"]["args"] = ["/bin/busybox", "true"]
+    bundle.save()
+    for _ in range(5):
+        sampan_oci("run", "-b", bundle.path, "attack-memory", check=True)
