@@ -123,10 +123,8 @@ static int make_cwd(int root_fd, const char *cwd, struct err *e)
 static int protect(const struct init_context *c, int root_fd, struct err *e)
 {
 	const struct spec_linux *linux_ = &c->args->spec->linux_;
-	int r = rootfs_make_paths_readonly(root_fd, c->plan, &linux_->readonly_paths, e);
+	int r = rootfs_protect(root_fd, c->plan, &linux_->readonly_paths, &linux_->masked_paths, e);
 
-	if (r == 0)
-		r = rootfs_mask(root_fd, c->plan, &linux_->masked_paths, e);
 	if (r == 0 && c->args->spec->root_readonly) {
 		r = mount_make_readonly(root_fd);
 		if (r < 0)

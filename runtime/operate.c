@@ -240,7 +240,8 @@ int runtime_delete(const char *state_root, const char *id, bool force, struct er
 	if (r == 0)
 		r = open_cgroup(&s, &cgroup, e);
 	if (r == 0)
-		r = cgroup_destroy(&cgroup, e); /* with what outlived init: perhaps no PID namespace ends it */
+		r = cgroup_destroy(&cgroup,
+				   e); /* with what outlived init: perhaps no PID namespace ends it */
 	if (r == 0)
 		r = state_dir_remove(state_root, id, e);
 	return r == 0 ? run_poststop(&s, e) : r;

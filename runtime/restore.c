@@ -2,6 +2,7 @@
 #include "runtime/restore.h"
 
 #include <fcntl.h>
+#include <linux/limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cgroups/host.h"
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "common/process.h"
@@ -40,6 +42,7 @@ struct restoration {
 	struct strvec descriptors; /* what the dumped process's 0, 1 and 2 were */
 	char *root;                /* RESTORE_ROOT in the state directory */
 	bool made_state_dir, in_cgroup;
+	char own_cgroup[PATH_MAX]; /* where we come from, while we are in the container's */
 	int state_dir, lock_fd, console_socket, console_fd, pid_file_dir, host_ns;
 	pid_t pid;
 	int pidfd;
@@ -91,10 +94,8 @@ static void undo(struct restoration *r)
 		IGNORE_RESULT(process_signal(r->pidfd, SIGKILL));
 		IGNORE_RESULT(process_wait(r->pidfd, &status));
 	}
-	if (r->cgroup.path && !r->in_cgroup) { /* it would be ourselves that we kill */
-		IGNORE_RESULT(cgroup_kill(&r->cgroup, &ignored));
-		IGNORE_RESULT(cgroup_remove(&r->cgroup, &ignored));
-	}
+	if (!r->in_cgroup) /* it would be ourselves that we kill */
+		IGNORE_RESULT(cgroup_destroy(&r->cgroup, &ignored));
 	if (r->made_state_dir)
 		IGNORE_RESULT(state_dir_remove(r->container->state_root, r->container->id, &ignored));
 }
@@ -343,6 +344,9 @@ static int enter_cgroup(struct restoration *r, struct err *e)
 	if (!r->cgroup.path || !r->args->criu.has_cgroups_mode ||
 	    r->args->criu.cgroups_mode != CRIU_CGROUPS_IGNORE)
 		return 0;
+	n = cgroup_own_path_read(r->own_cgroup, sizeof(r->own_cgroup));
+	if (n < 0)
+		return err_code(e, n, "cannot find our own cgroup in '/proc/self/cgroup'");
 	n = cgroup_attach(&r->cgroup, 0, e);
 	r->in_cgroup = n == 0;
 	return n;
@@ -355,13 +359,13 @@ static int leave_cgroup(struct restoration *r, struct err *e)
 
 	if (!r->in_cgroup)
 		return 0;
-	if (asprintf(&path, "%s%s/cgroup.procs", r->host.mount_point, r->host.own_path) < 0) {
+	if (asprintf(&path, "%s%s/cgroup.procs", r->host.mount_point, r->own_cgroup) < 0) {
 		path = NULL;
-		return err_code(e, -ENOMEM, "cgroup '%s'", r->host.own_path);
+		return err_code(e, -ENOMEM, "cgroup '%s'", r->own_cgroup);
 	}
 	n = file_poke(AT_FDCWD, path, "0");
 	r->in_cgroup = n < 0;
-	return n < 0 ? err_code(e, n, "cannot return to cgroup '%s'", r->host.own_path) : 0;
+	return n < 0 ? err_code(e, n, "cannot return to cgroup '%s'", r->own_cgroup) : 0;
 }
 
 static int restore_child(struct restoration *r, struct err *e)

@@ -232,17 +232,16 @@ static int open_protected(int root_fd, const struct bases *b, const char *path, 
 	return 0;
 }
 
-static int protect_each(int root_fd, const struct plan *p, const struct strvec *paths,
+static int protect_each(int root_fd, const struct bases *bases, const struct strvec *paths,
 			int (*protect)(int fd, const char *path, const void *arg, struct err *e),
 			const void *arg, struct err *e)
 {
-	cleanup_bases struct bases bases = { .len = 0 };
-	int r = open_bases(root_fd, p, &bases, e);
+	int r = 0;
 
 	for (size_t i = 0; i < paths->len && r == 0; i++) {
 		cleanup_fd int fd = -1;
 
-		r = open_protected(root_fd, &bases, paths->items[i], &fd, e);
+		r = open_protected(root_fd, bases, paths->items[i], &fd, e);
 		if (r == 0 && fd >= 0)
 			r = protect(fd, paths->items[i], arg, e);
 	}
@@ -277,14 +276,15 @@ static int mask_one(int fd, const char *path, const void *null_path, struct err 
 	return r < 0 ? err_code(e, r, "cannot mask '%s'", path) : 0;
 }
 
-int rootfs_mask(int root_fd, const struct plan *p, const struct strvec *paths, struct err *e)
+static int mask(int root_fd, const struct bases *bases, const struct strvec *paths, struct err *e)
 {
 	cleanup_fd int null_fd = -1;
 
 	if (paths->len == 0)
 		return 0;
 	null_fd = open_null(e);
-	return null_fd < 0 ? null_fd : protect_each(root_fd, p, paths, mask_one, fd_path(null_fd).text, e);
+	return null_fd < 0 ? null_fd
+			   : protect_each(root_fd, bases, paths, mask_one, fd_path(null_fd).text, e);
 }
 
 static int make_readonly(int fd, const char *path, const void *unused, struct err *e)
@@ -307,9 +307,15 @@ static int make_readonly(int fd, const char *path, const void *unused, struct er
 	return r < 0 ? err_code(e, r, "cannot make '%s' read-only", path) : 0;
 }
 
-int rootfs_make_paths_readonly(int root_fd, const struct plan *p, const struct strvec *paths, struct err *e)
+int rootfs_protect(int root_fd, const struct plan *p, const struct strvec *read_only,
+		   const struct strvec *masked, struct err *e)
 {
-	return paths->len ? protect_each(root_fd, p, paths, make_readonly, NULL, e) : 0;
+	cleanup_bases struct bases bases = { .len = 0 };
+	int r = read_only->len || masked->len ? open_bases(root_fd, p, &bases, e) : 0;
+
+	if (r == 0)
+		r = protect_each(root_fd, &bases, read_only, make_readonly, NULL, e);
+	return r == 0 ? mask(root_fd, &bases, masked, e) : r;
 }
 
 /* --- entering ------------------------------------------------------------------------------------------ */

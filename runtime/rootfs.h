@@ -11,11 +11,10 @@
 int rootfs_mount(const struct plan *p, const struct overlay_plan *overlay, int *ret_fd,
 		 struct err *e) MUST_CHECK;
 
-/* linux.maskedPaths and linux.readonlyPaths, below root_fd. What is absent is left out. Those on the plan's procfs and sysfs are looked for
- * there: somebody who shares the directories around them with us could make them seem to be absent. */
-int rootfs_mask(int root_fd, const struct plan *p, const struct strvec *paths, struct err *e) MUST_CHECK;
-int rootfs_make_paths_readonly(int root_fd, const struct plan *p, const struct strvec *paths,
-			       struct err *e) MUST_CHECK;
+/* linux.readonlyPaths, then linux.maskedPaths, below root_fd. What is absent is left out. Those on the plan's procfs and sysfs are
+ * looked for there: somebody who shares the directories around them with us could make them seem to be absent. */
+int rootfs_protect(int root_fd, const struct plan *p, const struct strvec *read_only,
+		   const struct strvec *masked, struct err *e) MUST_CHECK;
 
 /* pivot_root, or chroot with `no_pivot`; the working directory is "/" after it. */
 int rootfs_enter(int root_fd, const struct plan *p, bool no_pivot, struct err *e) MUST_CHECK;

@@ -22,6 +22,7 @@ static void make_dirs(struct scratch *s, const char *path)
 	(void)close(fd);
 }
 
+static const struct strvec NO_PATHS;
 static const struct plan NO_MOUNTS;
 
 static bool holds(int dir_fd, const char *path, const char *text)
@@ -355,7 +356,7 @@ static void mask_all(void *arg)
 
 	make_tree(s);
 	add_all(&paths, PATHS);
-	CHILD_OK(rootfs_mask(s->fd, &NO_MOUNTS, &paths, &e));
+	CHILD_OK(rootfs_protect(s->fd, &NO_MOUNTS, &NO_PATHS, &paths, &e));
 	strvec_done(&paths);
 	CHILD_CHECK(fstatat(s->fd, "file", &st, 0) == 0 && S_ISCHR(st.st_mode));
 	CHILD_CHECK(fstatat(s->fd, "target", &st, 0) == 0 &&
@@ -384,11 +385,11 @@ static void mask_with_fake_null(void *arg)
 
 	make_tree(s);
 	CHILD_CHECK(mount("tmpfs", "/dev", "tmpfs", 0, NULL) == 0);
-	CHILD_OK(rootfs_mask(s->fd, &NO_MOUNTS, &none, &e)); /* needs none */
+	CHILD_OK(rootfs_protect(s->fd, &NO_MOUNTS, &NO_PATHS, &none, &e)); /* needs none */
 	add_all(&paths, PATHS);
-	CHILD_CHECK(rootfs_mask(s->fd, &NO_MOUNTS, &paths, &e) == -ENOENT);
+	CHILD_CHECK(rootfs_protect(s->fd, &NO_MOUNTS, &NO_PATHS, &paths, &e) == -ENOENT);
 	CHILD_CHECK(close(open("/dev/null", O_CREAT | O_WRONLY | O_CLOEXEC, 0666)) == 0);
-	CHILD_CHECK(rootfs_mask(s->fd, &NO_MOUNTS, &paths, &e) == -EINVAL);
+	CHILD_CHECK(rootfs_protect(s->fd, &NO_MOUNTS, &NO_PATHS, &paths, &e) == -EINVAL);
 	CHILD_CHECK(strcmp(e.text, "'/dev/null' is not the null device") == 0);
 	CHILD_CHECK(scratch_holds(s, "file", "secret"));
 	strvec_done(&paths);
@@ -413,7 +414,7 @@ static void protect_all(void *arg)
 	CHILD_CHECK(mount(NULL, s->path, NULL, MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV | MS_NOEXEC,
 			  NULL) == 0);
 	add_all(&paths, PATHS);
-	CHILD_OK(rootfs_make_paths_readonly(s->fd, &NO_MOUNTS, &paths, &e));
+	CHILD_OK(rootfs_protect(s->fd, &NO_MOUNTS, &paths, &NO_PATHS, &e));
 	strvec_done(&paths);
 	CHILD_CHECK(scratch_holds(s, "dir/sub/file", "secret") && scratch_holds(s, "file", "secret"));
 	CHILD_CHECK(openat(s->fd, "file", O_WRONLY | O_CLOEXEC) < 0 && errno == EROFS);
