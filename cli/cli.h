@@ -25,11 +25,11 @@ struct cli_globals {
 };
 
 /* The commands. argv[0] is the command's name. Each returns the exit code of the program. */
+int cmd_image(int argc, char **argv, const struct cli_globals *g); /* those of sampan-image */
 int cmd_images(int argc, char **argv, const struct cli_globals *g);
 int cmd_info(int argc, char **argv, const struct cli_globals *g);
 int cmd_inspect(int argc, char **argv, const struct cli_globals *g);
 int cmd_ps(int argc, char **argv, const struct cli_globals *g);
-int cmd_pull(int argc, char **argv, const struct cli_globals *g);
 int cmd_rm(int argc, char **argv, const struct cli_globals *g);
 int cmd_rmi(int argc, char **argv, const struct cli_globals *g);
 int cmd_run(int argc, char **argv, const struct cli_globals *g);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sampan pull: sampan-image does it. */
+/* The commands that sampan-image does: pull, login and so on. */
 #include "cli/cli.h"
 #include "cli/image_exec.h"
 
-int cmd_pull(int argc, char **argv, const struct cli_globals *g)
+int cmd_image(int argc, char **argv, const struct cli_globals *g)
 {
 	struct err e = { 0 };
 

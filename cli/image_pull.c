@@ -16,7 +16,7 @@
 
 struct pull_flags {
 	bool quiet, tls_verify;
-	const char *platform;
+	const char *platform, *auth_file;
 	struct opt_u64 jobs;
 };
 
@@ -27,7 +27,9 @@ static const struct option_def OPTIONS[] = {
 	{ "tls-verify", 0, OPTION_BOOL, FLAG(tls_verify), NULL,
 	  "Insist on HTTPS and a valid certificate (default true)" },
 	{ "quiet", 'q', OPTION_BOOL, FLAG(quiet), NULL, "Print only the digest" },
-	{ "jobs", 0, OPTION_U64, FLAG(jobs), "int", "Layers to pull at a time (default 3)" },
+	{ "jobs", 0, OPTION_U64, FLAG(jobs), "int", "Layers to pull at a time (default 2)" },
+	{ "authfile", 0, OPTION_STRING, FLAG(auth_file), "path",
+	  "Take credentials from here (default $REGISTRY_AUTH_FILE, or auth.json and docker's config.json)" },
 	{ 0 },
 };
 
@@ -161,6 +163,7 @@ static int options_of(const struct pull_flags *f, struct pull_options *ret, stru
 	int r;
 
 	ret->tls_verify = f->tls_verify;
+	ret->auth_file = f->auth_file;
 	if (f->jobs.set && (f->jobs.value < 1 || f->jobs.value > PULL_JOBS_MAX))
 		return err_set(e, -EINVAL, "--jobs takes a number from 1 to %d", PULL_JOBS_MAX);
 	ret->jobs = (unsigned int)f->jobs.value;

@@ -16,6 +16,8 @@ static const struct {
 	int (*run)(int argc, char **argv, const struct image_globals *g);
 } COMMANDS[] = {
 	{ "pull", image_pull },
+	{ "login", image_login },
+	{ "logout", image_logout },
 };
 
 struct image_options {

@@ -17,7 +17,9 @@ struct command {
 
 static const struct command COMMANDS[] = {
 	{ "run", cmd_run, "Create a container from an image and run it" },
-	{ "pull", cmd_pull, "Download an image" },
+	{ "pull", cmd_image, "Download an image" },
+	{ "login", cmd_image, "Log in to a registry" },
+	{ "logout", cmd_image, "Forget the credentials of a registry" },
 	{ "images", cmd_images, "List images" },
 	{ "rmi", cmd_rmi, "Remove images" },
 	{ "ps", cmd_ps, "List containers" },

@@ -10,6 +10,7 @@
 
 #include "common/cleanup.h"
 #include "common/json_read.h"
+#include "common/json_stream.h"
 
 #define URL_MAX 8192
 
@@ -235,9 +236,8 @@ static int add_escaped(struct buf *out, const char *text)
 	return r;
 }
 
-static int add_query(struct buf *out, const char *name, const char *value)
+static int add_pair(struct buf *out, char separator, const char *name, const char *value)
 {
-	char separator = memchr(out->data, '?', out->len) ? '&' : '?';
 	int r;
 
 	if (!value || !*value)
@@ -246,17 +246,32 @@ static int add_query(struct buf *out, const char *name, const char *value)
 	return r < 0 ? r : add_escaped(out, value);
 }
 
-int auth_token_url(const struct auth_challenge *c, const char *default_scope, struct buf *out, struct err *e)
+static int add_query(struct buf *out, const char *name, const char *value)
 {
-	cleanup_buf struct buf url = BUF_INIT(URL_MAX);
-	int r;
+	return add_pair(out, memchr(out->data, '?', out->len) ? '&' : '?', name, value);
+}
 
-	if (strncasecmp(c->realm, "https://", 8) != 0 && strncasecmp(c->realm, "http://", 7) != 0)
-		return err_set(e, -EINVAL, "the token server '%s' is no http or https URL", c->realm);
-	for (const char *p = c->realm; *p; p++)
+static int check_realm(const char *realm, struct err *e)
+{
+	if (strncasecmp(realm, "https://", 8) != 0 && strncasecmp(realm, "http://", 7) != 0)
+		return err_set(e, -EINVAL, "the token server '%s' is no http or https URL", realm);
+	for (const char *p = realm; *p; p++)
 		if ((unsigned char)*p <= ' ' || *p == 0x7f || *p == '#')
 			return err_set(e, -EINVAL, "the token server's URL holds blanks or control bytes");
+	return 0;
+}
+
+int auth_token_url(const struct auth_challenge *c, const char *default_scope, const char *account,
+		   struct buf *out, struct err *e)
+{
+	cleanup_buf struct buf url = BUF_INIT(URL_MAX);
+	int r = check_realm(c->realm, e);
+
+	if (r < 0)
+		return r;
 	r = buf_add_str(&url, c->realm);
+	if (r == 0)
+		r = add_query(&url, "account", account);
 	if (r == 0)
 		r = add_query(&url, "service", c->service);
 	if (r == 0)
@@ -266,13 +281,34 @@ int auth_token_url(const struct auth_challenge *c, const char *default_scope, st
 	return r < 0 ? err_code(e, r, "cannot make the token server's URL") : 0;
 }
 
+int auth_refresh_request(const struct auth_challenge *c, const char *default_scope, const char *refresh_token,
+			 struct buf *url, struct buf *form, struct err *e)
+{
+	int r = check_realm(c->realm, e);
+
+	if (r < 0)
+		return r;
+	r = buf_add_str(form, "grant_type=refresh_token&client_id=sampan");
+	if (r == 0)
+		r = add_pair(form, '&', "service", c->service);
+	if (r == 0)
+		r = add_pair(form, '&', "scope", c->scope ? c->scope : default_scope);
+	if (r == 0)
+		r = add_pair(form, '&', "refresh_token", refresh_token);
+	if (r == 0)
+		r = buf_add_str(url, c->realm);
+	return r < 0 ? err_code(e, r, "cannot make the token server's request") : 0;
+}
+
 struct token_answer {
 	char *token, *access_token;
+	struct opt_u64 expires_in;
 };
 
 static const struct json_field TOKEN_ANSWER[] = {
 	{ "token", offsetof(struct token_answer, token), json_read_string },
 	{ "access_token", offsetof(struct token_answer, access_token), json_read_string },
+	{ "expires_in", offsetof(struct token_answer, expires_in), json_read_opt_u64 },
 	{ 0 },
 };
 
@@ -285,13 +321,22 @@ static bool token_is_clean(const char *token)
 	return *token && strlen(token) <= AUTH_TOKEN_MAX;
 }
 
-int auth_token_decode(const char *text, size_t len, char **ret, struct err *e)
+void auth_token_done(struct auth_token *t)
 {
+	free(t->token);
+	*t = (struct auth_token){ 0 };
+}
+
+int auth_token_decode(const char *text, size_t len, struct auth_token *ret, struct err *e)
+{
+	const struct json_limits limits = { .max_bytes = 1u << 20, .max_depth = 16, .max_values = 4096 };
 	struct token_answer answer = { 0 };
 	cleanup_free char *token = NULL, *access_token = NULL;
 	char *chosen;
-	int r = json_decode(text, len, TOKEN_ANSWER, &answer, e);
+	int r = json_guard_check(text, len, &limits, e);
 
+	if (r == 0)
+		r = json_decode(text, len, TOKEN_ANSWER, &answer, e);
 	token = answer.token;
 	access_token = answer.access_token;
 	if (r < 0)
@@ -299,8 +344,11 @@ int auth_token_decode(const char *text, size_t len, char **ret, struct err *e)
 	chosen = token && *token ? token : access_token;
 	if (!chosen || !token_is_clean(chosen))
 		return err_set(e, -EINVAL, "the token server's answer holds no usable token");
-	*ret = strdup(chosen);
-	return *ret ? 0 : err_code(e, -ENOMEM, "cannot keep a token");
+	chosen = strdup(chosen);
+	if (!chosen)
+		return err_code(e, -ENOMEM, "cannot keep a token");
+	*ret = (struct auth_token){ .token = chosen, .expires_in_s = answer.expires_in.value };
+	return 0;
 }
 
 int auth_bearer_header(const char *token, char **ret, struct err *e)

@@ -27,15 +27,26 @@ static int write_some(void *arg, const void *data, size_t len, struct err *e)
 	r = write_all(b->fd, data, len);
 	if (r < 0)
 		return err_code(e, r, "cannot write");
+	r = hash_update(&b->hash, data, len, e);
+	if (r < 0)
+		return r;
 	b->done_bytes += len;
 	if (b->progress)
 		b->progress(b->progress_arg, b->done_bytes);
-	return hash_update(&b->hash, data, len, e);
+	return 0;
+}
+
+/* What write_some has taken is hashed and in the file, whatever became of the rest. */
+static uint64_t held(const void *arg)
+{
+	const struct blob_sink *b = arg;
+
+	return b->done_bytes;
 }
 
 struct sink blob_sink_start(struct blob_sink *b)
 {
-	return (struct sink){ .begin = begin, .write = write_some, .arg = b };
+	return (struct sink){ .begin = begin, .write = write_some, .held = held, .arg = b };
 }
 
 int blob_sink_finish(struct blob_sink *b, struct err *e)

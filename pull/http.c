@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "common/cleanup.h"
 #include "common/parse.h"
@@ -16,6 +17,7 @@
 struct http {
 	CURL *curl;
 	bool tls_verify;
+	struct http_tls tls; /* borrowed */
 	unsigned int connect_timeout_s, stall_timeout_s;
 	char reason[CURL_ERROR_SIZE];
 };
@@ -25,7 +27,11 @@ struct exchange {
 	struct http *http;
 	const struct sink *sink;
 	struct http_response *response;
+	uint64_t from; /* the rest is asked for from this byte on */
+	uint64_t skip; /* bytes that are sent although we have them */
+	size_t header_bytes;
 	bool begun;
+	bool cut;      /* the rest of an error's body is not worth reading */
 	struct err *e; /* the sink's error */
 	int failed;    /* 0, or the sink's code */
 };
@@ -43,6 +49,7 @@ int http_new(const struct http_options *options, struct http **ret, struct err *
 		return err_set(e, -ENOMEM, "cannot start libcurl");
 	}
 	h->tls_verify = options->tls_verify;
+	h->tls = options->tls;
 	h->connect_timeout_s =
 		options->connect_timeout_s ? options->connect_timeout_s : HTTP_CONNECT_TIMEOUT_S;
 	h->stall_timeout_s = options->stall_timeout_s ? options->stall_timeout_s : HTTP_STALL_TIMEOUT_S;
@@ -77,31 +84,109 @@ void http_response_done(struct http_response *r)
 	*r = (struct http_response){ 0 };
 }
 
-static void keep_error_body(struct buf *body, const char *data, size_t len)
+static const char *header_of(CURL *c, const char *name, size_t index)
+{
+	struct curl_header *h = NULL;
+
+	if (curl_easy_header(c, name, index, CURLH_HEADER, -1, &h) != CURLHE_OK)
+		return NULL;
+	return h->value;
+}
+
+static unsigned int status_of(CURL *c)
+{
+	long status = 0;
+
+	(void)curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status); /* cannot fail */
+	return (unsigned int)status;
+}
+
+static bool is_success(unsigned int status)
+{
+	return status >= 200 && status <= 299;
+}
+
+/* Only for a message: what finds no memory is not missed. False at the limit. */
+static bool keep_error_body(struct buf *body, const char *data, size_t len)
 {
 	size_t room = body->max - body->len;
 
-	/* Only for a message: what does not fit, or finds no memory, is not missed. */
 	(void)!buf_add(body, data, len < room ? len : room);
+	return len <= room;
+}
+
+/* "bytes 100-199/200": the first number. */
+static int range_start(const char *header, uint64_t *ret)
+{
+	char number[24];
+	size_t len;
+
+	if (!header || strncasecmp(header, "bytes ", 6) != 0)
+		return -EINVAL;
+	len = strcspn(header + 6, "-");
+	if (header[6 + len] != '-' || len >= sizeof(number))
+		return -EINVAL;
+	memcpy(number, header + 6, len);
+	number[len] = 0;
+	return parse_u64(number, 0, UINT64_MAX, ret);
+}
+
+/* What the first bytes of a successful answer are: the beginning, or what follows what the sink holds. */
+static int begin_body(struct exchange *x, unsigned int status)
+{
+	uint64_t start = 0;
+	bool partial = status == 206;
+
+	x->begun = true;
+	if (partial &&
+	    (range_start(header_of(x->http->curl, "Content-Range", 0), &start) < 0 || start != x->from))
+		return err_set(
+			x->e, -EPROTO,
+			"the server sends another part than the one from byte %llu on that it was asked for",
+			(unsigned long long)x->from);
+	if (x->from == 0)
+		return x->sink->begin(x->sink->arg, x->e);
+	x->skip = partial ? 0 : x->from;
+	return 0;
+}
+
+static int take_body(struct exchange *x, const char *data, size_t len)
+{
+	size_t known = x->skip < len ? (size_t)x->skip : len;
+
+	x->skip -= known;
+	return known == len ? 0 : x->sink->write(x->sink->arg, data + known, len - known, x->e);
 }
 
 static size_t on_body(char *data, size_t size, size_t count, void *arg)
 {
 	struct exchange *x = arg;
 	size_t len = size * count;
-	long status = 0;
+	unsigned int status = status_of(x->http->curl);
 
-	(void)curl_easy_getinfo(x->http->curl, CURLINFO_RESPONSE_CODE, &status); /* cannot fail */
-	if (status < 200 || status > 299) {
-		keep_error_body(&x->response->error_body, data, len);
-		return len;
+	if (!x->sink || !is_success(status)) {
+		x->cut = !keep_error_body(&x->response->error_body, data, len);
+		return x->cut ? 0 : len;
 	}
 	if (!x->begun)
-		x->failed = x->sink->begin(x->sink->arg, x->e);
-	x->begun = true;
+		x->failed = begin_body(x, status);
 	if (x->failed == 0)
-		x->failed = x->sink->write(x->sink->arg, data, len, x->e);
+		x->failed = take_body(x, data, len);
 	return x->failed == 0 ? len : 0;
+}
+
+static size_t on_header(char *data, size_t size, size_t count, void *arg)
+{
+	struct exchange *x = arg;
+	size_t len = size * count;
+
+	(void)data; /* libcurl keeps them for header_of */
+	x->header_bytes += len;
+	if (x->header_bytes <= HTTP_HEADERS_MAX)
+		return len;
+	x->failed =
+		err_set(x->e, -EFBIG, "the headers of the answer are longer than %u bytes", HTTP_HEADERS_MAX);
+	return 0;
 }
 
 static int add_header(struct curl_slist **list, const char *name, const char *value)
@@ -120,14 +205,67 @@ static int add_header(struct curl_slist **list, const char *name, const char *va
 	return 0;
 }
 
-static bool set_options(struct http *h, const char *url, struct curl_slist *headers, struct exchange *x)
+static struct curl_blob blob_of(const char *text)
+{
+	return (struct curl_blob){ .data = (void *)(uintptr_t)text,
+				   .len = strlen(text),
+				   .flags = CURL_BLOB_NOCOPY };
+}
+
+/* The system's authorities stay trusted: Debian's libcurl finds them by directory. */
+static CURLcode set_tls(struct http *h, bool anonymous)
 {
 	CURL *c = h->curl;
-	long verify = h->tls_verify;
+	CURLcode r = CURLE_OK;
+	struct curl_blob blob;
+
+	r |= curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, (long)h->tls_verify);
+	r |= curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, h->tls_verify ? 2L : 0L);
+	if (h->tls.authorities) {
+		blob = blob_of(h->tls.authorities);
+		r |= curl_easy_setopt(c, CURLOPT_CAINFO_BLOB, &blob);
+	}
+	if (anonymous || !h->tls.certificate || !h->tls.key)
+		return r;
+	blob = blob_of(h->tls.certificate);
+	r |= curl_easy_setopt(c, CURLOPT_SSLCERT_BLOB, &blob);
+	blob = blob_of(h->tls.key);
+	r |= curl_easy_setopt(c, CURLOPT_SSLKEY_BLOB, &blob);
+	return r;
+}
+
+static CURLcode set_method(CURL *c, const struct http_request *request)
+{
+	CURLcode r = CURLE_OK;
+
+	if (request->method == HTTP_GET)
+		return r;
+	r |= curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+	r |= curl_easy_setopt(c, CURLOPT_POSTFIELDS, request->body ? request->body : "");
+	if (request->method == HTTP_PUT)
+		r |= curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, "PUT");
+	return r;
+}
+
+static CURLcode set_callbacks(CURL *c, struct exchange *x)
+{
+	CURLcode r = CURLE_OK;
+
+	r |= curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+	r |= curl_easy_setopt(c, CURLOPT_WRITEDATA, x);
+	r |= curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+	r |= curl_easy_setopt(c, CURLOPT_HEADERDATA, x);
+	return r;
+}
+
+static bool set_options(struct http *h, const struct http_request *request, struct curl_slist *headers,
+			struct exchange *x)
+{
+	CURL *c = h->curl;
 	CURLcode r = CURLE_OK;
 
 	curl_easy_reset(c); /* keeps connections */
-	r |= curl_easy_setopt(c, CURLOPT_URL, url);
+	r |= curl_easy_setopt(c, CURLOPT_URL, request->url);
 	r |= curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
 	r |= curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
 	r |= curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
@@ -136,24 +274,15 @@ static bool set_options(struct http *h, const char *url, struct curl_slist *head
 	r |= curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)h->connect_timeout_s);
 	r |= curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
 	r |= curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)h->stall_timeout_s);
-	r |= curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, verify);
-	r |= curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, verify ? 2L : 0L);
 	r |= curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
-	r |= curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
-	r |= curl_easy_setopt(c, CURLOPT_WRITEDATA, x);
+	r |= curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+	r |= set_tls(h, request->anonymous_tls);
+	r |= set_method(c, request);
+	r |= set_callbacks(c, x);
 	/* Only for speed; libcurl 7.88 refuses it on a handle whose last name lookup failed. */
 	(void)curl_easy_setopt(c, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
 	h->reason[0] = 0;
 	return r == CURLE_OK;
-}
-
-static const char *header_of(CURL *c, const char *name, size_t index)
-{
-	struct curl_header *h = NULL;
-
-	if (curl_easy_header(c, name, index, CURLH_HEADER, -1, &h) != CURLHE_OK)
-		return NULL;
-	return h->value;
 }
 
 static void read_content_type(CURL *c, char *out, size_t max)
@@ -165,16 +294,44 @@ static void read_content_type(CURL *c, char *out, size_t max)
 		(void)snprintf(out, max, "%.*s", (int)len, value ? value : "");
 }
 
+/* Seconds, or a date: RFC 9110 section 10.2.3. */
+static unsigned int retry_after_of(const char *value)
+{
+	time_t now = time(NULL), then;
+	uint64_t seconds;
+
+	if (!value)
+		return 0;
+	if (parse_u64(value, 0, RETRY_AFTER_MAX, &seconds) == 0)
+		return (unsigned int)seconds;
+	then = curl_getdate(value, NULL);
+	if (then <= now)
+		return 0;
+	return then - now > RETRY_AFTER_MAX ? RETRY_AFTER_MAX : (unsigned int)(then - now);
+}
+
+static char *absolute_location(CURL *c)
+{
+	const char *value = header_of(c, "Location", 0);
+	char *base = NULL, *text = NULL, *out = NULL;
+	CURLU *u = curl_url();
+
+	(void)curl_easy_getinfo(c, CURLINFO_EFFECTIVE_URL, &base); /* cannot fail */
+	if (u && base && value && curl_url_set(u, CURLUPART_URL, base, 0) == CURLUE_OK &&
+	    curl_url_set(u, CURLUPART_URL, value, 0) == CURLUE_OK &&
+	    curl_url_get(u, CURLUPART_URL, &text, 0) == CURLUE_OK)
+		out = strdup(text);
+	curl_free(text);
+	curl_url_cleanup(u);
+	return out;
+}
+
 static int read_headers(struct http *h, struct http_response *ret)
 {
 	const char *value;
-	char *location = NULL;
-	uint64_t seconds;
-	long status = 0;
 	int r;
 
-	(void)curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status); /* cannot fail */
-	ret->status = (unsigned int)status;
+	ret->status = status_of(h->curl);
 	read_content_type(h->curl, ret->content_type, sizeof(ret->content_type));
 	for (size_t i = 0; i < HTTP_CHALLENGES_MAX; i++) {
 		value = header_of(h->curl, "WWW-Authenticate", i);
@@ -184,15 +341,9 @@ static int read_headers(struct http *h, struct http_response *ret)
 		if (r < 0)
 			return r;
 	}
-	value = header_of(h->curl, "Retry-After", 0);
-	if (value && parse_u64(value, 0, RETRY_AFTER_MAX, &seconds) == 0)
-		ret->retry_after_s = (unsigned int)seconds;
-	(void)curl_easy_getinfo(h->curl, CURLINFO_REDIRECT_URL, &location); /* NULL is an answer */
-	if (location) {
-		ret->location = strdup(location);
-		if (!ret->location)
-			return -ENOMEM;
-	}
+	ret->retry_after_s = retry_after_of(header_of(h->curl, "Retry-After", 0));
+	if (header_of(h->curl, "Location", 0) && (ret->status / 100 == 3 || ret->status / 100 == 2))
+		ret->location = absolute_location(h->curl);
 	return 0;
 }
 
@@ -249,6 +400,8 @@ static int perform(struct http *h, struct exchange *x, struct err *e)
 		x->response->failure = HTTP_FAILED_LOCAL;
 		return x->failed;
 	}
+	if (x->cut) /* by us, after all that we want */
+		code = CURLE_OK;
 	x->response->failure = failure_of(code);
 	if (code == CURLE_OK)
 		return 0;
@@ -259,24 +412,40 @@ static int perform(struct http *h, struct exchange *x, struct err *e)
 /* An answer without a body still begins the sink. */
 static int begin_empty(struct exchange *x)
 {
-	if (x->begun || x->response->status < 200 || x->response->status > 299)
+	if (x->begun || !x->sink || !is_success(x->response->status))
 		return 0;
-	return x->sink->begin(x->sink->arg, x->e);
+	return begin_body(x, x->response->status);
 }
 
-int http_get(struct http *h, const struct http_request *request, struct http_response *ret, struct err *e)
+static int add_headers(const struct http_request *request, uint64_t from, struct curl_slist **out)
 {
-	struct exchange x = { .http = h, .sink = request->sink, .response = ret, .e = e };
+	char range[48];
+	int r = add_header(out, "Accept", request->accept);
+
+	if (r == 0)
+		r = add_header(out, "Authorization", request->authorization);
+	if (r == 0 && request->method != HTTP_GET)
+		r = add_header(out, "Content-Type",
+			       request->content_type ? request->content_type : "application/octet-stream");
+	if (r == 0 && request->method != HTTP_GET)
+		r = add_header(out, "Expect", ""); /* nobody waits for "100 Continue" */
+	(void)snprintf(range, sizeof(range), "bytes=%llu-", (unsigned long long)from);
+	return r == 0 && from > 0 ? add_header(out, "Range", range) : r;
+}
+
+int http_perform(struct http *h, const struct http_request *request, struct http_response *ret, struct err *e)
+{
+	const struct sink *sink = request->sink;
+	struct exchange x = { .http = h, .sink = sink, .response = ret, .e = e };
 	struct curl_slist *headers = NULL;
 	int r;
 
 	*ret = (struct http_response){ .failure = HTTP_FAILED_LOCAL,
 				       .error_body = BUF_INIT(HTTP_ERROR_BODY_MAX) };
-	if (add_header(&headers, "Accept", request->accept) < 0 ||
-	    add_header(&headers, "Authorization", request->authorization) < 0 ||
-	    !set_options(h, request->url, headers, &x)) {
+	x.from = sink && sink->held ? sink->held(sink->arg) : 0;
+	if (add_headers(request, x.from, &headers) < 0 || !set_options(h, request, headers, &x)) {
 		curl_slist_free_all(headers);
-		return err_set(e, -ENOMEM, "cannot ask for '%s'", request->url);
+		return err_set(e, -ENOMEM, "cannot prepare a request");
 	}
 	r = perform(h, &x, e);
 	if (r == 0 && read_headers(h, ret) < 0)

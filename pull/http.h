@@ -11,14 +11,23 @@
 #include "common/strvec.h"
 #include "pull/sink.h"
 
-#define HTTP_ERROR_BODY_MAX    16384 /* bytes kept of a body that comes with an error status */
+#define HTTP_ERROR_BODY_MAX    16384 /* bytes of a body that comes with an error status; the rest is cut off */
+#define HTTP_HEADERS_MAX       (256u << 10) /* bytes of all headers of an answer */
 #define HTTP_CONTENT_TYPE_MAX  128
 #define HTTP_CHALLENGES_MAX    8
 #define HTTP_CONNECT_TIMEOUT_S 20
 #define HTTP_STALL_TIMEOUT_S   60 /* less than a byte per second for so long ends a transfer */
 
+/* What a user has for one host beside the system's certificates: PEM texts; NULL: nothing. Borrowed. */
+struct http_tls {
+	const char *authorities; /* certificates of authorities that are trusted too */
+	const char *certificate; /* who we are, with its chain */
+	const char *key;
+};
+
 struct http_options {
 	bool tls_verify;
+	struct http_tls tls;
 	unsigned int connect_timeout_s; /* 0: HTTP_CONNECT_TIMEOUT_S */
 	unsigned int stall_timeout_s;   /* 0: HTTP_STALL_TIMEOUT_S */
 };
@@ -33,11 +42,18 @@ void http_free_fn(struct http **h);
 /* Certificates are checked, or not, from here on. */
 void http_set_tls_verify(struct http *h, bool verify);
 
+enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT };
+
 struct http_request {
+	enum http_method method;
 	const char *url;
 	const char *accept;        /* value of the Accept header; NULL: none */
 	const char *authorization; /* value of the Authorization header; NULL: none */
-	const struct sink *sink;   /* gets the body of a 2xx answer */
+	bool anonymous_tls;        /* keep our client certificate back */
+	const char *content_type;  /* of the body */
+	const void *body;          /* of POST and PUT; may be NULL if body_len is 0 */
+	size_t body_len;
+	const struct sink *sink; /* gets the body of a 2xx answer; NULL: it is cut off as others are */
 };
 
 /* Why an exchange failed. */
@@ -55,17 +71,20 @@ struct http_response {
 	unsigned int status;
 	char content_type[HTTP_CONTENT_TYPE_MAX]; /* without parameters; "" where absent */
 	struct strvec challenges;                 /* values of WWW-Authenticate */
-	char *location;                           /* of a 3xx: the absolute URL; NULL where absent */
-	unsigned int retry_after_s;               /* 0 where absent or not a number */
-	struct buf error_body;                    /* of an answer that is not 2xx, cut at its limit */
+	char *location;             /* of a 3xx, and of a 201 and 202: the absolute URL; NULL where absent */
+	unsigned int retry_after_s; /* 0 where absent, in the past, or neither a number nor a date */
+	struct buf error_body;      /* of an answer that is not 2xx, cut at its limit */
 };
 void http_response_done(struct http_response *r);
 #define cleanup_http_response __attribute__((cleanup(http_response_done)))
 
-/* GET without following redirects. `ret` is emptied first and is to be released by the caller after success and failure alike.
- * -ECONNABORTED connection and transfer, -EPROTO TLS, -EACCES certificate, the sink's own error. */
-int http_get(struct http *h, const struct http_request *request, struct http_response *ret,
-	     struct err *e) MUST_CHECK;
+/* One request without following redirects. `ret` is emptied first and is to be released by the caller after success and failure alike.
+ * If the sink says that it holds bytes of an earlier try, only the rest is asked for; a server that sends all the same has those bytes
+ * skipped. RFC 9110 section 14.
+ * -ECONNABORTED connection and transfer, -EPROTO TLS, or another range than the one asked for; -EACCES certificate, the sink's own
+ * error. */
+int http_perform(struct http *h, const struct http_request *request, struct http_response *ret,
+		 struct err *e) MUST_CHECK;
 
 /* "https://host:5000" of a URL, in lower case: what two requests must share to be sent the same secrets. RFC 6454. Owned; NULL: no
  * http or https URL, or out of memory. */

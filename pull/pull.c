@@ -19,9 +19,11 @@
 struct pull {
 	const struct store *store;
 	const struct pull_options *options;
+	const struct registries_conf *conf;
 	int lock_fd;
 	struct staging staging;
 	struct transport transport;
+	struct endpoints endpoints; /* of a registry */
 	struct source *source;
 	char *name; /* as people see it */
 	struct resolved image;
@@ -33,6 +35,7 @@ static void pull_done(struct pull *p)
 	fetch_done(&p->fetch); /* before what its processes write to goes */
 	resolved_done(&p->image);
 	source_free(p->source);
+	endpoints_done(&p->endpoints);
 	transport_done(&p->transport);
 	staging_end(p->store, &p->staging);
 	free(p->name);
@@ -63,16 +66,17 @@ static int open_scratch(const struct pull *p, int *ret_fd, struct err *e)
 static int open_source(struct pull *p, struct err *e)
 {
 	const struct transport *t = &p->transport;
-	struct source_registry_options options = {
-		.reference = &t->reference,
-		.tls_verify = p->options->tls_verify,
-		.credentials = p->options->credentials,
-	};
+	const struct endpoint_options options = { .tls_verify = p->options->tls_verify,
+						  .auth_file = p->options->auth_file,
+						  .conf = p->conf };
 	int scratch = -1, r;
 
 	switch (t->kind) {
 	case TRANSPORT_REGISTRY:
-		return source_registry_new(&options, &p->source, e);
+		r = endpoints_find(&t->reference, &options, &p->endpoints, e);
+		if (r < 0)
+			return err_wrap(e, "cannot pull '%s'", p->name);
+		return source_registry_new(&t->reference, &p->endpoints, &p->source, e);
 	case TRANSPORT_OCI_DIR:
 		return source_oci_dir_new(t->path, &p->source, e);
 	default:
@@ -304,10 +308,12 @@ static int explain(const struct pull *p, struct err *e)
 	return e->code;
 }
 
-int pull_image(const struct store *s, const char *text, const struct pull_options *options,
-	       struct pull_result *ret, struct err *e)
+static int pull_one(const struct store *s, const char *text, const struct pull_options *options,
+		    const struct registries_conf *conf, struct pull_result *ret, struct err *e)
 {
-	cleanup_pull struct pull p = { .store = s, .options = options, .lock_fd = -1, .staging.fd = -1 };
+	cleanup_pull struct pull p = {
+		.store = s, .options = options, .conf = conf, .lock_fd = -1, .staging.fd = -1
+	};
 	bool was_up_to_date;
 	int r = begin(&p, text, e);
 
@@ -329,4 +335,24 @@ int pull_image(const struct store *s, const char *text, const struct pull_option
 	if (r < 0)
 		return explain(&p, e);
 	return make_result(&p, was_up_to_date, ret, e);
+}
+
+/* A short name may stand for several; the first that can be had is it. */
+int pull_image(const struct store *s, const char *text, const struct pull_options *options,
+	       struct pull_result *ret, struct err *e)
+{
+	cleanup_registries_conf struct registries_conf conf = { 0 };
+	cleanup_strvec struct strvec names = { 0 };
+	int r = registries_conf_load(&conf, e);
+
+	if (r == 0)
+		r = registries_conf_expand(&conf, text, &names, e);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < names.len; i++) {
+		r = pull_one(s, names.items[i], options, &conf, ret, e);
+		if (r == 0 || r == -EINTR || r == -ENOSPC || r == -EDQUOT)
+			break;
+	}
+	return r;
 }

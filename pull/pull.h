@@ -10,10 +10,9 @@
 #include "common/err.h"
 #include "common/strvec.h"
 #include "oci/platform.h"
-#include "pull/auth.h"
 #include "store/store.h"
 
-#define PULL_DEFAULT_JOBS    3
+#define PULL_DEFAULT_JOBS    2
 #define PULL_JOBS_MAX        16
 #define PULL_INDEX_DEPTH_MAX 4
 
@@ -55,9 +54,9 @@ struct pull_options {
 	bool has_platform;
 	struct platform platform; /* asked for; normalised */
 	bool tls_verify;
-	unsigned int jobs;              /* layers at a time; 0: PULL_DEFAULT_JOBS */
-	int cancel_fd;                  /* readable: stop, clean up, -EINTR; -1: none */
-	struct credentials credentials; /* borrowed */
+	unsigned int jobs;     /* layers at a time; 0: PULL_DEFAULT_JOBS */
+	int cancel_fd;         /* readable: stop, clean up, -EINTR; -1: none */
+	const char *auth_file; /* NULL: where auth_find (pull/auth_file.h) looks */
 	struct pull_observer observer;
 };
 

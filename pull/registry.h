@@ -13,18 +13,20 @@
 #include "pull/http.h"
 #include "pull/sink.h"
 
-#define REGISTRY_REDIRECTS_MAX 5
-#define REGISTRY_TRIES         3
-#define REGISTRY_RETRY_MS      500 /* before the second try; doubled for each further one */
-#define REGISTRY_RETRY_MAX_S   30  /* what a Retry-After may ask of us */
-#define REGISTRY_TOKEN_BYTES   (1u << 20)
+#define REGISTRY_REDIRECTS_MAX  5
+#define REGISTRY_TRIES          3    /* failures in a row */
+#define REGISTRY_RESUMES_MAX    64   /* pieces that a blob may come in */
+#define REGISTRY_PROGRESS_BYTES 4096 /* a piece of so many bytes is no failure */
+#define REGISTRY_RETRY_MS       500  /* before the second try; doubled for each further one */
+#define REGISTRY_RETRY_MAX_S    30   /* a Retry-After that asks for more is a refusal */
+#define REGISTRY_TOKEN_BYTES    (1u << 20)
 
 /* Schemes that a registry may turn out to speak; a worker that knows tells the next one through the parent. */
 enum registry_scheme { REGISTRY_SCHEME_UNKNOWN, REGISTRY_HTTPS, REGISTRY_HTTP };
 
 struct registry_options {
 	const char *domain; /* of the reference: "docker.io", "localhost:5000" */
-	const char *path;   /* "library/busybox" */
+	const char *path;   /* "library/busybox"; NULL: of no repository, for registry_ping */
 	bool tls_verify;    /* false: plain HTTP and any certificate will do */
 	enum registry_scheme scheme;
 	struct credentials credentials;
@@ -58,6 +60,10 @@ int registry_manifest(struct registry *r, const char *tag_or_digest, struct buf 
 /* A blob into a sink. Errors as above, and the sink's. distribution-spec "Pulling blobs". */
 int registry_blob(struct registry *r, const struct digest *digest, const struct sink *sink,
 		  struct err *e) MUST_CHECK;
+
+/* Asks for nothing, which tells whether the registry takes our credentials. -EACCES it does not.
+ * distribution-spec "Determining Support". */
+int registry_ping(struct registry *r, struct err *e) MUST_CHECK;
 
 /* The words of a registry's error document, with nothing in them that a terminal would obey: "manifest unknown". "" where it has
  * none. `out` holds `max` bytes. distribution-spec "Error codes". */

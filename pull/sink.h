@@ -4,6 +4,7 @@
 #define SAMPAN_PULL_SINK_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/buf.h"
 #include "common/err.h"
@@ -13,6 +14,8 @@ struct sink {
 	int (*begin)(void *arg, struct err *e);
 	/* Bytes in order. A failure ends the transfer and is not retried. */
 	int (*write)(void *arg, const void *data, size_t len, struct err *e);
+	/* How many bytes of a try that broke off are there, to be continued with write alone. NULL: the sink cannot continue. */
+	uint64_t (*held)(const void *arg);
 	void *arg;
 };
 

@@ -10,6 +10,7 @@
 #include "common/digest.h"
 #include "common/err.h"
 #include "oci/reference.h"
+#include "pull/endpoint.h"
 #include "pull/http.h"
 #include "pull/registry.h"
 #include "pull/sink.h"
@@ -19,12 +20,14 @@ enum source_item {
 	SOURCE_TOP, /* a registry: what the reference names; a layout: index.json. No digest is known yet */
 	SOURCE_MANIFEST, /* a manifest or index by digest */
 	SOURCE_BLOB,     /* a config or a layer by digest */
+	SOURCE_PING,     /* an empty document, from a registry that lets us in */
 };
 
 /* What came with a document. */
 struct source_answer {
 	char content_type[HTTP_CONTENT_TYPE_MAX]; /* "" where unknown */
 	enum registry_scheme scheme;
+	uint32_t endpoint; /* which one has answered */
 };
 
 struct source {
@@ -54,13 +57,11 @@ struct source_ops {
 };
 
 /* Each makes a source that source_free frees. What is passed is copied, or borrowed where its header says so. */
-struct source_registry_options {
-	const struct reference *reference; /* borrowed for the life of the source */
-	bool tls_verify;
-	struct credentials credentials; /* borrowed */
-};
-int source_registry_new(const struct source_registry_options *options, struct source **ret,
-			struct err *e) MUST_CHECK;
+
+/* A registry, or several that have the same: endpoints are tried in turn, and one that fails is not asked again. `reference` and `endpoints` (at
+ * least one) are borrowed for the life of the source; `reference` may be NULL if nothing but SOURCE_PING is asked for. */
+int source_registry_new(const struct reference *reference, const struct endpoints *endpoints,
+			struct source **ret, struct err *e) MUST_CHECK;
 
 /* An OCI layout: image-spec image-layout.md. -ENOENT, -ENOTDIR. */
 int source_oci_dir_new(const char *path, struct source **ret, struct err *e) MUST_CHECK;

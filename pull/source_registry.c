@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/cleanup.h"
 #include "pull/source.h"
 
+#define FAILURES_MAX 256 /* bytes that tell of endpoints that were tried in vain */
+
 struct source_registry {
 	struct source source;
 	const struct reference *reference;
-	struct registry_options options;
-	struct registry *registry; /* in a worker, from its first request on */
+	const struct endpoints *endpoints;
+	size_t current;                   /* the first endpoint that has not failed */
+	struct registry_options *options; /* of each endpoint */
+	struct registry **registries;     /* of each endpoint; in a worker, from its first request on */
 };
 
 static struct source_registry *self(struct source *s)
@@ -16,11 +22,11 @@ static struct source_registry *self(struct source *s)
 	return (struct source_registry *)s; /* its first member */
 }
 
-static int read_manifest(struct source_registry *s, const char *what, const struct sink *sink,
+static int read_manifest(struct registry *registry, const char *what, const struct sink *sink,
 			 struct source_answer *ret, struct err *e)
 {
 	cleanup_buf struct buf body = BUF_INIT(MANIFEST_MAX_BYTES);
-	int r = registry_manifest(s->registry, what, &body, ret->content_type, e);
+	int r = registry_manifest(registry, what, &body, ret->content_type, e);
 
 	if (r == 0)
 		r = sink->begin(sink->arg, e);
@@ -29,37 +35,92 @@ static int read_manifest(struct source_registry *s, const char *what, const stru
 	return r;
 }
 
+static int read_from(struct source_registry *s, enum source_item item, const struct digest *digest,
+		     const struct sink *sink, struct source_answer *ret, struct err *e)
+{
+	struct registry **registry = &s->registries[s->current];
+	const struct digest *wanted;
+	int r = 0;
+
+	if (!*registry)
+		r = registry_new(&s->options[s->current], registry, e);
+	if (r < 0)
+		return r;
+	switch (item) {
+	case SOURCE_PING:
+		r = registry_ping(*registry, e);
+		return r < 0 ? r : sink->begin(sink->arg, e);
+	case SOURCE_BLOB:
+		return registry_blob(*registry, digest, sink, e);
+	default:
+		wanted = item == SOURCE_TOP ? &s->reference->digest : digest;
+		return read_manifest(*registry, digest_is_set(wanted) ? wanted->text : s->reference->tag,
+				     sink, ret, e);
+	}
+}
+
+/* What is wrong here would be wrong with any endpoint. */
+static bool is_our_own(int code)
+{
+	return code == -ENOMEM || code == -ENOSPC || code == -EDQUOT || code == -EIO || code == -EROFS;
+}
+
+/* The last endpoint's error, which is the registry's own, with those of the mirrors behind it. */
+static int with_failures(const char *failures, struct err *e)
+{
+	struct err last = *e;
+
+	return failures[0] ? err_set(e, last.code, "%s (before that, %s)", last.text, failures) : last.code;
+}
+
 static int source_registry_read(struct source *source, enum source_item item, const struct digest *digest,
 				int local_fd, const struct sink *sink, struct source_answer *ret,
 				struct err *e)
 {
 	struct source_registry *s = self(source);
-	const struct digest *wanted = item == SOURCE_TOP ? &s->reference->digest : digest;
-	int r = 0;
+	char failures[FAILURES_MAX] = "";
+	int r;
 
 	(void)local_fd; /* there is none */
-	if (!s->registry)
-		r = registry_new(&s->options, &s->registry, e);
+	for (;; s->current++) {
+		size_t len = strlen(failures);
+
+		r = read_from(s, item, digest, sink, ret, e);
+		if (r == 0 || is_our_own(r) || s->current + 1 == s->endpoints->len)
+			break;
+		(void)snprintf(failures + len, sizeof(failures) - len, "%s%s '%s': %s", len ? "; " : "",
+			       s->endpoints->items[s->current].is_mirror ? "mirror" : "registry",
+			       s->endpoints->items[s->current].domain, e->text);
+		r = sink->begin(sink->arg, e); /* not one byte from a place that has failed */
+		if (r < 0)
+			break;
+	}
 	if (r < 0)
-		return r;
-	if (item == SOURCE_BLOB)
-		r = registry_blob(s->registry, wanted, sink, e);
-	else
-		r = read_manifest(s, digest_is_set(wanted) ? wanted->text : s->reference->tag, sink, ret, e);
-	if (r == 0)
-		ret->scheme = registry_scheme(s->registry);
-	return r;
+		return with_failures(failures, e);
+	ret->scheme = registry_scheme(s->registries[s->current]);
+	ret->endpoint = (uint32_t)s->current;
+	return 0;
 }
 
 static void source_registry_learn(struct source *source, const struct source_answer *answer)
 {
-	self(source)->options.scheme = answer->scheme;
+	struct source_registry *s = self(source);
+
+	if (answer->endpoint >= s->endpoints->len)
+		return; /* a worker that was taken over may say anything */
+	s->current = answer->endpoint;
+	s->options[s->current].scheme = answer->scheme;
 }
 
 static void source_registry_free(struct source *source)
 {
-	registry_free(self(source)->registry);
-	free(source);
+	struct source_registry *s = self(source);
+
+	for (size_t i = 0; s->registries && i < s->endpoints->len; i++)
+		registry_free(s->registries[i]);
+	free(s->registries);
+	free(s->options);
+	free(s);
 }
 
 static const struct source_ops REGISTRY_OPS = {
@@ -68,21 +129,38 @@ static const struct source_ops REGISTRY_OPS = {
 	.free = source_registry_free,
 };
 
-int source_registry_new(const struct source_registry_options *options, struct source **ret, struct err *e)
+static struct registry_options options_of(const struct endpoint *p)
+{
+	return (struct registry_options){
+		.domain = p->domain,
+		.path = p->path,
+		.tls_verify = p->tls_verify,
+		.credentials = secret_borrow(&p->secret),
+		.http = { .tls = { .authorities = p->certs.authorities,
+				   .certificate = p->certs.certificate,
+				   .key = p->certs.key } },
+	};
+}
+
+int source_registry_new(const struct reference *reference, const struct endpoints *endpoints,
+			struct source **ret, struct err *e)
 {
 	struct source_registry *s = calloc(1, sizeof(*s));
 
 	if (!s)
-		return err_code(e, -ENOMEM, "cannot open registry '%s'", options->reference->domain);
+		return err_code(e, -ENOMEM, "cannot open a registry");
 	s->source =
 		(struct source){ .ops = &REGISTRY_OPS, .is_remote = true, .local_fd = -1, .scratch_fd = -1 };
-	s->reference = options->reference;
-	s->options = (struct registry_options){
-		.domain = options->reference->domain,
-		.path = options->reference->path,
-		.tls_verify = options->tls_verify,
-		.credentials = options->credentials,
-	};
+	s->reference = reference;
+	s->endpoints = endpoints;
+	s->options = calloc(endpoints->len, sizeof(*s->options));
+	s->registries = calloc(endpoints->len, sizeof(struct registry *));
+	if (!s->options || !s->registries) {
+		source_registry_free(&s->source);
+		return err_code(e, -ENOMEM, "cannot open a registry");
+	}
+	for (size_t i = 0; i < endpoints->len; i++)
+		s->options[i] = options_of(&endpoints->items[i]);
 	*ret = &s->source;
 	return 0;
 }

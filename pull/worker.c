@@ -122,7 +122,7 @@ static bool is_sane(struct worker_event *event, size_t len)
 	event->answer.content_type[sizeof(event->answer.content_type) - 1] = 0;
 	if (event->kind == WORKER_FAILED && event->error.code >= 0)
 		return false;
-	if (event->answer.scheme > REGISTRY_HTTP)
+	if (event->answer.scheme > REGISTRY_HTTP || event->answer.endpoint >= ENDPOINTS_MAX)
 		return false;
 	return event->kind <= WORKER_FAILED && (event->kind == WORKER_DATA || event->data_len == 0);
 }

@@ -35,8 +35,10 @@ def available():
 class Registry:
     """A docker-registry process on a free port of loopback, with its blobs below `directory`."""
 
-    def __init__(self, directory, auth=None):
+    def __init__(self, directory, auth=None, http="", accesslog=False):
         self.directory = directory
+        self.http = http  # more members of the "http" map, as YAML: ", tls: {...}"
+        self.accesslog = accesslog
         self.port = free_port()
         self.host = f"localhost:{self.port}"
         self.auth = auth  # lines of YAML
@@ -53,11 +55,11 @@ class Registry:
         config = self.directory / "registry.yml"
         self.directory.mkdir(parents=True, exist_ok=True)
         config.write_text(f"""version: 0.1
-log: {{level: error, accesslog: {{disabled: true}}}}
+log: {{level: error, accesslog: {{disabled: {str(not self.accesslog).lower()}}}}}
 storage:
   filesystem: {{rootdirectory: {self.directory / "registry"}}}
   delete: {{enabled: true}}
-http: {{addr: "127.0.0.1:{self.port}"}}
+http: {{addr: "127.0.0.1:{self.port}"{self.http}}}
 {self.auth or ""}
 """, encoding="utf-8")
         with open(self.directory / "registry.log", "wb") as log:
@@ -84,9 +86,12 @@ http: {{addr: "127.0.0.1:{self.port}"}}
     def ref(self, name):
         return f"{self.host}/{name}"
 
+    def connect(self):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60 * SLOW)
+
     def request(self, method, path, body=None, headers=None):
         """(status, headers, body) of one exchange."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60 * SLOW)
+        connection = self.connect()
         with contextlib.closing(connection):
             connection.request(method, path, body=body, headers=headers or {})
             answer = connection.getresponse()
@@ -177,7 +182,7 @@ class LyingRegistry:
     def serve(self, handler):
         if any(hook(handler) for hook in self.hooks):
             return
-        match = re.fullmatch(r"/v2/(.+)/(manifests|blobs)/([^/]+)", handler.path)
+        match = re.fullmatch(r"/v2/(.+)/(manifests|blobs)/([^/]+)", handler.path.partition("?")[0])
         kind, name = match.group(2, 3) if match else (None, None)
         if kind == "manifests" and name in self.manifests:
             media_type, data = self.manifests[name]

@@ -401,7 +401,8 @@ def test_a_registry_that_wants_a_password_says_so(sampan, liar):
 
     liar.hooks.append(guard)
     done = sampan("pull", liar.ref("app:v1"))
-    assert (done.returncode, done.stderr) == (1, f"sampan: registry '{liar.host}': authentication required\n")
+    assert (done.returncode, done.stderr) == (
+        1, f"sampan: registry '{liar.host}': authentication required (sampan login {liar.host})\n")
 
 
 def test_a_refusal_is_shown_with_the_registrys_reason(sampan, liar):
@@ -500,7 +501,7 @@ def test_a_token_server_that_refuses_is_named(sampan, liar):
     liar.hooks.append(guard)
     done = sampan("pull", liar.ref("app:v1"))
     assert done.returncode == 1
-    assert done.stderr == (f"sampan: registry '{liar.host}': token server 'http://{liar.host}/token': "
+    assert done.stderr == (f"sampan: registry '{liar.host}': token server 'http://{liar.host}': "
                            "refused: who are you\n")
 
 

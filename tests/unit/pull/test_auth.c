@@ -138,13 +138,13 @@ static void token_urls_escape_what_the_registry_says(void **state)
 	c.realm = realm;
 	c.service = service;
 	c.scope = scope;
-	assert_int_equal(auth_token_url(&c, "repository:other:pull", &url, &e), 0);
+	assert_int_equal(auth_token_url(&c, "repository:other:pull", NULL, &url, &e), 0);
 	assert_string_equal(url.data,
 			    "https://auth/token?a=b&service=my%20reg%26x%3Dy&scope=repository:a/b:pull");
 	realm[18] = 0; /* https://auth/token */
 	c.service = c.scope = NULL;
-	assert_int_equal(auth_token_url(&c, "repository:x:pull", &plain, &e), 0);
-	assert_string_equal(plain.data, "https://auth/token?scope=repository:x:pull");
+	assert_int_equal(auth_token_url(&c, "repository:x:pull", "me@x", &plain, &e), 0);
+	assert_string_equal(plain.data, "https://auth/token?account=me%40x&scope=repository:x:pull");
 }
 
 static void token_servers_that_are_no_urls_are_refused(void **state)
@@ -159,28 +159,50 @@ static void token_servers_that_are_no_urls_are_refused(void **state)
 		cleanup_buf struct buf url = BUF_INIT(1024);
 		struct err e = { 0 };
 
-		assert_int_equal(auth_token_url(&c, "s", &url, &e), -EINVAL);
+		assert_int_equal(auth_token_url(&c, "s", NULL, &url, &e), -EINVAL);
 		assert_int_equal(url.len, 0);
 	}
 }
 
-static int decode(const char *text, char **ret, struct err *e)
+static void a_refresh_token_is_posted_as_a_form(void **state)
+{
+	struct auth_challenge c = { .scheme = AUTH_BEARER };
+	char realm[] = "https://auth/token", service[] = "reg", bad[] = "ftp://auth/";
+	cleanup_buf struct buf url = BUF_INIT(1024), form = BUF_INIT(1024);
+	struct err e = { 0 };
+
+	(void)state;
+	c.realm = realm;
+	c.service = service;
+	assert_int_equal(auth_refresh_request(&c, "repository:x:pull", "a+b/c==", &url, &form, &e), 0);
+	assert_string_equal(url.data, "https://auth/token");
+	assert_string_equal(form.data,
+			    "grant_type=refresh_token&client_id=sampan&service=reg&scope=repository:x:pull"
+			    "&refresh_token=a%2Bb/c%3D%3D");
+	c.realm = bad;
+	assert_int_equal(auth_refresh_request(&c, NULL, "x", &url, &form, &e), -EINVAL);
+	assert_string_equal(e.text, "the token server 'ftp://auth/' is no http or https URL");
+}
+
+static int decode(const char *text, struct auth_token *ret, struct err *e)
 {
 	return auth_token_decode(text, strlen(text), ret, e);
 }
 
-static void tokens_come_under_either_name(void **state)
+static void tokens_come_under_either_name_and_with_their_life(void **state)
 {
-	cleanup_free char *a = NULL, *b = NULL, *c = NULL;
+	cleanup_auth_token struct auth_token a = { 0 }, b = { 0 }, c = { 0 };
 	struct err e = { 0 };
 
 	(void)state;
 	assert_int_equal(decode("{\"token\":\"abc.d-_~+/==\",\"expires_in\":300}", &a, &e), 0);
-	assert_string_equal(a, "abc.d-_~+/==");
+	assert_string_equal(a.token, "abc.d-_~+/==");
+	assert_int_equal(a.expires_in_s, 300);
 	assert_int_equal(decode("{\"access_token\":\"x\"}", &b, &e), 0);
-	assert_string_equal(b, "x");
+	assert_string_equal(b.token, "x");
+	assert_int_equal(b.expires_in_s, 0);
 	assert_int_equal(decode("{\"access_token\":\"x\",\"token\":\"y\"}", &c, &e), 0);
-	assert_string_equal(c, "y");
+	assert_string_equal(c.token, "y");
 }
 
 static void tokens_that_would_forge_headers_are_refused(void **state)
@@ -192,15 +214,16 @@ static void tokens_that_would_forge_headers_are_refused(void **state)
 					     "{\"token\":7}",
 					     "[]",
 					     "not json",
+					     "{\"token\":\"a\",\"token\":\"b\"}",
 					     "{\"token\":\"\\u00e9\"}" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++) {
-		char *token = NULL;
+		cleanup_auth_token struct auth_token token = { 0 };
 		struct err e = { 0 };
 
 		assert_int_equal(decode(TEXTS[i], &token, &e), -EINVAL);
-		assert_null(token);
+		assert_null(token.token);
 	}
 }
 
@@ -231,7 +254,8 @@ int main(void)
 		cmocka_unit_test(a_header_that_is_too_long_is_refused),
 		cmocka_unit_test(token_urls_escape_what_the_registry_says),
 		cmocka_unit_test(token_servers_that_are_no_urls_are_refused),
-		cmocka_unit_test(tokens_come_under_either_name),
+		cmocka_unit_test(a_refresh_token_is_posted_as_a_form),
+		cmocka_unit_test(tokens_come_under_either_name_and_with_their_life),
 		cmocka_unit_test(tokens_that_would_forge_headers_are_refused),
 		cmocka_unit_test(headers_are_as_rfc_7617_and_6750_have_them),
 	};
