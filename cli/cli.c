@@ -16,9 +16,24 @@ void cli_error(const char *fmt, ...)
 	(void)fputc('\n', stderr);
 }
 
+/* Errors quote what registries and images say: none of it shall be obeyed by a terminal. ESC and its like are control bytes; 0x80 to
+ * 0x9f are the same once more, which UTF-8 spells with 0xc2 before them. */
 int cli_fail(const struct err *e)
 {
-	cli_error("%s", e->text);
+	char text[sizeof(e->text)];
+	size_t i = 0;
+
+	for (; i < sizeof(text) - 1 && e->text[i]; i++) {
+		unsigned char c = (unsigned char)e->text[i],
+			      before = i > 0 ? (unsigned char)e->text[i - 1] : 0;
+		bool control = c < ' ' || c == 0x7f || (before == 0xc2 && c >= 0x80 && c <= 0x9f);
+
+		text[i] = control ? '?' : e->text[i];
+		if (control && before == 0xc2)
+			text[i - 1] = '?';
+	}
+	text[i] = '\0';
+	cli_error("%s", text);
 	return CLI_EXIT_FAILED;
 }
 

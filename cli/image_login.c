@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sampan login */
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -53,13 +55,28 @@ static char *take_line(struct buf *b)
 	return buf_take(b);
 }
 
-static int read_line(struct buf *out, struct err *e)
+/* Waits for a key; false: for a signal instead. */
+static bool wait_for_key(int signals)
+{
+	struct pollfd fds[] = { { .fd = STDIN_FILENO, .events = POLLIN },
+				{ .fd = signals, .events = POLLIN } };
+
+	while (poll(fds, ARRAY_LEN(fds), -1) < 0)
+		if (errno != EINTR)
+			break;
+	return !fds[1].revents;
+}
+
+static int read_line(int signals, struct buf *out, struct err *e)
 {
 	char c = 0;
 
 	while (c != '\n') {
-		ssize_t n = read(STDIN_FILENO, &c, 1);
+		ssize_t n;
 
+		if (!wait_for_key(signals))
+			return err_set(e, -EINTR, "interrupted");
+		n = read(STDIN_FILENO, &c, 1);
 		if (n < 0 && errno != EINTR)
 			return err_errno(e, "cannot read from the terminal");
 		if (n == 0)
@@ -70,25 +87,46 @@ static int read_line(struct buf *out, struct err *e)
 	return 0;
 }
 
+/* Ctrl-C must not leave a terminal that shows nothing: signals wait until ECHO is back, and end us then. */
+static int read_hidden(const struct termios *before, const char *text, struct buf *out, struct err *e)
+{
+	struct termios quiet = *before;
+	cleanup_fd int signals = -1;
+	sigset_t set, old;
+	int r;
+
+	(void)sigemptyset(&set); /* these cannot fail */
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigaddset(&set, SIGTSTP);
+	(void)sigprocmask(SIG_BLOCK, &set, &old);
+	signals = signalfd(-1, &set, SFD_CLOEXEC);
+	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH,
+			&quiet); /* before the question: an answer may come at once */
+	(void)fputs(text, stderr);
+	r = read_line(signals, out, e);
+	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, before);
+	(void)fputs("\n", stderr);
+	(void)sigprocmask(SIG_SETMASK, &old, NULL);
+	return r;
+}
+
 static int prompt(const char *text, bool hidden, char **ret, struct err *e)
 {
 	cleanup_buf struct buf line = BUF_INIT(PASSWORD_MAX);
-	struct termios before, quiet;
+	struct termios before;
 	int r;
 
 	if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &before) < 0)
 		return err_set(e, -EINVAL,
 			       "there is no terminal to ask at (use --username and --password-stdin)");
-	quiet = before;
-	quiet.c_lflag &= ~(tcflag_t)ECHO;
-	(void)fputs(text, stderr);
-	/* Ctrl-C at a prompt must not leave a terminal that shows nothing: ECHO comes back first. */
-	if (hidden)
-		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-	r = read_line(&line, e);
 	if (hidden) {
-		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-		(void)fputs("\n", stderr);
+		r = read_hidden(&before, text, &line, e);
+	} else {
+		(void)fputs(text, stderr);
+		r = read_line(-1, &line, e);
 	}
 	if (r < 0)
 		return r;
@@ -153,7 +191,7 @@ static int get_login(const struct login_flags *f, const char *key, struct err *e
 	if (!domain)
 		return err_code(e, -ENOMEM, "cannot look for '%s'", key);
 	r = auth_find(f->auth_file, domain, path ? path + 1 : NULL, &s, e);
-	if (r < 0 && !(r == -ENOENT && !f->auth_file))
+	if (r < 0)
 		return r;
 	if (!secret_is_set(&s))
 		return err_set(e, -ENOENT, "not logged into %s", key);

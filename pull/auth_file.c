@@ -207,12 +207,13 @@ int auth_file_find(const char *file, const char *domain, const char *path, struc
 	cleanup_auth_document struct auth_document d = { 0 };
 	int r = auth_document_read(file, &d, e);
 
-	if (r == 0)
-		r = find_in(&d, domain, path, ret, e);
+	if (r < 0)
+		return r;
+	r = find_in(&d, domain, path, ret, e);
 	return r < 0 ? err_wrap(e, "'%s'", file) : 0;
 }
 
-/* Files that are not there, or not for us to read, are passed over unless somebody asked for them. */
+/* Files that are not there are passed over unless somebody asked for them. */
 int auth_find(const char *given, const char *domain, const char *path, struct secret *ret, struct err *e)
 {
 	const char *env = getenv("REGISTRY_AUTH_FILE");
@@ -242,9 +243,7 @@ static int read_to_change(const char *file, struct auth_document *ret, struct er
 {
 	int r = auth_document_read(file, ret, e);
 
-	if (r == -ENOENT)
-		r = auth_document_parse("{}", 2, ret, e);
-	return r < 0 ? err_wrap(e, "'%s'", file) : 0;
+	return r == -ENOENT ? auth_document_parse("{}", 2, ret, e) : r;
 }
 
 int auth_file_set(const char *file, const char *key, const struct secret *s, struct err *e)

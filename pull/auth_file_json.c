@@ -34,13 +34,13 @@ int auth_document_read(const char *file, struct auth_document *ret, struct err *
 	cleanup_buf struct buf text = BUF_INIT(AUTH_FILE_MAX);
 	int r = file_read(AT_FDCWD, file, &text, e);
 
-	/* What is not there, and "touch auth.json", hold nothing. */
-	if (r == 0)
-		r = text.len > 0 ? auth_document_parse(text.data, text.len, ret, e)
-				 : auth_document_parse("{}", 2, ret, e);
-	if (text.data)
-		explicit_bzero(text.data, text.len);
-	return r;
+	if (r < 0)
+		return r;
+	if (text.len == 0) /* "touch auth.json" */
+		return auth_document_parse("{}", 2, ret, e);
+	r = auth_document_parse(text.data, text.len, ret, e);
+	explicit_bzero(text.data, text.len);
+	return r < 0 ? err_wrap(e, "'%s'", file) : 0;
 }
 
 /* --- reading ----------------------------------------------------------------------------------------- */

@@ -16,7 +16,7 @@ struct auth_document {
 void auth_document_done(struct auth_document *d);
 #define cleanup_auth_document __attribute__((cleanup(auth_document_done)))
 
-/* -ENOENT, -EINVAL malformed, -EFBIG; open(2). */
+/* -ENOENT, -EINVAL malformed, -EFBIG; open(2). Errors of a file name it. */
 int auth_document_read(const char *file, struct auth_document *ret, struct err *e) MUST_CHECK;
 int auth_document_parse(const char *text, size_t len, struct auth_document *ret, struct err *e) MUST_CHECK;
 

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """sampan login and logout, and the credentials of other tools: against real registries with passwords and tokens."""
 import base64
+import fcntl
 import json
 import os
 import pty
+import signal
 import stat
+import termios
 
 import pytest
 from auth_fixture import TokenServer, basic, htpasswd_auth
@@ -129,6 +132,21 @@ def test_at_a_terminal_the_password_is_asked_for_and_not_shown(sampan, home, gua
     assert process.stdout.read() == "Login Succeeded!\n"
 
 
+def test_ctrl_c_at_the_password_gives_the_terminal_back(sampan, home):
+    master, slave = pty.openpty()
+    process = sampan.popen("login", "-u", USER, "x.io", stdin=slave, stderr=slave, start_new_session=True,
+                           preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+    screen = b""
+    while b"Password: " not in screen:
+        screen += os.read(master, 1000)
+    assert not termios.tcgetattr(slave)[3] & termios.ECHO
+    os.write(master, b"half\x03")
+    assert process.wait(20 * SLOW) == -signal.SIGINT
+    assert termios.tcgetattr(slave)[3] & termios.ECHO
+    os.close(master)
+    os.close(slave)
+
+
 @pytest.mark.parametrize("arguments, code, text", [
     (["--password-stdin", "x.io"], 125, "--password-stdin needs --username"),
     (["-p", "x", "--password-stdin", "-u", "y", "x.io"], 125, "--password and --password-stdin exclude each other"),
@@ -203,14 +221,14 @@ def test_a_helper_that_has_nothing_leaves_us_anonymous_and_a_broken_one_is_named
     write_helper(home, "vault", "printf 'vault is \\033sealed\\n'; exit 3")
     done = sampan("pull", ref)
     assert (done.returncode, done.stderr) == (
-        1, f"sampan: '{config}': 'docker-credential-vault get' failed with code 3: vault is ?sealed\n")
+        1, f"sampan: cannot pull '{ref}': '{config}': 'docker-credential-vault get' failed with code 3: vault is ?sealed\n")
     write_json(config, {"credHelpers": {guarded.host: "gone"}})
     done = sampan("pull", ref)
     assert (done.returncode, done.stderr) == (
-        1, f"sampan: '{config}': credential helper 'docker-credential-gone' is not installed\n")
+        1, f"sampan: cannot pull '{ref}': '{config}': credential helper 'docker-credential-gone' is not installed\n")
     write_json(config, {"credHelpers": {guarded.host: "../evil"}})
     done = sampan("pull", ref)
-    assert (done.returncode, done.stderr) == (1, f"sampan: '{config}': '../evil' is no name of a credential helper\n")
+    assert (done.returncode, done.stderr) == (1, f"sampan: cannot pull '{ref}': '{config}': '../evil' is no name of a credential helper\n")
 
 
 def test_a_login_goes_into_the_helper_that_the_file_has_for_the_registry(sampan, home, guarded):
@@ -238,13 +256,15 @@ def test_a_broken_file_is_named_with_what_is_wrong_and_without_its_secrets(sampa
     path.write_text(text.replace("HOST", guarded.host), encoding="utf-8")
     done = sampan("pull", "--authfile", path, guarded.ref("team/app:v1"))
     assert done.returncode == 1
-    assert done.stderr.startswith(f"sampan: '{path}': {message.replace('HOST', guarded.host)}"), done.stderr
+    assert done.stderr.startswith(f"sampan: cannot pull '{guarded.ref('team/app:v1')}': '{path}': "
+                                  f"{message.replace('HOST', guarded.host)}"), done.stderr
 
 
 def test_a_file_that_is_asked_for_must_be_there(sampan, home, guarded):
     done = sampan("pull", "--authfile", home / "none.json", guarded.ref("team/app:v1"))
     assert (done.returncode, done.stderr) == (
-        1, f"sampan: '{home}/none.json': cannot open '{home}/none.json': no such file or directory\n")
+        1, f"sampan: cannot pull '{guarded.ref('team/app:v1')}': cannot open '{home}/none.json': no such file or "
+           "directory\n")
 
 
 # --- tokens --------------------------------------------------------------------------------------------

@@ -306,6 +306,61 @@ def test_a_body_without_end_is_cut_off(case):
     case.refused(ref, message=f"cannot pull '{ref}': the manifest: document is larger than {4 << 20} bytes")
 
 
+def serve_bad(case, text, media_type="application/vnd.oci.image.manifest.v1+json"):
+    case.liar.manifests["bad"] = (media_type, text)
+    return case.liar.ref("app:bad")
+
+
+def test_a_manifest_of_100_megabytes(case):
+    ref = serve_bad(case, b'{"schemaVersion":2,"x":"' + b"x" * (100 << 20) + b'"}')
+    case.refused(ref, message=f"cannot pull '{ref}': the manifest: document is larger than {4 << 20} bytes")
+
+
+@pytest.mark.parametrize("text, message", [
+    (b"[" * 100000, "json is nested deeper than 16 levels"),
+    (b'{"a":' * 100000, "json is nested deeper than 16 levels"),
+    (b'{"schemaVersion":2,"schemaVersion":2}', "json has the key 'schemaVersion' twice in one object"),
+    (b'{"schemaVersion":2', "json is malformed behind byte 18: "),
+    (b"\xff\xfe", "json is malformed behind byte 0: "),
+    (b"", "json is malformed behind byte 0: "),
+], ids=["arrays", "objects", "twice", "cut", "bytes", "empty"])
+def test_json_that_is_deep_double_or_broken(case, text, message):
+    ref = serve_bad(case, text)
+    done = case.sampan("pull", ref)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"sampan: cannot pull '{ref}': the manifest: {message}"), done.stderr
+    assert snapshot(case.sampan.root) == case.before
+
+
+@pytest.mark.parametrize("digest, message", [
+    ("sha256:" + "A" * 64, "bad digest"), ("sha256:" + "a" * 63, "bad digest"), ("sha256:../../etc/passwd", "bad digest"),
+    ("sha256", "bad digest"), ("", "bad digest"), ("md5:" + "a" * 32, "md5"),
+    ("sha256:" + "a" * 64 + "\\n\\u001b[2J\\u009b", "aa??[2J??'"),
+], ids=["upper case", "short", "path", "algorithm alone", "empty", "md5", "escape sequences"])
+def test_digests_that_are_none(case, digest, message):
+    image = Image([small_layer()])
+    ref = serve_bad(case, image.text.replace(image.layers[0].digest.encode(), digest.encode()))
+    done = case.sampan("pull", ref)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"sampan: cannot pull '{ref}': manifest sha256:") and "layers[0].digest: " in last, last
+    assert message in last, last
+    assert snapshot(case.sampan.root) == case.before
+
+
+def test_an_index_that_names_itself_is_no_loop(case):
+    """No document can hold its own digest; a registry that serves the same index under every digest lies, and that shows."""
+    image = Image([small_layer()])
+    index = Index([image])
+    case.liar.manifests["bad"] = case.liar.manifests[image.digest] = (index.media_type, index.text)
+    ref = case.liar.ref("app:bad")
+    done = case.sampan("pull", ref)
+    assert done.returncode == 1
+    assert f"sampan: cannot pull '{ref}': manifest {image.digest}: it has {len(index.text)} bytes where its descriptor says " \
+        f"{len(image.text)}\n" in done.stderr, done.stderr
+    assert snapshot(case.sampan.root) == case.before
+
+
 def test_a_manifest_with_more_layers_than_the_config(case):
     ref, _ = bad_image(case, [small_layer(b"1"), small_layer(b"2")], diff_ids=[small_layer(b"1").diff_id])
     case.refused(ref, message=f"cannot pull '{ref}': the manifest has 2 layers where the config has 1")
