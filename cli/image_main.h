@@ -14,6 +14,7 @@ struct image_globals {
 int image_pull(int argc, char **argv, const struct image_globals *g);
 int image_login(int argc, char **argv, const struct image_globals *g);
 int image_logout(int argc, char **argv, const struct image_globals *g);
+int image_verify(int argc, char **argv, const struct image_globals *g);
 
 /* Says what went wrong, to whom it concerns. Returns CLI_EXIT_FAILED. */
 int image_fail(const struct image_globals *g, const struct err *e);

@@ -18,6 +18,7 @@ static const struct {
 	{ "pull", image_pull },
 	{ "login", image_login },
 	{ "logout", image_logout },
+	{ "verify", image_verify },
 };
 
 struct image_options {

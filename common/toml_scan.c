@@ -197,7 +197,7 @@ static bool at_end(struct toml_scan *s, char quote, bool multiline, struct buf *
 	}
 	if (n < 3)
 		return false;
-	*ret = add(s, out, "\"\"\"''" + (quote == '"' ? 0 : 3), n - 3, e);
+	*ret = add(s, out, quote == '"' ? "\"\"" : "''", n - 3, e);
 	s->at += n;
 	return true;
 }

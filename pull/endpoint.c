@@ -102,9 +102,11 @@ static int add_all(struct endpoints *l, const struct reference *ref, const char 
 		return add_location(l, name, false, false, options, e);
 	if (rule->blocked)
 		return err_set(e, -EACCES, "registries.conf blocks '%s'", rule->prefix);
-	r = add_mirrors(l, rule, name + len, digest_is_set(&ref->digest), options, e);
-	if (r < 0)
-		return r;
+	if (!options->without_mirrors) {
+		r = add_mirrors(l, rule, name + len, digest_is_set(&ref->digest), options, e);
+		if (r < 0)
+			return r;
+	}
 	if (rule->location && asprintf(&location, "%s%s", rule->location, name + len) < 0)
 		return err_code(e, -ENOMEM, "cannot list registries");
 	return add_location(l, location ? location : name, rule->insecure, false, options, e);

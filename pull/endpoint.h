@@ -36,6 +36,7 @@ struct endpoint_options {
 	bool tls_verify;                    /* false: for all of them */
 	const char *auth_file;              /* NULL: where auth_find looks */
 	const struct registries_conf *conf; /* NULL: a name says where it is */
+	bool without_mirrors;
 };
 
 /* All the places for a reference: the mirrors that may be used for it, and what it names. -EACCES it is blocked, -EINVAL malformed

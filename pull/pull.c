@@ -8,7 +8,9 @@
 
 #include "common/cleanup.h"
 #include "pull/fetch.h"
+#include "pull/policy.h"
 #include "pull/resolve.h"
+#include "pull/signatures.h"
 #include "pull/source.h"
 #include "pull/transport.h"
 #include "store/blob.h"
@@ -26,6 +28,8 @@ struct pull {
 	struct endpoints endpoints; /* of a registry */
 	struct source *source;
 	char *name; /* as people see it */
+	struct policy_requirements policy;
+	char *policy_path; /* NULL: there is none */
 	struct resolved image;
 	struct fetch fetch;
 };
@@ -39,6 +43,8 @@ static void pull_done(struct pull *p)
 	transport_done(&p->transport);
 	staging_end(p->store, &p->staging);
 	free(p->name);
+	policy_requirements_done(&p->policy);
+	free(p->policy_path);
 	if (p->lock_fd >= 0)
 		(void)close(p->lock_fd); /* releases it */
 }
@@ -85,6 +91,32 @@ static int open_source(struct pull *p, struct err *e)
 	}
 }
 
+/* What is rejected is refused before anybody is asked for it. */
+static int load_policy(struct pull *p, struct err *e)
+{
+	static const char *const TRANSPORTS[] = {
+		[TRANSPORT_REGISTRY] = "docker",
+		[TRANSPORT_OCI_DIR] = "oci",
+		[TRANSPORT_OCI_ARCHIVE] = "oci-archive",
+		[TRANSPORT_DOCKER_ARCHIVE] = "docker-archive",
+	};
+	const struct transport *t = &p->transport;
+	cleanup_strvec struct strvec scopes = { 0 };
+	int r = t->kind == TRANSPORT_REGISTRY ? policy_scopes_of_reference(&t->reference, &scopes, e)
+					      : policy_scopes_of_path(t->path, &scopes, e);
+
+	if (r == 0)
+		r = policy_load(TRANSPORTS[t->kind], &scopes, &p->policy, &p->policy_path, e);
+	for (size_t i = 0; r == 0 && i < p->policy.len; i++) {
+		if (p->policy.items[i].kind == POLICY_REJECT)
+			r = err_set(e, -EACCES, "'%s' rejects it", p->policy_path);
+		if (p->policy.items[i].kind == POLICY_SIGSTORE && t->kind != TRANSPORT_REGISTRY)
+			r = err_set(e, -EACCES, "'%s' requires a signature, which images from files have not",
+				    p->policy_path);
+	}
+	return r < 0 ? err_wrap(e, "cannot pull '%s'", p->name) : 0;
+}
+
 static int begin(struct pull *p, const char *text, struct err *e)
 {
 	uint64_t freed;
@@ -96,6 +128,9 @@ static int begin(struct pull *p, const char *text, struct err *e)
 							  : strdup(p->transport.path);
 	if (!p->name)
 		return err_code(e, -ENOMEM, "cannot pull '%s'", text);
+	r = load_policy(p, e);
+	if (r < 0)
+		return r;
 	/* What a pull that was killed has left behind; where that fails, or somebody else is at work in the store, a later
 	 * one will see to it. */
 	(void)!store_gc(p->store, false, &freed, e);
@@ -270,6 +305,35 @@ static void show_layers(const struct pull *p)
 		o->tick(o->arg);
 }
 
+/* The index and the manifest that was chosen from it: who has signed the one has signed the other by its digest. */
+static int check_signatures(struct pull *p, struct err *e)
+{
+	struct signature_reader reader = { .worker = &p->fetch.workers[0],
+					   .source = p->source,
+					   .cancel_fd = p->options->cancel_fd };
+	const struct digest subjects[] = { p->image.manifest_digest, p->image.index_digest };
+	size_t subjects_len = digest_is_set(&p->image.index_digest) ? 2 : 1;
+	cleanup_signatures struct signatures found = { 0 };
+	bool fetched = false;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < p->policy.len; i++) {
+		if (p->policy.items[i].kind != POLICY_SIGSTORE)
+			continue;
+		for (size_t n = 0; r == 0 && !fetched && n < subjects_len; n++)
+			r = signatures_fetch(&reader, &subjects[n], &found, e);
+		fetched = true;
+		if (r == 0)
+			r = signatures_check(&found, &p->policy.items[i], &p->transport.reference, subjects,
+					     subjects_len, NULL, e);
+	}
+	if (r < 0 && r != -EINTR) {
+		(void)err_wrap(e, "'%s' requires a signature", p->policy_path);
+		return err_wrap(e, "cannot pull '%s'", p->name);
+	}
+	return r;
+}
+
 static int resolve(struct pull *p, struct err *e)
 {
 	struct resolver rv = { .store = p->store,
@@ -284,6 +348,8 @@ static int resolve(struct pull *p, struct err *e)
 		return r;
 	p->fetch.workers_len = 1;
 	r = resolve_image(&rv, &p->image, e);
+	if (r == 0)
+		r = check_signatures(p, e);
 	return r < 0 ? r : fetch_plan(&p->fetch, &p->image.manifest, &p->image.config, e);
 }
 

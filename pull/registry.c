@@ -2,6 +2,7 @@
 #include "pull/registry.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -97,6 +98,24 @@ int registry_manifest(struct registry *r, const char *tag_or_digest, struct buf 
 	if (code == 0)
 		(void)snprintf(ret_type, HTTP_CONTENT_TYPE_MAX, "%s", answer.content_type);
 	return code;
+}
+
+int registry_referrers(struct registry *r, const struct digest *subject, const char *artifact_type,
+		       struct buf *body, char ret_type[HTTP_CONTENT_TYPE_MAX], struct err *e)
+{
+	cleanup_http_response struct http_response answer = { 0 };
+	struct sink sink = sink_to_buf(body);
+	char what[DIGEST_TEXT_MAX + 256], tag[DIGEST_TEXT_MAX + 1];
+	int code;
+
+	(void)snprintf(what, sizeof(what), "%s?artifactType=%s", subject->text, artifact_type);
+	code = get(r, "referrers", what, MANIFEST_TYPES, &sink, &answer, e);
+	if (code == 0)
+		(void)snprintf(ret_type, HTTP_CONTENT_TYPE_MAX, "%s", answer.content_type);
+	if (code != -ENOENT)
+		return code;
+	(void)snprintf(tag, sizeof(tag), "%s-%s", digest_algorithm(subject), digest_hex(subject));
+	return registry_manifest(r, tag, body, ret_type, e);
 }
 
 int registry_blob(struct registry *r, const struct digest *digest, const struct sink *sink, struct err *e)

@@ -57,6 +57,11 @@ enum registry_scheme registry_scheme(const struct registry *r);
 int registry_manifest(struct registry *r, const char *tag_or_digest, struct buf *body,
 		      char ret_type[HTTP_CONTENT_TYPE_MAX], struct err *e) MUST_CHECK;
 
+/* The same for the index of the signatures among what refers to a manifest: the referrers API, or else the tag that takes its place.
+ * distribution-spec "Listing Referrers". */
+int registry_referrers(struct registry *r, const struct digest *subject, const char *artifact_type,
+		       struct buf *body, char ret_type[HTTP_CONTENT_TYPE_MAX], struct err *e) MUST_CHECK;
+
 /* A blob into a sink. Errors as above, and the sink's. distribution-spec "Pulling blobs". */
 int registry_blob(struct registry *r, const struct digest *digest, const struct sink *sink,
 		  struct err *e) MUST_CHECK;

@@ -21,6 +21,9 @@ enum source_item {
 	SOURCE_MANIFEST, /* a manifest or index by digest */
 	SOURCE_BLOB,     /* a config or a layer by digest */
 	SOURCE_PING,     /* an empty document, from a registry that lets us in */
+	/* A registry's, about the manifest of a digest, which is not their own: */
+	SOURCE_SIGNATURE, /* the manifest under its tag for signatures, sha256-<hex>.sig */
+	SOURCE_REFERRERS, /* the index of what refers to it, of signatures at least */
 };
 
 /* What came with a document. */

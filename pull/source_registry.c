@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "pull/sigstore.h"
 #include "pull/source.h"
 
 #define FAILURES_MAX 256 /* bytes that tell of endpoints that were tried in vain */
@@ -22,12 +23,25 @@ static struct source_registry *self(struct source *s)
 	return (struct source_registry *)s; /* its first member */
 }
 
-static int read_manifest(struct registry *registry, const char *what, const struct sink *sink,
-			 struct source_answer *ret, struct err *e)
+/* Into a buffer first: a sink must not see the beginning of what is cut off. */
+static int read_document(struct source_registry *s, enum source_item item, const struct digest *digest,
+			 const struct sink *sink, struct source_answer *ret, struct err *e)
 {
+	struct registry *registry = s->registries[s->current];
 	cleanup_buf struct buf body = BUF_INIT(MANIFEST_MAX_BYTES);
-	int r = registry_manifest(registry, what, &body, ret->content_type, e);
+	const struct digest *wanted = item == SOURCE_TOP ? &s->reference->digest : digest;
+	char tag[DIGEST_TEXT_MAX + sizeof(".sig")];
+	int r;
 
+	if (item == SOURCE_REFERRERS) {
+		r = registry_referrers(registry, digest, SIGSTORE_ARTIFACT_TYPE, &body, ret->content_type, e);
+	} else if (item == SOURCE_SIGNATURE) {
+		sigstore_tag(digest, tag);
+		r = registry_manifest(registry, tag, &body, ret->content_type, e);
+	} else {
+		r = registry_manifest(registry, digest_is_set(wanted) ? wanted->text : s->reference->tag,
+				      &body, ret->content_type, e);
+	}
 	if (r == 0)
 		r = sink->begin(sink->arg, e);
 	if (r == 0)
@@ -39,7 +53,6 @@ static int read_from(struct source_registry *s, enum source_item item, const str
 		     const struct sink *sink, struct source_answer *ret, struct err *e)
 {
 	struct registry **registry = &s->registries[s->current];
-	const struct digest *wanted;
 	int r = 0;
 
 	if (!*registry)
@@ -53,9 +66,7 @@ static int read_from(struct source_registry *s, enum source_item item, const str
 	case SOURCE_BLOB:
 		return registry_blob(*registry, digest, sink, e);
 	default:
-		wanted = item == SOURCE_TOP ? &s->reference->digest : digest;
-		return read_manifest(*registry, digest_is_set(wanted) ? wanted->text : s->reference->tag,
-				     sink, ret, e);
+		return read_document(s, item, digest, sink, ret, e);
 	}
 }
 
@@ -78,6 +89,7 @@ static int source_registry_read(struct source *source, enum source_item item, co
 				struct err *e)
 {
 	struct source_registry *s = self(source);
+	size_t before = s->current;
 	char failures[FAILURES_MAX] = "";
 	int r;
 
@@ -94,6 +106,10 @@ static int source_registry_read(struct source *source, enum source_item item, co
 		r = sink->begin(sink->arg, e); /* not one byte from a place that has failed */
 		if (r < 0)
 			break;
+	}
+	/* A mirror that has no signatures may have the rest. */
+	if (item == SOURCE_SIGNATURE || item == SOURCE_REFERRERS) {
+		s->current = before;
 	}
 	if (r < 0)
 		return with_failures(failures, e);

@@ -45,7 +45,8 @@ int worker_start(struct source *source, struct worker *ret, struct err *e) MUST_
 /* Kills and reaps; takes an empty one. */
 void worker_stop(struct worker *w);
 
-/* Reads one document, up to body->max, verifies its digest where one is given (NULL: none is known), and its size where that is not 0.
+/* Reads one document, up to body->max, verifies its digest where one is given (NULL: none is known; SOURCE_SIGNATURE and SOURCE_REFERRERS:
+ * it is not theirs), and its size where that is not 0.
  * Errors of source_ops.read; -EBADMSG; -EINTR: cancel_fd (-1: none) became readable. */
 int worker_document(struct worker *w, struct source *source, enum source_item item,
 		    const struct digest *digest, uint64_t size_bytes, int cancel_fd, struct buf *body,

@@ -1,0 +1,362 @@
+# SPDX-License-Identifier: Apache-2.0
+"""policy.json and cosign's signatures: what is taken, what is refused and why; sampan verify and sign."""
+import base64
+import json
+import os
+import subprocess
+
+import pytest
+from image_fixture import OCI_INDEX, OCI_MANIFEST, Document, Image, Index, Layer, directory, file, root, sha256, write_layout
+from registry_fixture import LyingRegistry, answer
+
+pytestmark = pytest.mark.root
+PAYLOAD_TYPE = "application/vnd.dev.cosign.simplesigning.v1+json"
+ARTIFACT_TYPE = "application/vnd.dev.cosign.artifact.sig.v1+json"
+KEY_KINDS = {"ecdsa": ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"], "ed25519": ["ed25519"],
+             "rsa": ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"]}
+
+
+class Key:
+    def __init__(self, folder, kind="ecdsa", name=None):
+        name = name or kind
+        self.kind = kind
+        self.private, self.public = folder / f"{name}.key", folder / f"{name}.pub"
+        subprocess.run(["openssl", "genpkey", "-algorithm", *KEY_KINDS[kind], "-out", self.private], check=True,
+                       capture_output=True)
+        subprocess.run(["openssl", "pkey", "-in", self.private, "-pubout", "-out", self.public], check=True)
+
+    def sign(self, data):
+        if self.kind == "ed25519":
+            path = self.private.with_suffix(".data")
+            path.write_bytes(data)
+            argv = ["openssl", "pkeyutl", "-sign", "-inkey", self.private, "-rawin", "-in", path]
+        else:
+            argv = ["openssl", "dgst", "-sha256", "-sign", self.private]
+        return subprocess.run(argv, input=data, check=True, capture_output=True).stdout
+
+
+def payload_of(digest, name, kind="cosign container image signature"):
+    return json.dumps({"critical": {"identity": {"docker-reference": name}, "image": {"docker-manifest-digest": digest},
+                                    "type": kind}, "optional": None}, separators=(",", ":")).encode()
+
+
+def signature_manifest(pairs, **more):
+    """As cosign makes it: [(payload, base64 of the signature)]."""
+    config = b"{}"
+    document = Document({
+        "schemaVersion": 2, "mediaType": OCI_MANIFEST,
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": sha256(config), "size": len(config)},
+        "layers": [{"mediaType": PAYLOAD_TYPE, "digest": sha256(payload), "size": len(payload),
+                    "annotations": {"dev.cosignproject.cosign/signature": signature}} for payload, signature in pairs],
+        **more})
+    return document, {sha256(config): config, **{sha256(payload): payload for payload, _ in pairs}}
+
+
+def tag_of(digest):
+    return digest.replace(":", "-") + ".sig"
+
+
+def attach(liar, digest, pairs):
+    document, contents = signature_manifest(pairs)
+    liar.manifests[tag_of(digest)] = (OCI_MANIFEST, document.text)
+    liar.blobs.update(contents)
+
+
+def signed_by(key, digest, name):
+    payload = payload_of(digest, name)
+    return payload, base64.b64encode(key.sign(payload)).decode()
+
+
+@pytest.fixture(name="liar")
+def liar_fixture():
+    with LyingRegistry() as server:
+        yield server
+
+
+@pytest.fixture(scope="module", name="keys")
+def keys_fixture(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("keys")
+    return {**{kind: Key(folder, kind) for kind in KEY_KINDS}, "other": Key(folder, "ecdsa", "other")}
+
+
+@pytest.fixture(name="home")
+def home_fixture(sampan, tmp_path):
+    home = tmp_path / "home"
+    (home / ".config/containers").mkdir(parents=True)
+    sampan.env.update({"HOME": str(home), "XDG_RUNTIME_DIR": str(home)})
+    for name in ("XDG_CONFIG_HOME", "REGISTRY_AUTH_FILE"):
+        sampan.env.pop(name, None)
+    return home
+
+
+def write_policy(home, value):
+    path = home / ".config/containers/policy.json"
+    path.write_text(json.dumps(value), encoding="utf-8")
+    return path
+
+
+def require(home, host, **requirement):
+    return write_policy(home, {"default": [{"type": "insecureAcceptAnything"}],
+                               "transports": {"docker": {host: [{"type": "sigstoreSigned", **requirement}]}}})
+
+
+def small_image(text=b"hello"):
+    return Image([Layer([root(), directory("etc"), file("etc/motd", text)])], cmd=["/bin/sh"])
+
+
+REPOSITORY = {"type": "matchRepository"}
+
+
+# --- policy ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KEY_KINDS)
+def test_a_signature_that_the_policy_requires_lets_an_image_through(sampan, home, liar, keys, kind):
+    image = small_image()
+    liar.add("v1", image)
+    ref = liar.ref("app:v1")
+    path = require(home, liar.host, keyPath=str(keys[kind].public), signedIdentity=REPOSITORY)
+    done = sampan("pull", ref)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (
+        1, f"sampan: cannot pull '{ref}': '{path}' requires a signature: there is no signature")
+    assert not any(image.layers[0].digest in asked for asked in liar.paths())
+    attach(liar, image.digest, [signed_by(keys[kind], image.digest, liar.ref("app"))])
+    sampan("pull", ref, check=True)
+
+
+def test_keys_may_be_several_and_stand_in_the_policy_itself(sampan, home, liar, keys):
+    image = small_image()
+    liar.add("v1", image)
+    attach(liar, image.digest, [signed_by(keys["ed25519"], image.digest, liar.ref("app"))])
+    data = base64.b64encode(keys["ed25519"].public.read_bytes()).decode()
+    other = base64.b64encode(keys["other"].public.read_bytes()).decode()
+    for more, code in (({"keyData": data}, 0), ({"keyDatas": [other, data]}, 0), ({"keyData": other}, 1),
+                       ({"keyPaths": [str(keys["other"].public), str(keys["ed25519"].public)]}, 0)):
+        require(home, liar.host, signedIdentity=REPOSITORY, **more)
+        assert sampan("pull", liar.ref("app:v1")).returncode == code, more
+
+
+@pytest.mark.parametrize("what, text", [
+    ("other key", "it was not made with the key"),
+    ("other digest", "it is a signature for sha256:" + "1" * 64),
+    ("other name", "it is a signature for 'elsewhere.invalid/app'"),
+    ("other type", "critical.type: expected 'cosign container image signature'"),
+    ("changed payload", "it was not made with the key"),
+    ("no base64", "it is no base64"),
+    ("no JSON", "json is malformed behind byte "),
+])
+def test_a_signature_that_is_false_is_refused_with_the_reason(sampan, home, liar, keys, what, text):
+    image, key = small_image(), keys["ecdsa"]
+    liar.add("v1", image)
+    ref, name = liar.ref("app:v1"), liar.ref("app")
+    payload = payload_of(image.digest, name)
+    pair = {"other key": lambda: signed_by(keys["other"], image.digest, name),
+            "other digest": lambda: signed_by(key, "sha256:" + "1" * 64, name),
+            "other name": lambda: signed_by(key, image.digest, "elsewhere.invalid/app"),
+            "other type": lambda: (payload_of(image.digest, name, "x"),
+                                   base64.b64encode(key.sign(payload_of(image.digest, name, "x"))).decode()),
+            "changed payload": lambda: (payload.replace(b"null", b"\"x\""), base64.b64encode(key.sign(payload)).decode()),
+            "no base64": lambda: (payload, "A==="),
+            "no JSON": lambda: (b"x", base64.b64encode(key.sign(b"x")).decode())}[what]()
+    attach(liar, image.digest, [pair])
+    path = require(home, liar.host, keyPath=str(key.public), signedIdentity=REPOSITORY)
+    done = sampan("pull", ref)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(
+        f"sampan: cannot pull '{ref}': '{path}' requires a signature: signature 1 of 1: {text}"), done.stderr
+    attach(liar, image.digest, [pair, signed_by(key, image.digest, name)])
+    sampan("pull", ref, check=True)
+
+
+def test_a_payload_that_is_not_what_its_digest_says_counts_for_nothing(sampan, home, liar, keys):
+    image = small_image()
+    liar.add("v1", image)
+    payload, signature = signed_by(keys["ecdsa"], image.digest, liar.ref("app"))
+    attach(liar, image.digest, [(payload, signature)])
+    liar.blobs[sha256(payload)] = payload.replace(b"null", b"true")
+    require(home, liar.host, keyPath=str(keys["ecdsa"].public), signedIdentity=REPOSITORY)
+    done = sampan("pull", liar.ref("app:v1"))
+    assert done.returncode == 1 and done.stderr.endswith(": there is no signature\n"), done.stderr
+
+
+def test_the_signature_of_an_index_counts_for_what_is_chosen_from_it(sampan, home, liar, keys):
+    image = small_image()
+    index = Index([image])
+    liar.add("v1", index)
+    require(home, liar.host, keyPath=str(keys["ecdsa"].public), signedIdentity=REPOSITORY)
+    assert sampan("pull", liar.ref("app:v1")).returncode == 1
+    for digest in (index.digest, image.digest):
+        attach(liar, digest, [signed_by(keys["ecdsa"], digest, liar.ref("app"))])
+        sampan("pull", liar.ref("app:v1"), check=True)
+        del liar.manifests[tag_of(digest)]
+
+
+@pytest.mark.parametrize("how", ["referrers", "tag"])
+def test_signatures_are_found_among_the_referrers(sampan, home, liar, keys, how):
+    image = small_image()
+    liar.add("v1", image)
+    document, contents = signature_manifest([signed_by(keys["ecdsa"], image.digest, liar.ref("app"))],
+                                            artifactType=ARTIFACT_TYPE, subject=image.descriptor())
+    liar.manifests[document.digest] = (OCI_MANIFEST, document.text)
+    liar.blobs.update(contents)
+    sbom = Document({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "x": "not even asked for"})
+    referrers = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [
+        {**sbom.descriptor(), "artifactType": "application/spdx+json"},
+        {**document.descriptor(), "artifactType": ARTIFACT_TYPE}]}).encode()
+    if how == "tag":
+        liar.manifests[image.digest.replace(":", "-")] = (OCI_INDEX, referrers)
+    else:
+        def serve(handler):
+            if handler.path.partition("?")[0] != f"/v2/app/referrers/{image.digest}":
+                return False
+            answer(handler, 200, referrers, {"Content-Type": OCI_INDEX})
+            return True
+
+        liar.hooks.append(serve)
+    require(home, liar.host, keyPath=str(keys["ecdsa"].public), signedIdentity=REPOSITORY)
+    sampan("pull", liar.ref("app:v1"), check=True)
+    assert not any(sbom.digest in path for path in liar.paths())
+
+
+@pytest.mark.parametrize("identity, signed_as, code", [
+    (None, "{host}/app:v1", 0),
+    (None, "{host}/app", 1),
+    ({"type": "matchRepoDigestOrExact"}, "{host}/app:v2", 1),
+    ({"type": "matchExact"}, "{host}/app:v1", 0),
+    ({"type": "matchExact"}, "{host}/app", 1),
+    ({"type": "matchRepository"}, "{host}/app:v2", 0),
+    ({"type": "matchRepository"}, "{host}/app2", 1),
+    ({"type": "exactReference", "dockerReference": "x.invalid/y:1"}, "x.invalid/y:1", 0),
+    ({"type": "exactReference", "dockerReference": "x.invalid/y:1"}, "x.invalid/y", 1),
+    ({"type": "exactReference", "dockerReference": "x.invalid/y:1"}, "{host}/app:v1", 1),
+    ({"type": "exactRepository", "dockerRepository": "x.invalid/y"}, "x.invalid/y:7", 0),
+    ({"type": "exactRepository", "dockerRepository": "x.invalid/y"}, "{host}/app", 1),
+    ({"type": "remapIdentity", "prefix": "{host}", "signedPrefix": "x.invalid/ns"}, "x.invalid/ns/app:v1", 0),
+    ({"type": "remapIdentity", "prefix": "{host}", "signedPrefix": "x.invalid/ns"}, "{host}/app:v1", 1),
+    ({"type": "remapIdentity", "prefix": "elsewhere", "signedPrefix": "x.invalid/ns"}, "{host}/app:v1", 0),
+])
+def test_the_name_in_a_signature_must_be_one_that_the_policy_allows(sampan, home, liar, keys, identity, signed_as, code):
+    image = small_image()
+    liar.add("v1", image)
+    attach(liar, image.digest, [signed_by(keys["ecdsa"], image.digest, signed_as.format(host=liar.host))])
+    more = {"signedIdentity": json.loads(json.dumps(identity).replace("{host}", liar.host))} if identity else {}
+    require(home, liar.host, keyPath=str(keys["ecdsa"].public), **more)
+    done = sampan("pull", liar.ref("app:v1"))
+    assert done.returncode == code, done.stderr
+    if code:
+        assert f"it is a signature for '{signed_as.format(host=liar.host)}'" in done.stderr
+
+
+def test_the_most_specific_scope_decides_and_all_of_its_requirements(sampan, home, liar, keys):
+    liar.add("v1", small_image())
+    accept, reject = [{"type": "insecureAcceptAnything"}], [{"type": "reject"}]
+    host, ref = liar.host, liar.ref("team/app:v1")
+    for scopes, code in (({"": reject}, 1), ({"": reject, host: accept}, 0), ({host: accept, f"{host}/team": reject}, 1),
+                         ({f"{host}/team": reject, f"{host}/team/app": accept}, 0),
+                         ({f"{host}/team/app": reject, ref: accept}, 0), ({host: accept, f"{host}/other": reject}, 0),
+                         ({host: accept + reject}, 1)):
+        path = write_policy(home, {"default": reject, "transports": {"docker": scopes}})
+        done = sampan("pull", ref)
+        assert done.returncode == code, (scopes, done.stderr)
+        if code:
+            assert done.stderr == f"sampan: cannot pull '{ref}': '{path}' rejects it\n"
+    liar.requests.clear()
+    write_policy(home, {"default": reject})
+    assert sampan("pull", ref).returncode == 1
+    assert liar.paths() == []
+    write_policy(home, {"default": reject, "transports": {"docker": {"*.localhost": accept}}})
+    sampan("pull", "--tls-verify=false", f"reg.localhost:{liar.port}/app:v1", check=True)
+
+
+def test_files_have_scopes_of_their_own_and_no_signatures(sampan, home, tmp_path, keys):
+    layout = write_layout(tmp_path / "layout", {"v1": small_image()})
+    layout.chmod(0o700)
+    accept, reject = [{"type": "insecureAcceptAnything"}], [{"type": "reject"}]
+    path = write_policy(home, {"default": reject, "transports": {"oci": {"": accept, str(layout): reject}}})
+    done = sampan("pull", f"oci:{layout}:v1")
+    assert (done.returncode, done.stderr) == (1, f"sampan: cannot pull '{layout}': '{path}' rejects it\n")
+    write_policy(home, {"default": [{"type": "sigstoreSigned", "keyPath": str(keys["ecdsa"].public)}]})
+    done = sampan("pull", f"oci:{layout}:v1")
+    assert (done.returncode, done.stderr) == (
+        1, f"sampan: cannot pull '{layout}': '{path}' requires a signature, which images from files have not\n")
+    write_policy(home, {"default": reject, "transports": {"oci": {str(tmp_path): accept}}})
+    sampan("pull", f"oci:{layout}:v1", check=True)
+
+
+@pytest.mark.parametrize("text, message", [
+    ("{", "bad JSON at line 1, column 1: "),
+    ("{}", "'default' is missing"),
+    ('{"default":[]}', "default: expected an array with a requirement in it"),
+    ('{"default":[{}]}', "default[0]: 'type' is missing"),
+    ('{"default":[{"type":"signedBy","keyType":"GPGKeys"}]}',
+     "default[0]: 'signedBy' is not supported (sigstoreSigned, insecureAcceptAnything and reject are)"),
+    ('{"default":[{"type":"sigstoreSigned"}]}', "default[0]: expected one of keyPath, keyData, keyPaths and keyDatas"),
+    ('{"default":[{"type":"sigstoreSigned","keyPath":"/x","keyData":"eA=="}]}',
+     "default[0]: expected one of keyPath, keyData, keyPaths and keyDatas"),
+    ('{"default":[{"type":"sigstoreSigned","keyData":"eA==","rekorPublicKeyPath":"/x"}]}',
+     "default[0].rekorPublicKeyPath: this is not supported"),
+    ('{"default":[{"type":"sigstoreSigned","keyData":"%"}]}', "default[0]: keyData is no base64"),
+    ('{"default":[{"type":"sigstoreSigned","keyPath":"/none.pub"}]}', "cannot open '/none.pub': no such file or directory"),
+    ('{"default":[{"type":"sigstoreSigned","keyData":"eA==","signedIdentity":{"type":"any"}}]}',
+     "default[0].signedIdentity.type: "),
+    ('{"default":[{"type":"sigstoreSigned","keyData":"eA==","signedIdentity":{"type":"exactReference"}}]}',
+     "default[0].signedIdentity: a name is missing"),
+])
+def test_a_policy_that_cannot_be_enforced_lets_nothing_through(sampan, home, liar, text, message):
+    liar.add("v1", small_image())
+    path = write_policy(home, {})
+    path.write_text(text, encoding="utf-8")
+    done = sampan("pull", liar.ref("app:v1"))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"sampan: cannot pull '{liar.ref('app:v1')}': '{path}': {message}"), done.stderr
+    assert liar.paths() == []
+
+
+def test_a_key_that_is_none_or_too_weak_is_refused(sampan, home, liar, keys, tmp_path):
+    image = small_image()
+    liar.add("v1", image)
+    attach(liar, image.digest, [signed_by(keys["ecdsa"], image.digest, liar.ref("app"))])
+    weak = tmp_path / "weak.key"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024", "-out", weak], check=True,
+                   capture_output=True)
+    public = subprocess.run(["openssl", "pkey", "-in", weak, "-pubout"], check=True, capture_output=True).stdout
+    for data, text in ((b"no key", "there is no public key in PEM"),
+                       (public, "the key is none of ECDSA P-256, Ed25519 and RSA of 2048 bits")):
+        require(home, liar.host, keyData=base64.b64encode(data).decode())
+        done = sampan("pull", liar.ref("app:v1"))
+        assert done.returncode == 1
+        assert done.stderr.endswith(text + "\n"), done.stderr
+
+
+# --- verify --------------------------------------------------------------------------------------------------
+
+
+def test_verify_says_what_is_signed_and_as_what(sampan, home, registry, keys):
+    image = small_image(b"verify")
+    ref = registry.push("verify/app", "v1", image)
+    done = sampan("verify", "--key", keys["ecdsa"].public, ref)
+    assert (done.returncode, done.stderr) == (1, f"sampan: cannot verify '{ref}': there is no signature\n")
+    document, contents = signature_manifest([signed_by(keys["ecdsa"], image.digest, registry.ref("verify/app"))])
+    for digest, data in contents.items():
+        registry.push_blob("verify/app", digest, data)
+    status, _, text = registry.request("PUT", f"/v2/verify/app/manifests/{tag_of(image.digest)}", document.text,
+                                       {"Content-Type": OCI_MANIFEST})
+    assert status == 201, text
+    done = sampan("verify", "--key", keys["ecdsa"].public, ref, check=True)
+    assert done.stdout == f"Digest: {image.digest}\nSigned as: {registry.ref('verify/app')}\n"
+    done = sampan("verify", "--key", keys["other"].public, ref)
+    assert (done.returncode, done.stderr) == (
+        1, f"sampan: cannot verify '{ref}': signature 1 of 1: it was not made with the key\n")
+    done = sampan("verify", "--key", keys["ecdsa"].public, registry.ref("verify/app:v2"))
+    assert (done.returncode, done.stderr) == (
+        1, f"sampan: cannot verify '{registry.ref('verify/app:v2')}': manifest not found: manifest unknown\n")
+
+
+@pytest.mark.parametrize("arguments, code, text", [
+    (["x.invalid/y"], 125, "sampan verify needs --key"),
+    (["--key", "/none", "x.invalid/y"], 1, "cannot open '/none': no such file or directory"),
+    (["--key", "/dev/null", "x.invalid/UP"], 1, ""),
+])
+def test_a_bad_command_line_of_verify_is_refused(sampan, home, arguments, code, text):
+    done = sampan("verify", *arguments)
+    assert done.returncode == code and done.stderr.startswith(f"sampan: {text}"), done.stderr
