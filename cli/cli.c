@@ -28,7 +28,9 @@ int cli_fail(const struct err *e)
 			      before = i > 0 ? (unsigned char)e->text[i - 1] : 0;
 		bool control = c < ' ' || c == 0x7f || (before == 0xc2 && c >= 0x80 && c <= 0x9f);
 
-		text[i] = control ? '?' : e->text[i];
+		text[i] = e->text[i];
+		if (control)
+			text[i] = '?';
 		if (control && before == 0xc2)
 			text[i - 1] = '?';
 	}

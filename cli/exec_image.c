@@ -140,7 +140,17 @@ static int wait_for(pid_t pid, int *ret_status, struct err *e)
 	return 0;
 }
 
-int image_pull_run(const char *root, const char *ref, const char *platform, bool quiet, struct err *e)
+/* "0 NAME" */
+static int read_name(const char *text, char **ret, struct err *e)
+{
+	if (!text || strncmp(text, "0 ", 2) != 0)
+		return err_set(e, -EPROTO, PROGRAM " does not say what it has pulled");
+	*ret = strdup(text + 2);
+	return *ret ? 0 : err_code(e, -ENOMEM, "cannot keep a name");
+}
+
+int image_pull_run(const char *root, const char *ref, const char *platform, bool quiet, char **ret_name,
+		   struct err *e)
 {
 	cleanup_free char *program = find_program(e);
 	cleanup_strvec struct strvec args = { 0 };
@@ -170,5 +180,7 @@ int image_pull_run(const char *root, const char *ref, const char *platform, bool
 	r = wait_for(pid, &status, e);
 	if (r < 0)
 		return r;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : read_error(text.data, status, e);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return read_name(text.data, ret_name, e);
+	return read_error(text.data, status, e);
 }

@@ -14,8 +14,9 @@
 int image_exec(const struct cli_globals *g, int argc, char **argv, struct err *e) MUST_CHECK;
 
 /* Runs `sampan-image pull` and waits for it; what it prints, progress too unless `quiet`, goes to stderr. `platform` may be NULL. Its
- * error becomes *e, text and code. -EINTR: it was interrupted, and has cleaned up. */
-int image_pull_run(const char *root, const char *ref, const char *platform, bool quiet,
+ * error becomes *e, text and code. -EINTR: it was interrupted, and has cleaned up. *ret_name, owned: the canonical name that the image has now, which
+ * registries.conf may have made of a short one. */
+int image_pull_run(const char *root, const char *ref, const char *platform, bool quiet, char **ret_name,
 		   struct err *e) MUST_CHECK;
 
 #endif

@@ -165,7 +165,7 @@ static int ask_user(const struct login_flags *f, struct secret *ret, struct err 
 		r = prompt("Password: ", true, &ret->password, e);
 	if (r < 0)
 		return r;
-	if (!ret->user[0] || !ret->password[0])
+	if (!ret->user || !ret->user[0] || !ret->password || !ret->password[0])
 		return err_set(e, -EINVAL, "user name and password must not be empty");
 	return 0;
 }

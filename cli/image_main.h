@@ -7,14 +7,19 @@
 
 struct image_globals {
 	const char *root, *state_dir;
-	int error_fd; /* where an error goes as "CODE TEXT" for the program that called us; -1: to stderr, for people */
+	int error_fd; /* where an error goes as "CODE TEXT", and the name of what was pulled as "0 NAME", for the program that called
+		       * us; -1: to stderr, for people */
 };
 
 /* The commands. argv[0] is the command's name. Each returns the exit code of the program. */
 int image_pull(int argc, char **argv, const struct image_globals *g);
 int image_login(int argc, char **argv, const struct image_globals *g);
 int image_logout(int argc, char **argv, const struct image_globals *g);
+int image_sign(int argc, char **argv, const struct image_globals *g);
 int image_verify(int argc, char **argv, const struct image_globals *g);
+
+/* Tells the program that called us, if there is one, what it has now. */
+void image_pulled(const struct image_globals *g, const char *name);
 
 /* Says what went wrong, to whom it concerns. Returns CLI_EXIT_FAILED. */
 int image_fail(const struct image_globals *g, const struct err *e);

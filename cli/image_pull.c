@@ -198,6 +198,8 @@ static int run(const char *text, struct pull_options *o, bool quiet, const struc
 		return r == -EINTR ? exit_code_of_signal(signals) : CLI_EXIT_FAILED;
 	}
 	print_result(&result, quiet);
+	if (result.names.len > 0)
+		image_pulled(g, result.names.items[0]);
 	return cli_end_output(0);
 }
 

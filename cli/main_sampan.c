@@ -20,6 +20,7 @@ static const struct command COMMANDS[] = {
 	{ "pull", cmd_image, "Download an image" },
 	{ "login", cmd_image, "Log in to a registry" },
 	{ "logout", cmd_image, "Forget the credentials of a registry" },
+	{ "sign", cmd_image, "Sign an image in a registry" },
 	{ "verify", cmd_image, "Check the signature of an image in a registry" },
 	{ "images", cmd_images, "List images" },
 	{ "rmi", cmd_rmi, "Remove images" },

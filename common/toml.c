@@ -12,14 +12,11 @@ static int read_value(struct toml_scan *s, unsigned int depth, struct toml_value
 /* Trees are at most TOML_DEPTH_MAX deep, so this recursion ends. */
 void toml_done(struct toml_value *v)
 {
-	for (size_t i = 0; i < v->len; i++) {
-		if (v->keys)
-			free(v->keys[i]);
+	for (size_t i = 0; i < v->len; i++)
 		toml_done(&v->items[i]);
-	}
-	free(v->keys);
 	free(v->items);
 	free(v->text);
+	free(v->key);
 	*v = (struct toml_value){ 0 };
 }
 
@@ -28,51 +25,46 @@ void toml_done(struct toml_value *v)
 static struct toml_value *find(const struct toml_value *table, const char *key)
 {
 	for (size_t i = 0; table->kind == TOML_TABLE && i < table->len; i++)
-		if (strcmp(table->keys[i], key) == 0)
+		if (strcmp(table->items[i].key, key) == 0)
 			return &table->items[i];
 	return NULL;
 }
 
-static int grow(struct toml_value *v, struct err *e)
+static bool grow(struct toml_value *v)
 {
 	size_t cap = v->cap ? 2 * v->cap : 4;
 	struct toml_value *items;
-	char **keys;
 
-	if (v->len < v->cap)
-		return 0;
+	if (v->items && v->len < v->cap)
+		return true;
 	items = reallocarray(v->items, cap, sizeof(*items));
 	if (!items)
-		return err_code(e, -ENOMEM, "cannot keep a value");
+		return false;
 	v->items = items;
-	if (v->kind == TOML_TABLE) {
-		keys = reallocarray(v->keys, cap, sizeof(*keys));
-		if (!keys)
-			return err_code(e, -ENOMEM, "cannot keep a key");
-		v->keys = keys;
-	}
 	v->cap = cap;
-	return 0;
+	return true;
 }
 
-/* A new, empty member (key NULL: of an array). Valid until the next one is added to the same value. */
-static int append(struct toml_scan *s, struct toml_value *v, const char *key, enum toml_kind kind,
-		  struct toml_value **ret, struct err *e)
+/* A new, empty member (key NULL: of an array), valid until the next one is added to the same value; NULL on failure. */
+static struct toml_value *append(struct toml_scan *s, struct toml_value *v, const char *key,
+				 enum toml_kind kind, struct err *e)
 {
-	int r = grow(v, e);
+	struct toml_value item = { .kind = kind, .line = s->line };
 
-	if (r < 0)
-		return r;
-	if (++s->values > TOML_VALUES_MAX)
-		return toml_error(s, -EFBIG, e, "more than %d values", TOML_VALUES_MAX);
-	if (key) {
-		v->keys[v->len] = strdup(key);
-		if (!v->keys[v->len])
-			return err_code(e, -ENOMEM, "cannot keep a key");
+	if (!grow(v)) {
+		(void)err_code(e, -ENOMEM, "cannot keep a value");
+		return NULL;
 	}
-	v->items[v->len] = (struct toml_value){ .kind = kind, .line = s->line };
-	*ret = &v->items[v->len++];
-	return 0;
+	if (++s->values > TOML_VALUES_MAX) {
+		(void)toml_error(s, -EFBIG, e, "more than %d values", TOML_VALUES_MAX);
+		return NULL;
+	}
+	if (key && !(item.key = strdup(key))) {
+		(void)err_code(e, -ENOMEM, "cannot keep a key");
+		return NULL;
+	}
+	v->items[v->len] = item;
+	return &v->items[v->len++];
 }
 
 /* --- keys -------------------------------------------------------------------------------------------- */
@@ -99,49 +91,51 @@ static int read_key(struct toml_scan *s, struct strvec *ret, struct err *e)
 	}
 }
 
-/* The table that all parts of a key but the last lead to, made where it is absent. `of_header`: of "[a.b]", which may go through tables
- * and, to their last element, arrays of tables; dotted keys may not go into tables that have had a header. */
-static int walk(struct toml_scan *s, struct toml_value *from, const struct strvec *key, bool of_header,
-		struct toml_value **ret, struct err *e)
+/* The table that all parts of a key but the last lead to, made where it is absent; NULL on failure. `of_header`: of "[a.b]", which may go
+ * through tables and, to their last element, arrays of tables; dotted keys may not go into tables that have had a header. */
+static struct toml_value *walk(struct toml_scan *s, struct toml_value *from, const struct strvec *key,
+			       bool of_header, struct err *e)
 {
 	struct toml_value *at = from, *next;
-	int r;
 
 	for (size_t i = 0; i + 1 < key->len; i++) {
 		next = find(at, key->items[i]);
-		if (!next) {
-			r = append(s, at, key->items[i], TOML_TABLE, &next, e);
-			if (r < 0)
-				return r;
-		} else if (of_header && next->kind == TOML_ARRAY && !next->is_closed && next->len > 0) {
+		if (!next)
+			next = append(s, at, key->items[i], TOML_TABLE, e);
+		else if (of_header && next->kind == TOML_ARRAY && !next->is_closed && next->len > 0)
 			next = &next->items[next->len - 1];
+		if (!next)
+			return NULL;
+		if (next->kind != TOML_TABLE || next->is_closed || (!of_header && next->is_defined)) {
+			(void)toml_error(s, -EINVAL, e, "key '%.64s' is no table that can be added to",
+					 key->items[i]);
+			return NULL;
 		}
-		if (next->kind != TOML_TABLE || next->is_closed || (!of_header && next->is_defined))
-			return toml_error(s, -EINVAL, e, "key '%.64s' is no table that can be added to",
-					  key->items[i]);
 		at = next;
 	}
-	*ret = at;
-	return 0;
+	return at;
 }
 
 static int read_pair(struct toml_scan *s, struct toml_value *table, unsigned int depth, struct err *e)
 {
 	cleanup_strvec struct strvec key = { 0 };
 	struct toml_value *parent, *v;
+	const char *last;
 	int r = read_key(s, &key, e);
 
-	if (r == 0)
-		r = walk(s, table, &key, false, &parent, e);
 	if (r < 0)
 		return r;
-	if (find(parent, key.items[key.len - 1]))
-		return toml_error(s, -EINVAL, e, "key '%.64s' stands here twice", key.items[key.len - 1]);
+	parent = walk(s, table, &key, false, e);
+	if (!parent)
+		return e->code;
+	last = key.items[key.len - 1];
+	if (find(parent, last))
+		return toml_error(s, -EINVAL, e, "key '%.64s' stands here twice", last);
 	if (toml_peek(s) != '=')
 		return toml_error(s, -EINVAL, e, "expected '=' behind a key");
 	s->at++;
-	r = append(s, parent, key.items[key.len - 1], TOML_OTHER, &v, e);
-	return r < 0 ? r : read_value(s, depth + (unsigned int)key.len, v, e);
+	v = append(s, parent, last, TOML_OTHER, e);
+	return v ? read_value(s, depth + (unsigned int)key.len, v, e) : e->code;
 }
 
 /* --- values ------------------------------------------------------------------------------------------ */
@@ -157,9 +151,8 @@ static int read_array(struct toml_scan *s, unsigned int depth, struct toml_value
 		r = toml_skip_lines(s, e);
 		if (r < 0 || toml_peek(s) == ']')
 			break;
-		r = append(s, ret, NULL, TOML_OTHER, &item, e);
-		if (r == 0)
-			r = read_value(s, depth + 1, item, e);
+		item = append(s, ret, NULL, TOML_OTHER, e);
+		r = item ? read_value(s, depth + 1, item, e) : e->code;
 		if (r == 0)
 			r = toml_skip_lines(s, e);
 		if (r < 0 || toml_peek(s) == ']')
@@ -222,41 +215,40 @@ static int read_value(struct toml_scan *s, unsigned int depth, struct toml_value
 
 /* --- headers ----------------------------------------------------------------------------------------- */
 
-static int define_table(struct toml_scan *s, struct toml_value *parent, const char *key,
-			struct toml_value **ret, struct err *e)
+static struct toml_value *define_table(struct toml_scan *s, struct toml_value *parent, const char *key,
+				       struct err *e)
 {
 	struct toml_value *table = find(parent, key);
-	int r;
 
-	if (!table) {
-		r = append(s, parent, key, TOML_TABLE, &table, e);
-		if (r < 0)
-			return r;
+	if (!table)
+		table = append(s, parent, key, TOML_TABLE, e);
+	if (!table)
+		return NULL;
+	if (table->kind != TOML_TABLE || table->is_closed || table->is_defined) {
+		(void)toml_error(s, -EINVAL, e, "table '%.64s' stands here twice", key);
+		return NULL;
 	}
-	if (table->kind != TOML_TABLE || table->is_closed || table->is_defined)
-		return toml_error(s, -EINVAL, e, "table '%.64s' stands here twice", key);
 	table->is_defined = true;
-	*ret = table;
-	return 0;
+	return table;
 }
 
-static int define_element(struct toml_scan *s, struct toml_value *parent, const char *key,
-			  struct toml_value **ret, struct err *e)
+static struct toml_value *define_element(struct toml_scan *s, struct toml_value *parent, const char *key,
+					 struct err *e)
 {
-	struct toml_value *array = find(parent, key);
-	int r;
+	struct toml_value *array = find(parent, key), *element;
 
-	if (!array) {
-		r = append(s, parent, key, TOML_ARRAY, &array, e);
-		if (r < 0)
-			return r;
+	if (!array)
+		array = append(s, parent, key, TOML_ARRAY, e);
+	if (!array)
+		return NULL;
+	if (array->kind != TOML_ARRAY || array->is_closed) {
+		(void)toml_error(s, -EINVAL, e, "key '%.64s' is no array of tables", key);
+		return NULL;
 	}
-	if (array->kind != TOML_ARRAY || array->is_closed)
-		return toml_error(s, -EINVAL, e, "key '%.64s' is no array of tables", key);
-	r = append(s, array, NULL, TOML_TABLE, ret, e);
-	if (r == 0)
-		(*ret)->is_defined = true;
-	return r;
+	element = append(s, array, NULL, TOML_TABLE, e);
+	if (element)
+		element->is_defined = true;
+	return element;
 }
 
 /* "[a.b]" or "[[a.b]]"; the pairs that follow belong to *ret. */
@@ -264,7 +256,7 @@ static int read_header(struct toml_scan *s, struct toml_value *top, struct toml_
 {
 	cleanup_strvec struct strvec key = { 0 };
 	bool is_array = toml_peek_at(s, 1) == '[';
-	struct toml_value *parent;
+	struct toml_value *parent, *found;
 	int r;
 
 	s->at += is_array ? 2 : 1;
@@ -275,11 +267,15 @@ static int read_header(struct toml_scan *s, struct toml_value *top, struct toml_
 		return toml_error(s, -EINVAL, e, "expected '%s' behind a table's name",
 				  is_array ? "]]" : "]");
 	s->at += is_array ? 2 : 1;
-	r = walk(s, top, &key, true, &parent, e);
-	if (r < 0)
-		return r;
-	return is_array ? define_element(s, parent, key.items[key.len - 1], ret, e)
-			: define_table(s, parent, key.items[key.len - 1], ret, e);
+	parent = walk(s, top, &key, true, e);
+	if (!parent)
+		return e->code;
+	found = is_array ? define_element(s, parent, key.items[key.len - 1], e)
+			 : define_table(s, parent, key.items[key.len - 1], e);
+	if (!found)
+		return e->code;
+	*ret = found;
+	return 0;
 }
 
 int toml_parse(const char *text, size_t len, struct toml_value *ret, struct err *e)

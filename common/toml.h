@@ -25,11 +25,11 @@ enum toml_kind {
 
 struct toml_value {
 	enum toml_kind kind;
+	char *key;                /* of a member of a table */
 	unsigned int line;        /* where it stands, from 1 */
 	char *text;               /* TOML_STRING (may hold no NUL), TOML_OTHER */
 	int64_t integer;          /* TOML_INTEGER */
 	bool boolean;             /* TOML_BOOLEAN */
-	char **keys;              /* TOML_TABLE: in their order */
 	struct toml_value *items; /* TOML_ARRAY, TOML_TABLE */
 	size_t len, cap;
 	bool is_closed;  /* an inline table or array: nothing is added later. For the parser */

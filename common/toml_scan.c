@@ -13,7 +13,9 @@
 
 char toml_peek_at(const struct toml_scan *s, size_t ahead)
 {
-	return ahead < s->len - s->at ? s->text[s->at + ahead] : '\0';
+	if (ahead >= s->len - s->at)
+		return '\0';
+	return s->text[s->at + ahead];
 }
 
 char toml_peek(const struct toml_scan *s)

@@ -144,8 +144,9 @@ static int decode_entry(const struct auth_entry *entry, struct secret *ret, stru
 	explicit_bzero(pair, len);
 	if ((colon && (!s.user || !s.password)) || (entry->identity_token && !s.identity_token))
 		return err_code(e, -ENOMEM, "cannot keep credentials");
-	*ret = s;
-	s = (struct secret){ 0 };
+	*ret = (struct secret){ .user = ptr_take(s.user),
+				.password = ptr_take(s.password),
+				.identity_token = ptr_take(s.identity_token) };
 	return 0;
 }
 

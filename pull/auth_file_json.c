@@ -208,8 +208,8 @@ int auth_document_write(const struct auth_document *d, const char *file, const c
 	cleanup_json_out struct json_out *out = json_out_new(true, AUTH_FILE_MAX);
 	struct json_in top = json_top(d->json), auths = json_get(&top, "auths");
 	struct rewriting w = { .out = out, .key = key };
-	const char *text;
-	size_t len;
+	const char *text = "";
+	size_t len = 0;
 	int r = 0;
 
 	json_out_object(out, NULL);

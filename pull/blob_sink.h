@@ -3,6 +3,7 @@
 #ifndef SAMPAN_PULL_BLOB_SINK_H
 #define SAMPAN_PULL_BLOB_SINK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/digest.h"
@@ -16,6 +17,7 @@ struct blob_sink {
 	uint64_t size_bytes; /* expected; more is refused as it comes */
 	uint64_t done_bytes;
 	struct hash hash;
+	bool is_right;                                    /* blob_sink_finish has seen it */
 	void (*progress)(void *arg, uint64_t done_bytes); /* NULL: none */
 	void *progress_arg;
 };
@@ -23,7 +25,7 @@ struct blob_sink {
 /* The sink of a blob_sink whose fd, expected, size_bytes and progress are set and whose rest is zero. */
 struct sink blob_sink_start(struct blob_sink *b);
 
-/* After the last byte. -EBADMSG: size or digest are others. */
+/* After the last byte. -EBADMSG: size or digest are others. The sink's own `finish` is the same; once it is right it stays so. */
 int blob_sink_finish(struct blob_sink *b, struct err *e) MUST_CHECK;
 
 void blob_sink_done(struct blob_sink *b);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "pull/auth_apart.h"
 
 void endpoints_done(struct endpoints *l)
 {
@@ -59,7 +60,7 @@ static int add_location(struct endpoints *l, const char *location, bool insecure
 	p->tls_verify = options->tls_verify && !insecure;
 	p->is_mirror = is_mirror;
 	r = certs_find(p->domain, &p->certs, e);
-	return r < 0 ? r : auth_find(options->auth_file, p->domain, p->path, &p->secret, e);
+	return r < 0 ? r : auth_find_apart(options->auth_file, p->domain, p->path, &p->secret, e);
 }
 
 static bool may_serve(const struct registry_rule *rule, const struct registry_mirror *m, bool by_digest)
@@ -145,10 +146,14 @@ int endpoints_of_registry(const char *domain, const struct secret *secret,
 {
 	cleanup_endpoints struct endpoints l = { 0 };
 	struct endpoint *p = add(&l, domain, NULL, e);
+	const struct registry_rule *rule = NULL;
+	size_t len;
 
 	if (!p)
 		return e->code;
-	p->tls_verify = options->tls_verify;
+	if (options->conf)
+		rule = registries_conf_find(options->conf, domain, &len);
+	p->tls_verify = options->tls_verify && !(rule && rule->insecure);
 	if (copy_secret(secret, &p->secret) < 0)
 		return err_code(e, -ENOMEM, "cannot keep credentials");
 	if (certs_find(p->domain, &p->certs, e) < 0)

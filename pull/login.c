@@ -23,7 +23,8 @@ static int ask(struct source *source, struct err *e)
 
 int login_verify(const char *key, const struct secret *s, bool tls_verify, struct err *e)
 {
-	const struct endpoint_options options = { .tls_verify = tls_verify };
+	cleanup_registries_conf struct registries_conf conf = { 0 };
+	const struct endpoint_options options = { .tls_verify = tls_verify, .conf = &conf };
 	cleanup_free char *domain = strndup(key, strcspn(key, "/"));
 	cleanup_endpoints struct endpoints endpoints = { 0 };
 	cleanup_source struct source *source = NULL;
@@ -31,7 +32,9 @@ int login_verify(const char *key, const struct secret *s, bool tls_verify, struc
 
 	if (!domain)
 		return err_code(e, -ENOMEM, "cannot log in");
-	r = endpoints_of_registry(domain, s, &options, &endpoints, e);
+	r = registries_conf_load(&conf, e);
+	if (r == 0)
+		r = endpoints_of_registry(domain, s, &options, &endpoints, e);
 	if (r == 0)
 		r = source_registry_new(NULL, &endpoints, &source, e);
 	if (r == 0)

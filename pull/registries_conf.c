@@ -67,6 +67,24 @@ static int read_use(const struct toml_value *v, enum mirror_use *ret, struct err
 	return 0;
 }
 
+static int read_mirror(const struct toml_value *v, bool by_digest_only, struct registry_mirror *ret,
+		       struct err *e)
+{
+	int r = toml_get_string(v, "location", &ret->location, e);
+
+	if (r == 0)
+		r = toml_get_bool(v, "insecure", &ret->insecure, e);
+	if (r == 0)
+		r = read_use(v, &ret->use, e);
+	if (r < 0)
+		return r;
+	if (!ret->location || !is_location(ret->location))
+		return bad(v, e, "a mirror needs a location: HOST[:PORT][/PATH]");
+	if (by_digest_only && ret->use != MIRROR_ALL)
+		return bad(v, e, "mirror-by-digest-only and pull-from-mirror exclude each other");
+	return 0;
+}
+
 static int read_mirrors(const struct toml_value *list, struct registry_rule *ret, struct err *e)
 {
 	int r = 0;
@@ -78,20 +96,9 @@ static int read_mirrors(const struct toml_value *list, struct registry_rule *ret
 	ret->mirrors = calloc(list->len + 1, sizeof(*ret->mirrors));
 	if (!ret->mirrors)
 		return err_code(e, -ENOMEM, "cannot keep mirrors");
-	for (size_t i = 0; r == 0 && i < list->len; i++) {
-		struct registry_mirror *m = &ret->mirrors[ret->mirrors_len++];
-		const struct toml_value *v = &list->items[i];
-
-		r = toml_get_string(v, "location", &m->location, e);
-		if (r == 0)
-			r = toml_get_bool(v, "insecure", &m->insecure, e);
-		if (r == 0)
-			r = read_use(v, &m->use, e);
-		if (r == 0 && (!m->location || !is_location(m->location)))
-			r = bad(v, e, "a mirror needs a location: HOST[:PORT][/PATH]");
-		if (r == 0 && ret->mirror_by_digest_only && m->use != MIRROR_ALL)
-			r = bad(v, e, "mirror-by-digest-only and pull-from-mirror exclude each other");
-	}
+	for (size_t i = 0; r == 0 && i < list->len; i++)
+		r = read_mirror(&list->items[i], ret->mirror_by_digest_only,
+				&ret->mirrors[ret->mirrors_len++], e);
 	return r;
 }
 
@@ -174,10 +181,9 @@ static int read_aliases(struct registries_conf *c, const struct toml_value *tabl
 
 		if (v->kind != TOML_STRING || (*v->text && (!is_location(v->text) || !strchr(v->text, '/'))))
 			return bad(v, e, "an alias means HOST[:PORT]/PATH");
-		if (strchr(table->keys[i], '='))
+		if (strchr(v->key, '='))
 			return bad(v, e, "an alias is no name");
-		if (asprintf(&pair, "%s=%s", table->keys[i], v->text) < 0 ||
-		    strvec_set_env(&c->aliases, pair) < 0)
+		if (asprintf(&pair, "%s=%s", v->key, v->text) < 0 || strvec_set_env(&c->aliases, pair) < 0)
 			return err_code(e, -ENOMEM, "cannot keep an alias");
 	}
 	return 0;

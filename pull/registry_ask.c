@@ -133,14 +133,18 @@ static int chain_step(struct registry *r, const struct registry_ask *ask, struct
 	return is_redirect(ret) ? chain_redirect(r, c, ret, e) : 0;
 }
 
-static int follow(struct registry *r, const struct registry_ask *ask, const char *url,
+/* `home` is the registry's own address, which `url` may have been told by it to differ from. */
+static int follow(struct registry *r, const struct registry_ask *ask, const char *home, const char *url,
 		  struct http_response *ret, struct err *e)
 {
-	cleanup_chain struct chain c = { .url = strdup(url), .origin = http_origin(url) };
+	cleanup_chain struct chain c = { .url = strdup(url), .origin = http_origin(home) };
 	int code;
 
 	if (!c.url || !c.origin)
 		return err_set(e, -EINVAL, "'%s' is no address of a registry", r->options->domain);
+	code = registry_check_downgrade(r, home, url, e);
+	if (code < 0)
+		return code;
 	do
 		code = chain_step(r, ask, &c, ret, e);
 	while (code > 0);
@@ -152,12 +156,10 @@ static int ask_scheme(struct registry *r, const struct registry_ask *ask, enum r
 {
 	cleanup_buf struct buf url = BUF_INIT(URL_MAX);
 
-	if (ask->url)
-		return follow(r, ask, ask->url, ret, e);
 	if (buf_printf(&url, "%s://%s%s", scheme == REGISTRY_HTTPS ? "https" : "http",
-		       registry_host(r->options->domain), ask->path) < 0)
+		       registry_host(r->options->domain), ask->path ? ask->path : "/") < 0)
 		return err_code(e, -ENOMEM, "cannot make a URL");
-	return follow(r, ask, url.data, ret, e);
+	return follow(r, ask, url.data, ask->url ? ask->url : url.data, ret, e);
 }
 
 /* HTTPS first; plain HTTP where nobody speaks TLS and that is allowed. */
@@ -234,32 +236,42 @@ static int start_over(const struct registry_ask *what, const struct http_respons
 	return code < 0 ? code : 1;
 }
 
+/* Failures since there was progress. Over a bad line a large blob comes in many pieces; each of them counts as a success. */
+struct tries {
+	unsigned int failures, resumed;
+};
+
+static bool may_try_again(struct tries *t, const struct registry *r, const struct http_response *answer,
+			  uint64_t held_before, uint64_t held)
+{
+	if (!registry_worth_another_try(answer))
+		return false;
+	t->failures++;
+	if (held_before > 0 && held >= held_before + REGISTRY_PROGRESS_BYTES &&
+	    t->resumed < REGISTRY_RESUMES_MAX) {
+		t->resumed++;
+		t->failures = 1;
+	}
+	return t->failures < REGISTRY_TRIES && registry_wait(r, t->failures, answer);
+}
+
 int registry_ask(struct registry *r, const struct registry_ask *what, struct http_response *ret,
 		 struct err *e)
 {
-	unsigned int failures = 0, resumed = 0;
+	struct tries tries = { 0 };
 	int code, again;
 
-	for (;;) {
+	do {
 		uint64_t held = held_by(what->sink);
 
 		http_response_done(ret);
 		code = ask_once(r, what, ret, e);
 		again = start_over(what, ret, e);
-		if (again < 0)
-			return again;
-		if (again > 0)
-			continue;
-		if (!registry_worth_another_try(ret))
-			break;
-		failures++;
-		/* Over a bad line a large blob comes in many pieces; each of them counts as a success. */
-		if (held > 0 && held_by(what->sink) >= held + REGISTRY_PROGRESS_BYTES &&
-		    ++resumed <= REGISTRY_RESUMES_MAX)
-			failures = 1;
-		if (failures >= REGISTRY_TRIES || !registry_wait(r, failures, ret))
-			break;
-	}
+		if (again == 0)
+			again = may_try_again(&tries, r, ret, held, held_by(what->sink));
+	} while (again > 0);
+	if (again < 0)
+		return again;
 	if (code < 0)
 		return ret->failure == HTTP_FAILED_LOCAL ? code : explain(r, ret, e);
 	return ret->status >= 200 && ret->status <= 299 ? 0 : refuse(r, ret, e);

@@ -28,7 +28,7 @@ static int parse_name(struct remote *r, const char *text, struct err *e)
 		code = registries_conf_expand(&r->conf, text, &names, e);
 	if (code < 0)
 		return code;
-	if (names.len > 1)
+	if (names.len != 1)
 		return err_set(e, -EINVAL, "'%s' may mean several images; write the registry too", text);
 	code = reference_parse(names.items[0], &r->reference, e);
 	return code < 0 ? err_wrap(e, "invalid reference '%s'", text) : 0;

@@ -16,6 +16,7 @@
 #define SIGSTORE_SIGNATURE_KEY  "dev.cosignproject.cosign/signature"
 #define SIGSTORE_PAYLOAD_MAX    65536 /* bytes */
 #define SIGSTORE_SIGNATURE_MAX  2048  /* bytes, in base64 */
+#define SIGSTORE_KEY_MAX        65536 /* bytes of a key file */
 #define SIGSTORE_SIGNATURES_MAX 64    /* of one image */
 
 /* The tag under which cosign puts the signatures of a manifest: "sha256-<hex>.sig". */

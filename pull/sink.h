@@ -16,6 +16,8 @@ struct sink {
 	int (*write)(void *arg, const void *data, size_t len, struct err *e);
 	/* How many bytes of a try that broke off are there, to be continued with write alone. NULL: the sink cannot continue. */
 	uint64_t (*held)(const void *arg);
+	/* After the last byte: whether it is what it should be. NULL: somebody else will see. */
+	int (*finish)(void *arg, struct err *e);
 	void *arg;
 };
 

@@ -24,6 +24,9 @@ enum source_item {
 	/* A registry's, about the manifest of a digest, which is not their own: */
 	SOURCE_SIGNATURE, /* the manifest under its tag for signatures, sha256-<hex>.sig */
 	SOURCE_REFERRERS, /* the index of what refers to it, of signatures at least */
+	/* To a registry; the answer is an empty document: */
+	SOURCE_PUT_BLOB,      /* the bytes of local_fd, which have this digest */
+	SOURCE_PUT_SIGNATURE, /* the manifest in local_fd goes where SOURCE_SIGNATURE of this digest is */
 };
 
 /* What came with a document. */
@@ -48,7 +51,7 @@ struct source_ops {
 	int (*open_local)(const struct source *s, enum source_item item, const struct digest *digest,
 			  int *ret_fd, struct err *e);
 
-	/* In a worker. `digest` is NULL for SOURCE_TOP; local_fd is what open_local opened, or -1. Content is not checked. `ret` is
+	/* In a worker. `digest` is NULL for SOURCE_TOP; local_fd is what open_local opened, what worker_send was given, or -1. Content is not checked. `ret` is
 	 * NULL for blobs of which nobody asks it. -ENOENT, the sink's error, and those of pull/registry.h. */
 	int (*read)(struct source *s, enum source_item item, const struct digest *digest, int local_fd,
 		    const struct sink *sink, struct source_answer *ret, struct err *e);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/cleanup.h"
+#include "pull/hash.h"
+#include "pull/registry_push.h"
 #include "pull/sigstore.h"
 #include "pull/source.h"
 
-#define FAILURES_MAX 256 /* bytes that tell of endpoints that were tried in vain */
+#define FAILURES_MAX \
+	256 /* bytes that tell of endpoints that were tried in vain; those that do not fit are left out */
 
 struct source_registry {
 	struct source source;
@@ -21,6 +22,21 @@ struct source_registry {
 static struct source_registry *self(struct source *s)
 {
 	return (struct source_registry *)s; /* its first member */
+}
+
+/* A manifest by digest that is another is somebody else's to refuse, unless there are other places to ask. */
+static int check_digest(const struct source_registry *s, const struct digest *wanted, const struct buf *body,
+			struct err *e)
+{
+	struct digest actual;
+	int r;
+
+	if (!wanted || !digest_is_set(wanted) || s->current + 1 == s->endpoints->len)
+		return 0;
+	r = hash_bytes(digest_algorithm(wanted), body->data, body->len, &actual, e);
+	if (r == 0 && !digest_equal(&actual, wanted))
+		r = err_set(e, -EBADMSG, "its content has digest %s", actual.text);
+	return r;
 }
 
 /* Into a buffer first: a sink must not see the beginning of what is cut off. */
@@ -41,6 +57,8 @@ static int read_document(struct source_registry *s, enum source_item item, const
 	} else {
 		r = registry_manifest(registry, digest_is_set(wanted) ? wanted->text : s->reference->tag,
 				      &body, ret->content_type, e);
+		if (r == 0)
+			r = check_digest(s, wanted, &body, e);
 	}
 	if (r == 0)
 		r = sink->begin(sink->arg, e);
@@ -49,8 +67,25 @@ static int read_document(struct source_registry *s, enum source_item item, const
 	return r;
 }
 
+static int put(struct registry *registry, enum source_item item, const struct digest *digest, int local_fd,
+	       struct err *e)
+{
+	cleanup_buf struct buf data = BUF_INIT(MANIFEST_MAX_BYTES);
+	char tag[DIGEST_TEXT_MAX + sizeof(".sig")];
+	struct sink sink = sink_to_buf(&data);
+	int r = source_copy_fd(local_fd, &sink, e);
+
+	if (r < 0)
+		return r;
+	if (item == SOURCE_PUT_BLOB)
+		return registry_push_blob(registry, digest, data.data, data.len, e);
+	sigstore_tag(digest, tag);
+	return registry_push_manifest(registry, tag, "application/vnd.oci.image.manifest.v1+json", data.data,
+				      data.len, e);
+}
+
 static int read_from(struct source_registry *s, enum source_item item, const struct digest *digest,
-		     const struct sink *sink, struct source_answer *ret, struct err *e)
+		     int local_fd, const struct sink *sink, struct source_answer *ret, struct err *e)
 {
 	struct registry **registry = &s->registries[s->current];
 	int r = 0;
@@ -63,8 +98,14 @@ static int read_from(struct source_registry *s, enum source_item item, const str
 	case SOURCE_PING:
 		r = registry_ping(*registry, e);
 		return r < 0 ? r : sink->begin(sink->arg, e);
+	case SOURCE_PUT_BLOB:
+	case SOURCE_PUT_SIGNATURE:
+		return put(*registry, item, digest, local_fd, e);
 	case SOURCE_BLOB:
-		return registry_blob(*registry, digest, sink, e);
+		r = registry_blob(*registry, digest, sink, e);
+		return r == 0 && sink->finish && s->current + 1 < s->endpoints->len
+			       ? sink->finish(sink->arg, e)
+			       : r;
 	default:
 		return read_document(s, item, digest, sink, ret, e);
 	}
@@ -77,11 +118,13 @@ static bool is_our_own(int code)
 }
 
 /* The last endpoint's error, which is the registry's own, with those of the mirrors behind it. */
-static int with_failures(const char *failures, struct err *e)
+static int with_failures(const struct buf *failures, struct err *e)
 {
 	struct err last = *e;
 
-	return failures[0] ? err_set(e, last.code, "%s (before that, %s)", last.text, failures) : last.code;
+	if (failures->len == 0)
+		return last.code;
+	return err_set(e, last.code, "%.250s (before that, %s)", last.text, failures->data);
 }
 
 static int source_registry_read(struct source *source, enum source_item item, const struct digest *digest,
@@ -90,19 +133,16 @@ static int source_registry_read(struct source *source, enum source_item item, co
 {
 	struct source_registry *s = self(source);
 	size_t before = s->current;
-	char failures[FAILURES_MAX] = "";
+	cleanup_buf struct buf failures = BUF_INIT(FAILURES_MAX);
 	int r;
 
-	(void)local_fd; /* there is none */
 	for (;; s->current++) {
-		size_t len = strlen(failures);
-
-		r = read_from(s, item, digest, sink, ret, e);
+		r = read_from(s, item, digest, local_fd, sink, ret, e);
 		if (r == 0 || is_our_own(r) || s->current + 1 == s->endpoints->len)
 			break;
-		(void)snprintf(failures + len, sizeof(failures) - len, "%s%s '%s': %s", len ? "; " : "",
-			       s->endpoints->items[s->current].is_mirror ? "mirror" : "registry",
-			       s->endpoints->items[s->current].domain, e->text);
+		(void)!buf_printf(&failures, "%s%s '%s': %.150s", failures.len > 0 ? "; " : "",
+				  s->endpoints->items[s->current].is_mirror ? "mirror" : "registry",
+				  s->endpoints->items[s->current].domain, e->text);
 		r = sink->begin(sink->arg, e); /* not one byte from a place that has failed */
 		if (r < 0)
 			break;
@@ -112,7 +152,7 @@ static int source_registry_read(struct source *source, enum source_item item, co
 		s->current = before;
 	}
 	if (r < 0)
-		return with_failures(failures, e);
+		return with_failures(&failures, e);
 	ret->scheme = registry_scheme(s->registries[s->current]);
 	ret->endpoint = (uint32_t)s->current;
 	return 0;

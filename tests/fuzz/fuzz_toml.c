@@ -16,7 +16,7 @@ static size_t count(const struct toml_value *v)
 	if (v->line == 0 || ((v->kind == TOML_STRING || v->kind == TOML_OTHER) && !v->text))
 		abort();
 	for (size_t i = 0; i < v->len; i++) {
-		if (v->kind == TOML_TABLE && toml_get(v, v->keys[i]) != &v->items[i])
+		if (v->kind == TOML_TABLE && toml_get(v, v->items[i].key) != &v->items[i])
 			abort(); /* a key stands there twice */
 		n += count(&v->items[i]);
 	}

@@ -147,6 +147,12 @@ class LyingRegistry:
                 with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                     registry.serve(self)
 
+            def do_with_body(self):
+                self.body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+                self.do_GET()
+
+            do_POST = do_PUT = do_with_body  # noqa: N815 (for hooks; without one it is as a GET)
+
         class Server(http.server.ThreadingHTTPServer):
             daemon_threads = True
 

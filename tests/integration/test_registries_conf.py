@@ -7,7 +7,8 @@ import ssl
 import subprocess
 
 import pytest
-from image_fixture import Image, Layer, directory, file, root
+from busybox_fixture import busybox_layer
+from image_fixture import Image, Index, Layer, directory, file, machine_architecture, root
 from registry_fixture import SLOW, LyingRegistry, Registry, error, free_port
 
 pytestmark = pytest.mark.root
@@ -107,6 +108,25 @@ def test_a_mirror_that_breaks_off_in_the_middle_leaves_no_byte_behind(sampan, co
                                         f'location="{mirror.host}"\n')
         sampan("pull", liar.ref("app:v1"), check=True)
         assert [path.split("/")[-2] for path in liar.paths()] == ["blobs"]
+
+
+def test_a_mirror_whose_content_is_false_is_passed_over(sampan, conf, liar):
+    image = Image([Layer([root(), file("big", os.urandom(3000))])])
+    index = Index([image])
+    liar.add("v1", index)
+    for what in ("manifest", "layer", "short layer"):
+        with LyingRegistry() as mirror:
+            mirror.add("v1", index)
+            if what == "manifest":
+                mirror.manifests[image.digest] = (image.media_type, image.text.replace(b"2", b"3"))
+            else:
+                mirror.blobs[image.layers[0].digest] = bytes(image.layers[0].size - (what == "short layer"))
+            write(conf / "registries.conf", f'[[registry]]\nlocation="{liar.host}"\n[[registry.mirror]]\n'
+                                            f'location="{mirror.host}"\n')
+            liar.requests.clear()
+            sampan("pull", liar.ref("app:v1"), check=True)
+            assert mirror.paths() and len(liar.paths()) == (3 if what == "manifest" else 1)
+            sampan("rmi", liar.ref("app:v1"), check=True)
 
 
 def test_mirrors_for_digests_are_not_asked_for_tags_and_the_other_way_round(sampan, conf, liar):
@@ -261,7 +281,8 @@ def test_a_registry_with_its_own_authority_and_client_certificates_is_spoken_to_
     write(certs / "ca.crt", tls.authority[0].read_text(encoding="ascii"))
     done = sampan("pull", ref)
     assert done.returncode == 1
-    assert "certificate required" in done.stderr or "bad certificate" in done.stderr, done.stderr
+    # TLS 1.3 says so in the middle of the exchange: depending on who is quicker it is an alert, or a connection that is gone.
+    assert done.stderr.startswith(f"sampan: registry '{tls.host}': ") and "SSL certificate problem" not in done.stderr
     write(certs / "me.cert", tls.client[0].read_text(encoding="ascii"))
     done = sampan("pull", ref)
     assert (done.returncode, done.stderr) == (
@@ -302,3 +323,12 @@ def test_proxy_variables_are_heeded_and_no_proxy_too(sampan, conf, liar):
     assert done.returncode == 1
     assert done.stderr.endswith("Could not resolve host: behind.invalid\n"), done.stderr
     assert liar.paths() == []
+
+
+def test_run_knows_the_image_that_a_short_name_means(sampan, conf, liar):
+    liar.add("v1", Image([busybox_layer(machine_architecture())]))
+    write(conf / "registries.conf.d/aliases.conf", f'[aliases]\n"my/box"="{liar.host}/team/box"\n')
+    for _ in range(2):
+        done = sampan("run", "--rm", "my/box:v1", "/bin/echo", "hello", check=True)
+        assert done.stdout == "hello\n"
+    assert names(sampan) == [f"{liar.host}/team/box:v1"]

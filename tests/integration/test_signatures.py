@@ -2,12 +2,12 @@
 """policy.json and cosign's signatures: what is taken, what is refused and why; sampan verify and sign."""
 import base64
 import json
-import os
 import subprocess
 
 import pytest
+from auth_fixture import TokenServer, basic
 from image_fixture import OCI_INDEX, OCI_MANIFEST, Document, Image, Index, Layer, directory, file, root, sha256, write_layout
-from registry_fixture import LyingRegistry, answer
+from registry_fixture import LyingRegistry, Registry, answer, error
 
 pytestmark = pytest.mark.root
 PAYLOAD_TYPE = "application/vnd.dev.cosign.simplesigning.v1+json"
@@ -360,3 +360,140 @@ def test_verify_says_what_is_signed_and_as_what(sampan, home, registry, keys):
 def test_a_bad_command_line_of_verify_is_refused(sampan, home, arguments, code, text):
     done = sampan("verify", *arguments)
     assert done.returncode == code and done.stderr.startswith(f"sampan: {text}"), done.stderr
+
+
+# --- sign ----------------------------------------------------------------------------------------------------
+
+
+def signature_of(registry, repository, digest):
+    """The signature manifest, and (payload, signature) of each of its layers."""
+    status, headers, text = registry.request("GET", f"/v2/{repository}/manifests/{tag_of(digest)}", headers={
+        "Accept": OCI_MANIFEST})
+    assert status == 200 and headers["Content-Type"] == OCI_MANIFEST, text
+    manifest = json.loads(text)
+    pairs = []
+    for layer in manifest["layers"]:
+        assert layer["mediaType"] == PAYLOAD_TYPE
+        status, _, payload = registry.request("GET", f"/v2/{repository}/blobs/{layer['digest']}")
+        assert status == 200 and len(payload) == layer["size"]
+        pairs.append((payload, base64.b64decode(layer["annotations"]["dev.cosignproject.cosign/signature"])))
+    return manifest, pairs
+
+
+def openssl_verifies(key, payload, signature, tmp_path):
+    (tmp_path / "payload").write_bytes(payload)
+    (tmp_path / "signature").write_bytes(signature)
+    if key.kind == "ed25519":
+        argv = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", key.public, "-rawin", "-in", tmp_path / "payload",
+                "-sigfile", tmp_path / "signature"]
+    else:
+        argv = ["openssl", "dgst", "-sha256", "-verify", key.public, "-signature", tmp_path / "signature",
+                tmp_path / "payload"]
+    return subprocess.run(argv, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("kind", KEY_KINDS)
+def test_what_is_signed_is_verified_by_others_and_by_us(sampan, home, registry, keys, tmp_path, kind):
+    image = small_image(kind.encode())
+    repository = f"sign/{kind}"
+    ref = registry.push(repository, "v1", Index([image]))
+    digest = Index([image]).digest
+    done = sampan("sign", "--key", keys[kind].private, ref, check=True)
+    assert done.stdout == f"Signed: {digest}\n"
+    manifest, pairs = signature_of(registry, repository, digest)
+    assert len(pairs) == 1
+    payload, signature = pairs[0]
+    assert json.loads(payload) == {"critical": {"identity": {"docker-reference": registry.ref(repository)},
+                                                "image": {"docker-manifest-digest": digest},
+                                                "type": "cosign container image signature"}, "optional": None}
+    assert openssl_verifies(keys[kind], payload, signature, tmp_path)
+    status, _, config = registry.request("GET", f"/v2/{repository}/blobs/{manifest['config']['digest']}")
+    assert status == 200 and json.loads(config)["rootfs"]["diff_ids"] == [layer["digest"] for layer in manifest["layers"]]
+    sampan("verify", "--key", keys[kind].public, ref, check=True)
+    require(home, registry.host, keyPath=str(keys[kind].public), signedIdentity=REPOSITORY)
+    sampan("pull", ref, check=True)
+
+
+def test_a_second_signature_joins_the_first(sampan, home, registry, keys):
+    image = small_image(b"twice")
+    ref = registry.push("sign/twice", "v1", image)
+    for key in ("ecdsa", "other"):
+        sampan("sign", "--key", keys[key].private, ref, check=True)
+    assert len(signature_of(registry, "sign/twice", image.digest)[1]) == 2
+    for key in ("ecdsa", "other"):
+        sampan("verify", "--key", keys[key].public, ref, check=True)
+    assert sampan("verify", "--key", keys["ed25519"].public, ref).returncode == 1
+
+
+def test_signing_pushes_with_the_users_credentials(sampan, home, keys, tmp_path):
+    with TokenServer(tmp_path / "tokens", {"fritz": "pw"}, public=["app"]) as tokens:
+        with Registry(tmp_path / "registry") as plain:
+            plain.push("app", "v1", small_image())
+        with Registry(tmp_path / "registry", auth=tokens.auth()) as guarded:
+            ref = guarded.ref("app:v1")
+            done = sampan("sign", "--key", keys["ecdsa"].private, ref)
+            assert done.returncode == 1
+            assert done.stderr.startswith(f"sampan: cannot sign '{ref}': access to '{guarded.host}/app' denied: "), done.stderr
+            sampan("login", "-u", "fritz", "--password-stdin", guarded.host, input="pw", check=True)
+            sampan("sign", "--key", keys["ecdsa"].private, ref, check=True)
+            assert tokens.asked[-1][1]["scope"] == "repository:app:pull,push"
+            sampan("verify", "--key", keys["ecdsa"].public, ref, check=True)
+
+
+def test_an_upload_that_is_sent_elsewhere_takes_no_credentials_along(sampan, home, liar, keys):
+    liar.add("v1", small_image())
+    with LyingRegistry() as elsewhere:
+        def guard(handler):
+            if handler.headers.get("Authorization") != basic("fritz", "pw"):
+                error(handler, 401, "UNAUTHORIZED", "no", {"WWW-Authenticate": 'Basic realm="x"'})
+            elif handler.command == "POST":
+                answer(handler, 202, headers={"Location": f"http://{elsewhere.host}/upload?x=1"})
+            elif handler.command == "PUT":
+                answer(handler, 201)
+            else:
+                return False
+            return True
+
+        puts = []
+
+        def take(handler):
+            puts.append((handler.command, handler.path, sha256(handler.body)))
+            answer(handler, 201)
+            return True
+
+        liar.hooks.append(guard)
+        elsewhere.hooks.append(take)
+        path = home / "auth.json"
+        path.write_text(json.dumps({"auths": {liar.host: {"auth": base64.b64encode(b"fritz:pw").decode()}}}), encoding="utf-8")
+        sampan("sign", "--authfile", path, "--key", keys["ecdsa"].private, liar.ref("app:v1"), check=True)
+        assert len(puts) == 2
+        assert all((command, url) == ("PUT", f"/upload?x=1&digest={digest}") for command, url, digest in puts)
+        assert [headers for _, headers in elsewhere.requests if "Authorization" in headers] == []
+
+
+def test_keys_that_cannot_sign_are_refused_before_anything_is_sent(sampan, home, liar, keys, tmp_path):
+    liar.add("v1", small_image())
+    locked = tmp_path / "locked.key"
+    subprocess.run(["openssl", "pkey", "-in", keys["ecdsa"].private, "-aes256", "-passout", "pass:x", "-out", locked],
+                   check=True)
+    cosign = tmp_path / "cosign.key"
+    cosign.write_text("-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\neyJ9\n-----END ENCRYPTED SIGSTORE PRIVATE KEY-----\n",
+                      encoding="ascii")
+    ref = liar.ref("app:v1")
+    encrypted = ("the key is encrypted (cosign's own format, and keys with a password, are not supported; make one with openssl "
+                 "genpkey -algorithm ed25519)")
+    for key, text in ((locked, encrypted), (cosign, encrypted), (keys["ecdsa"].public, "there is no private key in PEM"),
+                      (tmp_path / "none", f"cannot open '{tmp_path}/none': no such file or directory")):
+        done = sampan("sign", "--key", key, ref)
+        assert (done.returncode, done.stderr) == (1, f"sampan: cannot sign '{ref}': {text}\n")
+    assert all(path.endswith("/manifests/v1") for path in liar.paths())
+    done = sampan("sign", ref)
+    assert (done.returncode, done.stderr) == (125, "sampan: sampan sign needs --key\n")
+
+
+def test_a_registry_that_says_nowhere_to_put_a_blob_is_named(sampan, home, liar, keys):
+    liar.add("v1", small_image())
+    liar.hooks.append(lambda handler: handler.command == "POST" and (answer(handler, 202) or True))
+    done = sampan("sign", "--key", keys["ecdsa"].private, liar.ref("app:v1"))
+    assert (done.returncode, done.stderr) == (
+        1, f"sampan: cannot sign '{liar.ref('app:v1')}': registry '{liar.host}' says nowhere to put a blob\n")
