@@ -1,13 +1,150 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The commands that sampan-image does: pull, login and so on. */
+/* sampan image: the commands about images under one roof, as docker has them, and prune. */
+#include <stdio.h>
+#include <string.h>
+
 #include "cli/cli.h"
-#include "cli/image_exec.h"
+#include "cli/format.h"
+#include "cli/prune_filter.h"
+#include "common/cleanup.h"
+#include "store/image.h"
+#include "store/layer.h"
+#include "store/prune.h"
+
+struct prune_options {
+	bool all, force, keep_previous;
+	struct strvec filters;
+	struct opt_u64 max_size;
+};
+
+#define OPT(m) offsetof(struct prune_options, m)
+static const struct option_def PRUNE_OPTIONS[] = {
+	{ "all", 'a', OPTION_BOOL, OPT(all), NULL, "Also images with a tag that no container was made from" },
+	{ "filter", 0, OPTION_LIST, OPT(filters), "filter",
+	  "until=TIME (created before), label=KEY[=VALUE], label!=KEY[=VALUE]" },
+	{ "force", 'f', OPTION_BOOL, OPT(force), NULL, "Do not ask" },
+	{ "keep-previous", 0, OPTION_BOOL, OPT(keep_previous), NULL,
+	  "Keep of each repository the last image that its name has moved away from" },
+	{ "max-size", 0, OPTION_SIZE, OPT(max_size), "bytes",
+	  "Remove only until the layers that are left take up no more, the images pulled first going first" },
+	{ 0 },
+};
+static const struct command_def PRUNE = {
+	.name = "sampan image prune",
+	.usage = "[OPTIONS]",
+	.summary = "Remove images that are not used: without --all those that have no tag",
+	.options = PRUNE_OPTIONS,
+	.max_args = 0,
+};
+
+static bool confirmed(bool all)
+{
+	char answer[8] = "";
+
+	(void)printf("WARNING! This will remove all %s.\nAre you sure you want to continue? [y/N] ",
+		     all ? "images without at least one container made from them" : "images without a tag");
+	(void)fflush(stdout); /* the end of the output tells */
+	return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+/* What went is printed as docker does. */
+static int remove_all(const struct store *s, const struct strvec *names, struct err *e)
+{
+	int r = 0;
+
+	if (names->len > 0)
+		(void)printf("Deleted Images:\n");
+	for (size_t i = 0; r == 0 && i < names->len; i++) {
+		r = image_unbind(s, names->items[i], e);
+		if (r == -ENOENT)
+			r = 0; /* somebody was faster */
+		else if (r == 0)
+			(void)printf("untagged: %s\n", names->items[i]);
+	}
+	if (names->len > 0)
+		(void)printf("\n");
+	return r;
+}
+
+static int prune(const struct store *s, const struct prune_policy *policy, struct err *e)
+{
+	cleanup_usage struct usage u = { 0 };
+	cleanup_strvec struct strvec names = { 0 };
+	char freed_text[FORMAT_MAX];
+	uint64_t freed = 0;
+	int r = usage_read(s, false, &u, e);
+
+	if (r == 0 && prune_choose(&u, policy, &names) < 0)
+		r = err_code(e, -ENOMEM, "cannot choose what to remove");
+	if (r == 0)
+		r = remove_all(s, &names, e);
+	if (r == 0)
+		r = store_gc(s, true, &freed, e);
+	format_size(freed, freed_text);
+	if (r == 0)
+		(void)printf("Total reclaimed space: %s\n", freed_text);
+	return r;
+}
+
+static int run_prune(const struct prune_options *o, const struct cli_globals *g)
+{
+	cleanup_prune_policy struct prune_policy policy = { .all = o->all,
+							    .keep_previous = o->keep_previous,
+							    .has_max = o->max_size.set,
+							    .max_bytes = o->max_size.value };
+	cleanup_store struct store *s = NULL;
+	struct err e = { 0 };
+
+	if (prune_filter_parse(&o->filters, &policy, &e) < 0) {
+		(void)cli_fail(&e);
+		return CLI_EXIT_SAMPAN;
+	}
+	if (store_open(g->root, &s, &e) < 0)
+		return cli_fail(&e);
+	if (!o->force && !confirmed(o->all))
+		return cli_end_output(0);
+	if (prune(s, &policy, &e) < 0)
+		return cli_end_output(cli_fail(&e));
+	return cli_end_output(0);
+}
+
+static int image_prune(int argc, char **argv, const struct cli_globals *g)
+{
+	struct prune_options o = { 0 };
+	int n = 0, code = 0;
+
+	if (cli_options(&PRUNE, argc, argv, &o, &n, &code))
+		code = run_prune(&o, g);
+	strvec_done(&o.filters);
+	return code;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv, const struct cli_globals *g);
+	const char *summary;
+} COMMANDS[] = {
+	{ "ls", cmd_images, "List images" },
+	{ "prune", image_prune, "Remove images that are not used" },
+	{ "pull", cmd_delegated, "Download an image" },
+	{ "rm", cmd_rmi, "Remove images" },
+};
+
+static int usage(void)
+{
+	(void)printf("Usage:  sampan image COMMAND\n\nManage images\n\nCommands:\n");
+	for (size_t i = 0; i < ARRAY_LEN(COMMANDS); i++)
+		(void)printf("  %-10s %s\n", COMMANDS[i].name, COMMANDS[i].summary);
+	return cli_end_output(0);
+}
 
 int cmd_image(int argc, char **argv, const struct cli_globals *g)
 {
-	struct err e = { 0 };
-
-	(void)!image_exec(g, argc, argv, &e); /* returns only with an error */
-	(void)cli_fail(&e);
+	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		return usage();
+	for (size_t i = 0; i < ARRAY_LEN(COMMANDS); i++)
+		if (strcmp(COMMANDS[i].name, argv[1]) == 0)
+			return COMMANDS[i].run(argc - 1, argv + 1, g);
+	cli_error("'%s' is not a sampan image command\nSee 'sampan image --help'.", argv[1]);
 	return CLI_EXIT_SAMPAN;
 }

@@ -15,9 +15,9 @@
 #include "store/store.h"
 
 struct pull_flags {
-	bool quiet, tls_verify;
+	bool quiet, tls_verify, keep_previous, check_space;
 	const char *platform, *auth_file;
-	struct opt_u64 jobs;
+	struct opt_u64 jobs, max_layer_size;
 };
 
 #define FLAG(member) offsetof(struct pull_flags, member)
@@ -26,7 +26,13 @@ static const struct option_def OPTIONS[] = {
 	  "Pull for this platform: OS/ARCH[/VARIANT] (default: what this machine runs best)" },
 	{ "tls-verify", 0, OPTION_BOOL, FLAG(tls_verify), NULL,
 	  "Insist on HTTPS and a valid certificate (default true)" },
+	{ "check-space", 0, OPTION_BOOL, FLAG(check_space), NULL,
+	  "Refuse at once what does not seem to fit on the disk (default true)" },
+	{ "keep-previous", 0, OPTION_BOOL, FLAG(keep_previous), NULL,
+	  "Keep the image that the name pointed at before, as NAME@DIGEST" },
 	{ "quiet", 'q', OPTION_BOOL, FLAG(quiet), NULL, "Print only the digest" },
+	{ "max-layer-size", 0, OPTION_SIZE, FLAG(max_layer_size), "bytes",
+	  "Refuse layers that unpack to more (default 64g)" },
 	{ "jobs", 0, OPTION_U64, FLAG(jobs), "int", "Layers to pull at a time (default 2)" },
 	{ "authfile", 0, OPTION_STRING, FLAG(auth_file), "path",
 	  "Take credentials from here (default $REGISTRY_AUTH_FILE, or auth.json and docker's config.json)" },
@@ -164,6 +170,9 @@ static int options_of(const struct pull_flags *f, struct pull_options *ret, stru
 
 	ret->tls_verify = f->tls_verify;
 	ret->auth_file = f->auth_file;
+	ret->keep_previous = f->keep_previous;
+	ret->max_layer_bytes = f->max_layer_size.value;
+	ret->check_space = f->check_space;
 	if (f->jobs.set && (f->jobs.value < 1 || f->jobs.value > PULL_JOBS_MAX))
 		return err_set(e, -EINVAL, "--jobs takes a number from 1 to %d", PULL_JOBS_MAX);
 	ret->jobs = (unsigned int)f->jobs.value;
@@ -205,7 +214,7 @@ static int run(const char *text, struct pull_options *o, bool quiet, const struc
 
 int image_pull(int argc, char **argv, const struct image_globals *g)
 {
-	struct pull_flags f = { .tls_verify = true };
+	struct pull_flags f = { .tls_verify = true, .check_space = true };
 	struct pull_options o = { .cancel_fd = -1 };
 	struct err e = { 0 };
 	int n = 0, code = 0;

@@ -16,7 +16,7 @@ static const struct {
 	int (*run)(int argc, char **argv, const struct image_globals *g);
 } COMMANDS[] = {
 	{ "pull", image_pull }, { "login", image_login },   { "logout", image_logout },
-	{ "sign", image_sign }, { "verify", image_verify },
+	{ "sign", image_sign }, { "verify", image_verify }, { "fsck", image_fsck },
 };
 
 struct image_options {

@@ -6,8 +6,11 @@
 
 #include "cli/cli.h"
 #include "cli/startup.h"
+#include "common/buf.h"
 #include "common/cleanup.h"
 #include "store/store.h"
+
+#define ADDITIONAL_MAX_BYTES 65536
 
 struct command {
 	const char *name;
@@ -17,27 +20,33 @@ struct command {
 
 static const struct command COMMANDS[] = {
 	{ "run", cmd_run, "Create a container from an image and run it" },
-	{ "pull", cmd_image, "Download an image" },
-	{ "login", cmd_image, "Log in to a registry" },
-	{ "logout", cmd_image, "Forget the credentials of a registry" },
-	{ "sign", cmd_image, "Sign an image in a registry" },
-	{ "verify", cmd_image, "Check the signature of an image in a registry" },
+	{ "pull", cmd_delegated, "Download an image" },
+	{ "login", cmd_delegated, "Log in to a registry" },
+	{ "logout", cmd_delegated, "Forget the credentials of a registry" },
+	{ "sign", cmd_delegated, "Sign an image in a registry" },
+	{ "verify", cmd_delegated, "Check the signature of an image in a registry" },
 	{ "images", cmd_images, "List images" },
 	{ "rmi", cmd_rmi, "Remove images" },
 	{ "ps", cmd_ps, "List containers" },
 	{ "rm", cmd_rm, "Remove containers" },
 	{ "inspect", cmd_inspect, "Show all that is known about images and containers, as JSON" },
+	{ "image", cmd_image, "Manage images" },
+	{ "system", cmd_system, "Show how much space is taken up" },
+	{ "fsck", cmd_delegated, "Check the store for damage, and repair it" },
 	{ "info", cmd_info, "Show what Sampan found on this machine" },
 	{ "version", cmd_version, "Show the version" },
 };
 
 struct global_options {
 	const char *root, *state_dir;
+	struct strvec additional; /* stores */
 	bool debug, version;
 };
 
 #define GLOBAL(member) offsetof(struct global_options, member)
 static const struct option_def OPTIONS[] = {
+	{ "additional-store", 0, OPTION_LIST, GLOBAL(additional), "dir",
+	  "A store that is only read, beside --root (default $" STORE_ADDITIONAL_ENV ")" },
 	{ "root", 0, OPTION_STRING, GLOBAL(root), "dir",
 	  "Where images and containers are kept (default " STORE_DEFAULT_ROOT ")" },
 	{ "state-dir", 0, OPTION_STRING, GLOBAL(state_dir), "dir",
@@ -81,6 +90,24 @@ static char *absolute(const char *path)
 	return out;
 }
 
+/* Whatever we run finds them where everybody looks for them. */
+static int export_additional(const struct strvec *stores)
+{
+	cleanup_buf struct buf list = BUF_INIT(ADDITIONAL_MAX_BYTES);
+	int r = 0;
+
+	if (stores->len == 0)
+		return 0;
+	for (size_t i = 0; r == 0 && i < stores->len; i++) {
+		cleanup_free char *path = absolute(stores->items[i]);
+
+		r = path ? buf_printf(&list, "%s%s", i > 0 ? ":" : "", path) : -ENOMEM;
+	}
+	if (r == 0 && setenv(STORE_ADDITIONAL_ENV, list.data, 1) < 0)
+		r = -errno;
+	return r;
+}
+
 static int dispatch(int argc, char **argv, const struct global_options *o)
 {
 	cleanup_free char *root = absolute(o->root ? o->root : STORE_DEFAULT_ROOT);
@@ -105,15 +132,21 @@ int main(int argc, char **argv)
 	struct global_options o = { 0 };
 	struct err e = { 0 };
 	int n = 0;
-	int r;
+	int r, exported;
 
 	if (startup_fill_streams() < 0)
 		return CLI_EXIT_SAMPAN;
 	r = options_parse(&SAMPAN, argc, argv, &o, &n, &e);
+	exported = r == 0 ? export_additional(&o.additional) : 0;
+	strvec_done(&o.additional);
 	if (r == OPTIONS_HELP)
 		return usage();
 	if (r < 0) {
 		cli_error("%s\nSee 'sampan --help'.", e.text);
+		return CLI_EXIT_SAMPAN;
+	}
+	if (exported < 0) {
+		cli_error("cannot pass on --additional-store");
 		return CLI_EXIT_SAMPAN;
 	}
 	if (o.version) {

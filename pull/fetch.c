@@ -232,6 +232,7 @@ static size_t count_unpacks(const struct fetch *f)
 
 static int start_unpacks(struct fetch *f, struct err *e)
 {
+	const struct unpack_limits limits = { .max_bytes = f->options->max_layer_bytes };
 	struct layer_job *job;
 	int r;
 
@@ -239,7 +240,7 @@ static int start_unpacks(struct fetch *f, struct err *e)
 		if (lseek(job->blob_fd, 0, SEEK_SET) < 0)
 			return err_errno(e, "cannot rewind a file");
 		r = unpack_start(job->blob_fd, media_kind_of(job->blob->media_type), f->staging->fd,
-				 job->subdir, job->diff_id, NULL, &job->unpack, e);
+				 job->subdir, job->diff_id, &limits, &job->unpack, e);
 		if (r < 0)
 			return blame(f, job, e);
 		(void)close(job->blob_fd); /* the child has it */

@@ -148,6 +148,12 @@ int decoder_new(int fd, enum media_kind hint, struct decoder **ret, struct err *
 	return 0;
 }
 
+size_t decoder_peek(const struct decoder *d, const void **ret_data)
+{
+	*ret_data = d->input + d->pos;
+	return d->filled - d->pos;
+}
+
 void decoder_free(struct decoder *d)
 {
 	if (!d)

@@ -20,6 +20,9 @@ int decoder_new(int fd, enum media_kind hint, struct decoder **ret, struct err *
  * its end; -EFBIG a zstd window over 128 MiB; read(2). After a failure only decoder_free may follow. */
 ssize_t decoder_read(struct decoder *d, void *buf, size_t len, struct err *e) MUST_CHECK;
 
+/* Before the first decoder_read: what of the input is in hand, borrowed. */
+size_t decoder_peek(const struct decoder *d, const void **ret_data);
+
 void decoder_free(struct decoder *d);
 void decoder_free_fn(struct decoder **d);
 #define cleanup_decoder __attribute__((cleanup(decoder_free_fn)))

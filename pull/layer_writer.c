@@ -17,6 +17,10 @@
 #include "pull/layer_dirs.h"
 #include "pull/layer_entry.h"
 #include "pull/layer_xattr.h"
+#include "store/file_sum.h"
+#include "store/layer_sums.h"
+
+#define CONTENTS_BYTES (1024 * sizeof(struct layer_content)) /* that are written at a time */
 
 struct writer {
 	const struct layer_source *from;
@@ -27,7 +31,9 @@ struct writer {
 	struct layer_stats stats;
 	uid_t uid; /* what new files have */
 	gid_t gid;
-	struct err source_err; /* code is 0 while the source is well */
+	struct file_summer *summer; /* NULL: nobody wants checksums */
+	struct buf contents;        /* struct layer_content of files, to be written */
+	struct err source_err;      /* code is 0 while the source is well */
 };
 
 static int out_of_bytes(const struct writer *w, struct err *e)
@@ -319,6 +325,8 @@ static int take_block(struct writer *w, int fd, const void *data, size_t len, in
 	if (write_block(fd, data, len, offset) < 0)
 		return entry_failure(w, e, "write");
 	w->stats.bytes += len;
+	if (w->summer)
+		file_summer_add(w->summer, (uint64_t)offset, data, len);
 	if ((uint64_t)offset + len > *end)
 		*end = (uint64_t)offset + len;
 	return 0;
@@ -367,6 +375,30 @@ static int describe_file(const struct writer *w, int fd, struct archive_entry *f
 	return 0;
 }
 
+static int flush_contents(struct writer *w, struct err *e)
+{
+	int r = write_all(w->to->contents_fd, w->contents.data, w->contents.len);
+
+	buf_clear(&w->contents);
+	return r < 0 ? err_code(e, r, "cannot write the list of checksums") : 0;
+}
+
+static int note_content(struct writer *w, int fd, struct archive_entry *from, struct err *e)
+{
+	struct layer_content content = { .has_xattrs = layer_xattr_any(from) };
+	struct stat st;
+
+	/* Bytes that came in no order are read once more later on, by whoever seals the layer. */
+	if (!w->summer || !file_summer_finish(w->summer, w->plan.size_bytes, &content.sum))
+		return 0;
+	if (fstat(fd, &st) < 0)
+		return entry_failure(w, e, "look at");
+	content.inode = st.st_ino;
+	if (buf_add(&w->contents, &content, sizeof(content)) < 0)
+		return err_set(e, -ENOMEM, "cannot note the checksum of '%s': out of memory", w->plan.shown);
+	return w->contents.len >= CONTENTS_BYTES ? flush_contents(w, e) : 0;
+}
+
 static int apply_file(struct writer *w, int parent_fd, struct archive_entry *from, struct err *e)
 {
 	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
@@ -384,7 +416,11 @@ static int apply_file(struct writer *w, int parent_fd, struct archive_entry *fro
 	}
 	if (fd < 0)
 		return entry_failure(w, e, "make");
+	if (w->summer)
+		file_summer_begin(w->summer);
 	r = write_contents(w, fd, e);
+	if (r == 0)
+		r = note_content(w, fd, from, e);
 	return r < 0 ? r : describe_file(w, fd, from, e);
 }
 
@@ -493,6 +529,8 @@ static int write_all_of_it(struct writer *w, struct layer_stats *ret, struct err
 		r = drain(w->from, e);
 	if (r == 0)
 		r = layer_dirs_finish(&w->dirs, w->to->implied_fd, &w->stats.has_implied_dirs, e);
+	if (r == 0 && w->contents.len > 0)
+		r = flush_contents(w, e);
 	if (r == 0)
 		*ret = w->stats;
 	if (w->archive)
@@ -533,11 +571,18 @@ int layer_write(const struct layer_source *from, const struct layer_target *to, 
 	w->from = from;
 	w->to = to;
 	w->dirs.parent_fd = -1;
+	w->contents = BUF_INIT(2 * CONTENTS_BYTES);
 	old_locale = uselocale(bytes);
 	old_mask = umask(0);
 	r = learn_owner(w, e);
+	if (r == 0 && to->contents_fd >= 0) {
+		w->summer = file_summer_new();
+		r = w->summer ? 0 : err_set(e, -ENOMEM, "cannot unpack a layer: out of memory");
+	}
 	if (r == 0)
 		r = write_all_of_it(w, ret, e);
+	file_summer_free(w->summer);
+	buf_done(&w->contents);
 	(void)umask(old_mask);
 	(void)uselocale(old_locale);
 	freelocale(bytes);

@@ -2,12 +2,14 @@
 #include "pull/pull.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "pull/fetch.h"
+#include "pull/free_space.h"
 #include "pull/policy.h"
 #include "pull/resolve.h"
 #include "pull/signatures.h"
@@ -157,7 +159,7 @@ static int put_blobs(const struct pull *p, struct err *e)
 	return r;
 }
 
-static int commit_layers(const struct pull *p, struct err *e)
+static int seal_layers(const struct pull *p, struct err *e)
 {
 	int r = 0;
 
@@ -172,7 +174,20 @@ static int commit_layers(const struct pull *p, struct err *e)
 		};
 
 		if (job->is_ours)
-			r = layer_commit(p->store, &p->staging, job->subdir, job->key, &meta, e);
+			r = layer_seal(p->store, &p->staging, job->subdir, &meta, e);
+	}
+	return r;
+}
+
+static int commit_layers(const struct pull *p, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < p->fetch.jobs_len; i++) {
+		const struct layer_job *job = &p->fetch.jobs[i];
+
+		if (job->is_ours)
+			r = layer_commit(p->store, &p->staging, job->subdir, job->key, NULL, e);
 	}
 	return r;
 }
@@ -213,7 +228,10 @@ static int bind_names(const struct pull *p, struct err *e)
 		(void)err_code(e, r, "cannot bind a name");
 	for (size_t i = 0; r == 0 && i < p->image.names.len; i++) {
 		record.name = p->image.names.items[i]; /* borrowed */
-		r = image_bind(p->store, &record, e);
+		if (p->options->keep_previous)
+			r = image_keep_previous(p->store, record.name, &record.manifest, e);
+		if (r == 0)
+			r = image_bind(p->store, &record, e);
 	}
 	strvec_done(&record.layers);
 	return r;
@@ -224,6 +242,8 @@ static int finish(const struct pull *p, struct err *e)
 {
 	int r = put_blobs(p, e);
 
+	if (r == 0)
+		r = seal_layers(p, e);
 	if (r == 0)
 		r = store_sync(p->store, e);
 	if (r == 0)
@@ -362,16 +382,31 @@ static int get_layers(struct pull *p, struct err *e)
 	return r;
 }
 
-/* One line that says where there is no space and what helps, whichever process has met it. */
-static int explain(const struct pull *p, struct err *e)
+/* Whichever process has met it. */
+static int explain(const struct pull *p, const char *text, struct err *e)
 {
-	if (e->code == -ENOSPC || e->code == -EDQUOT)
-		return err_set(e, e->code,
-			       "cannot pull '%s': no space left on the file system of '%s' (free some, for "
-			       "example with "
-			       "sampan rmi)",
-			       p->name, store_root_path(p->store));
-	return e->code;
+	char what[256];
+
+	(void)snprintf(what, sizeof(what), "pull '%.240s'", p->name ? p->name : text);
+	return free_space_explain(p->store, what, e);
+}
+
+/* Before the first byte is downloaded. */
+static int check_space(const struct pull *p, struct err *e)
+{
+	cleanup_free struct descriptor *layers = calloc(p->fetch.jobs_len + 1, sizeof(*layers));
+	size_t len = 0;
+	int r;
+
+	if (!layers)
+		return err_code(e, -ENOMEM, "cannot list the layers");
+	for (size_t i = 0; i < p->fetch.jobs_len; i++)
+		if (p->fetch.jobs[i].phase == PULL_WAITING && p->fetch.jobs[i].twin == FETCH_NO_TWIN)
+			layers[len++] = *p->fetch.jobs[i].blob; /* borrowed, not copied */
+	if (len == 0 || !p->options->check_space)
+		return 0;
+	r = free_space_check(p->store, free_space_needed(layers, len), e);
+	return r < 0 ? err_wrap(e, "cannot pull '%s'", p->name) : 0;
 }
 
 static int pull_one(const struct store *s, const char *text, const struct pull_options *options,
@@ -384,22 +419,26 @@ static int pull_one(const struct store *s, const char *text, const struct pull_o
 	int r = begin(&p, text, e);
 
 	if (r < 0)
-		return explain(&p, e);
+		return explain(&p, text, e);
 	p.fetch.store = s;
 	p.fetch.options = options;
 	p.fetch.source = p.source;
 	p.fetch.staging = &p.staging;
 	r = resolve(&p, e);
 	if (r < 0)
-		return explain(&p, e);
+		return explain(&p, text, e);
 	show_layers(&p);
 	was_up_to_date = is_up_to_date(&p);
-	if (!was_up_to_date)
+	if (!was_up_to_date) {
+		r = check_space(&p, e);
+		if (r < 0)
+			return r; /* says it all */
 		r = get_layers(&p, e);
+	}
 	if (r < 0 && r != -EINTR)
 		(void)err_wrap(e, "cannot pull '%s'", p.name);
 	if (r < 0)
-		return explain(&p, e);
+		return explain(&p, text, e);
 	return make_result(&p, was_up_to_date, ret, e);
 }
 

@@ -54,9 +54,12 @@ struct pull_options {
 	bool has_platform;
 	struct platform platform; /* asked for; normalised */
 	bool tls_verify;
-	unsigned int jobs;     /* layers at a time; 0: PULL_DEFAULT_JOBS */
-	int cancel_fd;         /* readable: stop, clean up, -EINTR; -1: none */
-	const char *auth_file; /* NULL: where auth_find (pull/auth_file.h) looks */
+	uint64_t max_layer_bytes; /* of one layer, unpacked; 0: UNPACK_DEFAULT_MAX_BYTES (pull/unpack.h) */
+	bool check_space;         /* refuse what will not fit, by an estimate, before it is downloaded */
+	bool keep_previous;       /* the image that a name moves away from stays, bound to its digest */
+	unsigned int jobs;        /* layers at a time; 0: PULL_DEFAULT_JOBS */
+	int cancel_fd;            /* readable: stop, clean up, -EINTR; -1: none */
+	const char *auth_file;    /* NULL: where auth_find (pull/auth_file.h) looks */
 	struct pull_observer observer;
 };
 

@@ -11,14 +11,16 @@
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "common/process.h"
+#include "pull/layer_rebuild.h"
 #include "pull/unpack_child.h"
 #include "pull/unpack_implied.h"
+#include "store/layer.h"
 
 #define DIR_MODE 0755
 
 _Static_assert(sizeof(struct unpack_message) < 4096, "a message is written in one piece");
 
-/* The layer's directories, empty, and the list of implied ones. Opened descriptors go to *t and *ret_dir_fd, also on failure. */
+/* The layer's directories, empty, and the lists of implied ones and of contents. Opened descriptors go to *t and *ret_dir_fd, also on failure. */
 static int make_directories(int staging_fd, const char *subdir, struct unpack_task *t, int *ret_dir_fd,
 			    struct err *e)
 {
@@ -36,6 +38,13 @@ static int make_directories(int staging_fd, const char *subdir, struct unpack_ta
 	t->implied_fd = openat(*ret_dir_fd, UNPACK_IMPLIED, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (t->implied_fd < 0)
 		return err_errno(e, "cannot make '%s/%s'", subdir, UNPACK_IMPLIED);
+	t->contents_fd =
+		openat(*ret_dir_fd, LAYER_CONTENTS_NAME, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (t->contents_fd < 0)
+		return err_errno(e, "cannot make '%s/%s'", subdir, LAYER_CONTENTS_NAME);
+	t->split_fd = openat(*ret_dir_fd, LAYER_SPLIT_NAME, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (t->split_fd < 0)
+		return err_errno(e, "cannot make '%s/%s'", subdir, LAYER_SPLIT_NAME);
 	return 0;
 }
 
@@ -67,9 +76,13 @@ int unpack_start(int blob_fd, enum media_kind kind, int staging_fd, const char *
 		 const struct digest *expected, const struct unpack_limits *limits, struct unpack_job *ret,
 		 struct err *e)
 {
-	struct unpack_task task = {
-		.blob_fd = blob_fd, .tree_fd = -1, .implied_fd = -1, .kind = kind, .expected = *expected
-	};
+	struct unpack_task task = { .blob_fd = blob_fd,
+				    .tree_fd = -1,
+				    .implied_fd = -1,
+				    .contents_fd = -1,
+				    .split_fd = -1,
+				    .kind = kind,
+				    .expected = *expected };
 	struct unpack_job job = { .pidfd = -1, .result_fd = -1, .dir_fd = -1 };
 	int r = make_directories(staging_fd, subdir, &task, &job.dir_fd, e);
 
@@ -83,6 +96,8 @@ int unpack_start(int blob_fd, enum media_kind kind, int staging_fd, const char *
 		r = start_process(&task, &job, e);
 	cleanup_fd_fn(&task.tree_fd);
 	cleanup_fd_fn(&task.implied_fd);
+	cleanup_fd_fn(&task.contents_fd);
+	cleanup_fd_fn(&task.split_fd);
 	if (r < 0 && job.pid > 0)
 		unpack_cancel(&job);
 	else if (r < 0)

@@ -95,6 +95,7 @@ static uint64_t tar_limit(const struct unpack_limits *limits)
 static int start_decoder(const struct unpack_task *task, struct feed *f, struct err *e)
 {
 	struct unpack_decoder decoder = { .blob_fd = task->blob_fd,
+					  .split_fd = task->split_fd,
 					  .kind = task->kind,
 					  .max_bytes = tar_limit(&task->limits),
 					  .parent = getpid() };
@@ -137,7 +138,8 @@ static int allow_writer_calls(struct err *e)
 /* Everything that needs files of this machine, or its privileges, comes before its wall. */
 static int confine(struct unpack_task *task, const struct feed *f, bool *ret_lenient, struct err *e)
 {
-	const int keep[] = { task->tree_fd, task->implied_fd, task->result_fd, f->data_fd, f->report_fd };
+	const int keep[] = { task->tree_fd,   task->implied_fd, task->contents_fd,
+			     task->result_fd, f->data_fd,       f->report_fd };
 	bool entered = false;
 	bool privileged;
 	int r = sandbox_keep_fds(keep, ARRAY_LEN(keep), e);
@@ -162,6 +164,7 @@ static int write_layer(const struct unpack_task *task, struct feed *f, bool leni
 	const struct layer_source from = { feed_next, f };
 	const struct layer_target to = { .root_fd = task->tree_fd,
 					 .implied_fd = task->implied_fd,
+					 .contents_fd = task->contents_fd,
 					 .lenient = lenient,
 					 .max_bytes = task->limits.max_bytes,
 					 .max_entries = task->limits.max_entries };
@@ -183,7 +186,8 @@ static int write_layer(const struct unpack_task *task, struct feed *f, bool leni
 
 static int run(struct unpack_task *task, struct unpack_result *ret, struct err *e)
 {
-	const int keep[] = { task->blob_fd, task->tree_fd, task->implied_fd, task->result_fd };
+	const int keep[] = { task->blob_fd,     task->tree_fd,  task->implied_fd,
+			     task->contents_fd, task->split_fd, task->result_fd };
 	struct feed feed = { .data_fd = -1, .report_fd = -1 };
 	bool lenient = false;
 	int r = sandbox_die_with(task->parent, e);

@@ -16,6 +16,8 @@ struct unpack_task {
 	int blob_fd;
 	int tree_fd;
 	int implied_fd;
+	int contents_fd;
+	int split_fd;
 	int result_fd; /* a pipe: one struct unpack_message goes in */
 	enum media_kind kind;
 	struct digest expected;

@@ -11,37 +11,90 @@
 #include "pull/hash.h"
 #include "pull/inflate.h"
 #include "pull/sandbox.h"
+#include "pull/split_file.h"
+#include "pull/tar_split.h"
 
 #define MEMORY_MAX_BYTES ((size_t)1 << 30) /* zstd's window is 128 MiB of it */
 
-/* What goes on once everything is open. */
-static int decode(struct decoder *from, const struct unpack_decoder *task, struct hash *h, struct digest *ret,
-		  struct err *e)
+/* Where the tar goes: to the writer, and through the splitter into a file. */
+struct outlet {
+	const struct unpack_decoder *task;
+	struct hash *hash;
+	struct tar_split *split;
+	struct split_writer *kept;
+	uint64_t total;
+};
+
+/* First the pipe, so that the other process has work while this one hashes. */
+static int pass_on(struct outlet *o, const char *block, size_t len, struct err *e)
+{
+	int r;
+
+	o->total += len;
+	if (o->total > o->task->max_bytes)
+		return err_set(e, -EFBIG, "the layer's tar is larger than %llu bytes",
+			       (unsigned long long)o->task->max_bytes);
+	r = write_all(o->task->data_fd, block, len);
+	if (r < 0)
+		return err_code(e, r, "cannot hand on the layer's tar");
+	r = hash_update(o->hash, block, len, e);
+	return r < 0 ? r : tar_split_feed(o->split, block, len, e);
+}
+
+static int decode(struct decoder *from, struct outlet *to, struct digest *ret, struct err *e)
 {
 	cleanup_free char *block = malloc(UNPACK_BLOCK_BYTES);
-	uint64_t total = 0;
-	ssize_t n;
 	int r;
 
 	if (!block)
 		return err_set(e, -ENOMEM, "cannot decode a layer: out of memory");
 	for (;;) {
-		n = decoder_read(from, block, UNPACK_BLOCK_BYTES, e);
-		if (n <= 0)
+		ssize_t n = decoder_read(from, block, UNPACK_BLOCK_BYTES, e);
+
+		if (n < 0)
+			return (int)n;
+		if (n == 0)
 			break;
-		total += (uint64_t)n;
-		if (total > task->max_bytes)
-			return err_set(e, -EFBIG, "the layer's tar is larger than %llu bytes",
-				       (unsigned long long)task->max_bytes);
-		/* First the pipe, so that the other process has work while this one hashes. */
-		r = write_all(task->data_fd, block, (size_t)n);
-		if (r < 0)
-			return err_code(e, r, "cannot hand on the layer's tar");
-		r = hash_update(h, block, (size_t)n, e);
+		r = pass_on(to, block, (size_t)n, e);
 		if (r < 0)
 			return r;
 	}
-	return n < 0 ? (int)n : hash_final(h, ret, e);
+	r = tar_split_end(to->split, e);
+	if (r == 0)
+		r = split_writer_end(to->kept, e);
+	return r < 0 ? r : hash_final(to->hash, ret, e);
+}
+
+/* Its header is what a compressor's choices can be told by, later. */
+static int keep_gzip_header(const struct decoder *from, struct split_writer *kept, struct err *e)
+{
+	const void *data;
+	size_t len = decoder_peek(from, &data);
+
+	len = gzip_header_len(data, len);
+	return len > 0 && len <= SPLIT_HEADER_MAX ? split_writer_gzip(kept, data, len, e) : 0;
+}
+
+/* What goes on once this process is confined. */
+static int work(const struct unpack_decoder *task, struct hash *h, struct digest *ret, struct err *e)
+{
+	cleanup_decoder struct decoder *from = NULL;
+	cleanup_split_writer struct split_writer *kept = NULL;
+	cleanup_tar_split struct tar_split *split = NULL;
+	struct tar_split_out out = { .raw = split_writer_raw, .file = split_writer_file };
+	struct outlet to = { .task = task, .hash = h };
+	int r = decoder_new(task->blob_fd, task->kind, &from, e);
+
+	if (r == 0)
+		r = split_writer_new(task->split_fd, &kept, e);
+	if (r == 0)
+		r = keep_gzip_header(from, kept, e);
+	out.arg = kept;
+	if (r == 0)
+		r = tar_split_new(&out, &split, e);
+	to.split = split;
+	to.kept = kept;
+	return r < 0 ? r : decode(from, &to, ret, e);
 }
 
 static int confine(const struct unpack_decoder *task, struct err *e)
@@ -63,8 +116,7 @@ static int confine(const struct unpack_decoder *task, struct err *e)
 
 static int run(const struct unpack_decoder *task, struct digest *ret, struct err *e)
 {
-	const int keep[] = { task->blob_fd, task->data_fd, task->report_fd };
-	cleanup_decoder struct decoder *from = NULL;
+	const int keep[] = { task->blob_fd, task->data_fd, task->split_fd, task->report_fd };
 	cleanup_hash struct hash h = { 0 };
 	int r = sandbox_die_with(task->parent, e);
 
@@ -76,9 +128,7 @@ static int run(const struct unpack_decoder *task, struct digest *ret, struct err
 		r = hash_init(&h, task->algorithm, e); /* may read OpenSSL's configuration */
 	if (r == 0)
 		r = confine(task, e);
-	if (r == 0)
-		r = decoder_new(task->blob_fd, task->kind, &from, e);
-	return r < 0 ? r : decode(from, task, &h, ret, e);
+	return r < 0 ? r : work(task, &h, ret, e);
 }
 
 void unpack_decoder_run(const struct unpack_decoder *task)

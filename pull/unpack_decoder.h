@@ -15,6 +15,7 @@
 struct unpack_decoder {
 	int blob_fd;
 	int data_fd;   /* a pipe: the tar goes in */
+	int split_fd;  /* a file: what the tar has beside files (pull/split_file.h) */
 	int report_fd; /* a pipe: one struct unpack_report goes in, before data_fd is closed */
 	enum media_kind kind;
 	char algorithm[sizeof("sha256")]; /* of the diff ID */

@@ -29,15 +29,27 @@ static off_t blob_size(const struct store *s, const struct digest *digest)
 	return st.st_size;
 }
 
+const struct store *store_of_blob(const struct store *s, const struct digest *digest)
+{
+	if (blob_size(s, digest) > 0)
+		return s;
+	for (size_t i = 0; i < s->additional_len; i++)
+		if (blob_size(s->additional[i], digest) > 0)
+			return s->additional[i];
+	return NULL;
+}
+
 int blob_put(const struct store *s, const struct digest *digest, const void *data, size_t len, struct err *e)
 {
+	const struct store *of;
 	char dir[SUBPATH_MAX];
 	cleanup_fd int fd = -1;
 	int r;
 
 	if (!digest_is_set(digest) || len == 0)
 		return err_set(e, -EINVAL, "cannot keep a blob without a digest or without contents");
-	if (blob_size(s, digest) == (off_t)len)
+	of = store_of_blob(s, digest);
+	if (of && blob_size(of, digest) == (off_t)len)
 		return 0;
 	(void)snprintf(dir, sizeof(dir), "blobs/%s", digest_algorithm(digest));
 	if (mkdirat(s->root_fd, dir, DIR_MODE) < 0 && errno != EEXIST)
@@ -50,15 +62,42 @@ int blob_put(const struct store *s, const struct digest *digest, const void *dat
 
 int blob_get(const struct store *s, const struct digest *digest, struct buf *out, struct err *e)
 {
+	const struct store *of = store_of_blob(s, digest);
 	char path[SUBPATH_MAX];
 	int r;
 
 	blob_path(digest, path);
-	r = file_read(s->root_fd, path, out, e);
+	r = file_read(of ? of->root_fd : s->root_fd, path, out, e);
 	return r < 0 ? err_wrap(e, "blob '%s'", digest->text) : 0;
+}
+
+int blob_open(const struct store *s, const struct digest *digest, int *ret_fd, struct err *e)
+{
+	const struct store *of = digest_is_set(digest) ? store_of_blob(s, digest) : NULL;
+	char path[SUBPATH_MAX];
+	int fd;
+
+	if (!of)
+		return err_set(e, -ENOENT, "blob '%s' is not in the store", digest->text);
+	blob_path(digest, path);
+	fd = openat(of->root_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(e, "cannot open blob '%s'", digest->text);
+	*ret_fd = fd;
+	return 0;
+}
+
+int blob_drop(const struct store *s, const struct digest *digest, struct err *e)
+{
+	char path[SUBPATH_MAX];
+
+	blob_path(digest, path);
+	if (unlinkat(s->root_fd, path, 0) < 0 && errno != ENOENT)
+		return err_errno(e, "cannot remove '%s/%s'", s->root, path);
+	return 0;
 }
 
 bool blob_exists(const struct store *s, const struct digest *digest)
 {
-	return digest_is_set(digest) && blob_size(s, digest) > 0;
+	return digest_is_set(digest) && store_of_blob(s, digest);
 }

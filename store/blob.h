@@ -14,6 +14,12 @@ int blob_put(const struct store *s, const struct digest *digest, const void *dat
 /* Appends a blob to `out` (-EFBIG over out->max). -ENOENT. */
 int blob_get(const struct store *s, const struct digest *digest, struct buf *out, struct err *e) MUST_CHECK;
 
+/* Opens a blob for reading. -ENOENT. */
+int blob_open(const struct store *s, const struct digest *digest, int *ret_fd, struct err *e) MUST_CHECK;
+
+/* Removes a blob that is damaged, so that blob_put keeps a better one. An absent one is a success. */
+int blob_drop(const struct store *s, const struct digest *digest, struct err *e) MUST_CHECK;
+
 bool blob_exists(const struct store *s, const struct digest *digest);
 
 #endif

@@ -36,13 +36,15 @@ int container_open_dir(const struct store *s, const char *id, int *ret_fd, struc
 /* The root directory that the container sees is the upper one's: it looks as the image's does. */
 static int make_upper(const struct store *s, const struct container_record *c, int dir_fd, struct err *e)
 {
-	char path[SUBPATH_MAX];
 	struct stat st = { .st_mode = 0755, .st_uid = geteuid(), .st_gid = getegid() };
 
 	if (c->layers.len > 0) {
-		(void)snprintf(path, sizeof(path), "layers/%s/tree", c->layers.items[c->layers.len - 1]);
-		if (fstatat(s->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			return err_errno(e, "cannot look at '%s/%s'", s->root, path);
+		cleanup_free char *path = layer_tree_path(s, c->layers.items[c->layers.len - 1]);
+
+		if (!path)
+			return err_code(e, -ENOMEM, "cannot look at the topmost layer");
+		if (lstat(path, &st) < 0)
+			return err_errno(e, "cannot look at '%s'", path);
 	}
 	if (mkdirat(dir_fd, "upper", DIR_MODE) < 0)
 		return err_errno(e, "cannot make 'upper'");
@@ -279,4 +281,12 @@ int container_overlay(const struct store *s, const struct container_record *c, s
 	*ret = plan;
 	memset(&plan, 0, sizeof(plan)); /* the caller's now */
 	return 0;
+}
+
+int container_restore_name(const struct store *s, const struct container_record *c, struct err *e)
+{
+	cleanup_fd int names_fd = -1;
+	int r = container_name_lock(s, &names_fd, e);
+
+	return r < 0 ? r : container_name_claim(s, names_fd, c->name, c->id, e);
 }

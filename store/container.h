@@ -42,6 +42,9 @@ int container_create(const struct store *s, struct container_record *c, struct e
 int container_save(const struct store *s, const struct container_record *c, bool durable,
 		   struct err *e) MUST_CHECK;
 
+/* Makes the name of a container find it again, where that was lost. -EEXIST another has the name. */
+int container_restore_name(const struct store *s, const struct container_record *c, struct err *e) MUST_CHECK;
+
 /* By ID, name, or unique prefix of an ID, in this order. -ENOENT "no such container: X"; -EINVAL ambiguous prefix. A record that says
  * running but whose process is gone (or was of another boot) is returned as exited (exit code 137, not rewritten). Of one that is damaged
  * only id and name (the short ID) can be told; it is returned as exited, with the reason in `error`, so that it can be removed. */

@@ -2,7 +2,6 @@
 /* Garbage collection. Under the exclusive lock, what is in use is gathered and what is not is renamed out of the way, which is
  * quick; then the lock is made shared, and what was renamed is deleted while others go on. docs/store.md says why that is
  * safe. */
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -274,35 +273,6 @@ static int sweep_container_names(const struct gc *gc, struct err *e)
 	return r;
 }
 
-/* Bytes on disk of the files in a directory, which it takes, and below it; not deeper than `levels`: the sum is for people, and
- * trees may be hostile. */
-static uint64_t tree_size(int dir_fd, int levels)
-{
-	cleanup_dir DIR *dir = fdopendir(dir_fd);
-	const struct dirent *entry;
-	uint64_t size = 0;
-	struct stat st;
-
-	if (!dir) {
-		(void)close(dir_fd); /* it was only for reading */
-		return 0;
-	}
-	while ((entry = readdir(dir))) {
-		int fd;
-
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
-		size += (uint64_t)st.st_blocks * 512;
-		if (!S_ISDIR(st.st_mode) || levels == 0)
-			continue;
-		fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (fd >= 0)
-			size += tree_size(fd, levels - 1);
-	}
-	return size;
-}
-
 /* The owner of a staging directory holds its lock; so do the processes that it started there. */
 static bool has_owner(int fd)
 {
@@ -323,7 +293,7 @@ static int sweep_staging(struct gc *gc, struct err *e)
 		if (has_owner(fd))
 			continue;
 		if (fd >= 0)
-			gc->freed_bytes += tree_size(fd_take(&fd), SIZE_LEVELS);
+			gc->freed_bytes += store_tree_size(fd_take(&fd), SIZE_LEVELS);
 		r = add_trash(gc, "staging", names.items[i], e);
 	}
 	return r;

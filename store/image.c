@@ -80,11 +80,48 @@ int image_unbind(const struct store *s, const char *canonical_name, struct err *
 	if (r < 0)
 		return r;
 	if (unlinkat(dir_fd, file, 0) < 0) {
-		if (errno == ENOENT)
+		int code = errno;
+
+		for (size_t i = 0; code == ENOENT && i < s->additional_len; i++)
+			if (store_has(s->additional[i], "names", file))
+				return err_set(
+					e, -EROFS,
+					"the image '%s' is in the additional store '%s', which is only read",
+					canonical_name, s->additional[i]->root);
+		if (code == ENOENT)
 			return err_set(e, -ENOENT, "no such image: %s", canonical_name);
+		errno = code;
 		return err_errno(e, "cannot remove the image name '%s'", canonical_name);
 	}
 	return dir_sync(dir_fd, e);
+}
+
+/* "repo@sha256:..." of an image bound as "repo:tag"; NULL: out of memory. */
+static char *name_by_digest(const struct reference *ref, const struct digest *manifest)
+{
+	char *name;
+
+	return asprintf(&name, "%s/%s@%s", ref->domain, ref->path, manifest->text) < 0 ? NULL : name;
+}
+
+int image_keep_previous(const struct store *s, const char *canonical_name, const struct digest *manifest,
+			struct err *e)
+{
+	cleanup_image_record struct image_record record = { 0 };
+	cleanup_reference struct reference ref = { 0 };
+	struct err ignored;
+	int r = reference_parse(canonical_name, &ref, e);
+
+	if (r < 0)
+		return r;
+	if (!ref.tag || image_lookup(s, &ref, &record, &ignored) < 0 ||
+	    digest_equal(&record.manifest, manifest))
+		return 0;
+	free(record.name);
+	free(ptr_take(record.bound)); /* now */
+	record.name = name_by_digest(&ref, &record.manifest);
+	return record.name ? image_bind(s, &record, e)
+			   : err_code(e, -ENOMEM, "cannot keep the image '%s'", canonical_name);
 }
 
 /* --- listing -------------------------------------------------------------------------------------- */
@@ -103,36 +140,75 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
+struct listing {
+	struct image_record *items;
+	size_t len, damaged;
+};
+
+static int make_room(struct listing *l, size_t extra)
+{
+	struct image_record *items = reallocarray(l->items, l->len + extra + 1, sizeof(*items));
+
+	if (!items)
+		return -ENOMEM;
+	l->items = items;
+	return 0;
+}
+
+static bool has_name(const struct listing *l, size_t len, const char *name)
+{
+	for (size_t i = 0; i < len; i++)
+		if (strcmp(l->items[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Adds the images of one store whose names none of the stores before had. */
+static int list_one(const struct store *s, bool is_additional, struct listing *l, struct err *e)
+{
+	cleanup_strvec struct strvec files = { 0 };
+	size_t before = l->len;
+	int r = store_list_dir(s, "names", &files, e);
+
+	if (r == 0 && make_room(l, files.len) < 0)
+		r = err_code(e, -ENOMEM, "cannot list images");
+	for (size_t i = 0; r == 0 && i < files.len; i++) {
+		struct image_record *record = &l->items[l->len];
+
+		if (files.items[i][0] == '.')
+			continue; /* being written */
+		*record = (struct image_record){ 0 };
+		r = image_record_read(s, files.items[i], record, e);
+		record->is_additional = is_additional;
+		if (r == 0 && has_name(l, before, record->name))
+			image_record_done(record);
+		else if (r == 0)
+			l->len++;
+		else if (r == -EBADMSG)
+			l->damaged++;
+		if (r == -EBADMSG || r == -ENOENT) /* that one was removed meanwhile */
+			r = 0;
+	}
+	return r;
+}
+
 int image_list(const struct store *s, struct image_record **ret_items, size_t *ret_len, size_t *ret_damaged,
 	       struct err *e)
 {
-	cleanup_strvec struct strvec files = { 0 };
-	struct image_record *items;
-	size_t len = 0, damaged = 0;
-	int r = store_list_dir(s, "names", &files, e);
+	struct listing l = { 0 };
+	int r = list_one(s, false, &l, e);
 
-	if (r < 0)
+	for (size_t i = 0; r == 0 && i < s->additional_len; i++)
+		r = list_one(s->additional[i], true, &l, e);
+	if (r < 0) {
+		image_list_free(l.items, l.len);
 		return r;
-	items = calloc(files.len + 1, sizeof(*items));
-	if (!items)
-		return err_code(e, -ENOMEM, "cannot list images");
-	for (size_t i = 0; i < files.len; i++) {
-		if (files.items[i][0] == '.')
-			continue; /* being written */
-		r = image_record_read(s, files.items[i], &items[len], e);
-		if (r == 0) {
-			len++;
-		} else if (r == -EBADMSG) {
-			damaged++;
-		} else if (r != -ENOENT) { /* that one was removed meanwhile */
-			image_list_free(items, len);
-			return r;
-		}
 	}
-	qsort(items, len, sizeof(*items), compare_names);
-	*ret_items = items;
-	*ret_len = len;
-	*ret_damaged = damaged;
+	if (l.len > 1)
+		qsort(l.items, l.len, sizeof(*l.items), compare_names);
+	*ret_items = l.items;
+	*ret_len = l.len;
+	*ret_damaged = l.damaged;
 	return 0;
 }
 
@@ -149,6 +225,11 @@ int image_lookup(const struct store *s, const struct reference *ref, struct imag
 	r = image_name_encode(name, file, e);
 	if (r == 0)
 		r = image_record_read(s, file, ret, e);
+	for (size_t i = 0; r == -ENOENT && i < s->additional_len; i++) {
+		r = image_record_read(s->additional[i], file, ret, e);
+		if (r == 0)
+			ret->is_additional = true;
+	}
 	return r == -ENOENT ? err_set(e, r, "no such image: %s", name) : r;
 }
 

@@ -18,6 +18,7 @@ struct image_record {
 	struct strvec layers; /* keys, base first */
 	char *bound;          /* RFC 3339: when */
 	uint64_t size_bytes;  /* unpacked, the sum of its layers */
+	bool is_additional;   /* it is in an additional store (store/store.h): the name cannot be removed */
 };
 void image_record_done(struct image_record *r);
 #define cleanup_image_record __attribute__((cleanup(image_record_done)))
@@ -25,6 +26,11 @@ void image_record_done(struct image_record *r);
 /* Binds r->name, replacing what it was bound to, durably. The contents of blobs and layers must be synced (store_sync). -ENOENT if one of
  * them is not there; -EINVAL r->name is not canonical, or a name over 255 bytes. r->bound NULL: now. */
 int image_bind(const struct store *s, const struct image_record *r, struct err *e) MUST_CHECK;
+
+/* If the name is bound to another manifest than *manifest, binds the image that it is bound to as NAME@DIGEST too, so that it outlives the name's
+ * moving on. A name that has no tag, is not bound, or whose record is damaged, has nothing to keep. */
+int image_keep_previous(const struct store *s, const char *canonical_name, const struct digest *manifest,
+			struct err *e) MUST_CHECK;
 
 /* Finds by what a person types: a reference, an ID or a prefix of one (with or without "sha256:"; 2 to 64 hex digits; a name of that
  * spelling wins). NAME@DIGEST also finds an image that NAME:TAG is bound to. -ENOENT "no such image: X"; -EINVAL ambiguous prefix;

@@ -58,6 +58,15 @@ int image_name_encode(const char *name, char *ret, struct err *e)
 	return 0;
 }
 
+void image_name_decode(const char *file, char ret[NAME_FILE_MAX + 1])
+{
+	size_t len = strnlen(file, NAME_FILE_MAX);
+
+	for (size_t i = 0; i < len; i++)
+		ret[i] = (char)(file[i] == '+' ? '/' : file[i]);
+	ret[len] = '\0';
+}
+
 static const struct json_field RECORD[] = {
 	{ "name", offsetof(struct image_record, name), json_read_string, .required = true },
 	{ "index", offsetof(struct image_record, index), json_read_digest },

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/digest.h"
 #include "common/err.h"
 #include "common/strvec.h"
 #include "store/store.h"
@@ -14,7 +15,13 @@
 struct store {
 	char *root; /* absolute, without symbolic links */
 	int root_fd;
+	struct store *additional[STORE_ADDITIONAL_MAX]; /* read only; these have no further ones */
+	size_t additional_len;
 };
+
+/* The store that has a layer (or a blob): this one, else the first additional one that has it; NULL: none. Borrowed. */
+const struct store *store_of_layer(const struct store *s, const char *key);
+const struct store *store_of_blob(const struct store *s, const struct digest *digest);
 
 #define HEX_DIGITS    "0123456789abcdef"
 #define HEX_KEY_LEN   64
@@ -48,6 +55,10 @@ int store_trash(const struct store *s, const char *dir, const char *name, char r
 
 /* Without waiting: -EWOULDBLOCK (and no text) if somebody else has it. */
 int store_try_lock_exclusive(const struct store *s, int *ret_fd, struct err *e) MUST_CHECK;
+
+/* Bytes on disk of the files in a directory, which it takes, and below it; not deeper than `levels`: the sum is for people, and
+ * trees may be hostile. */
+uint64_t store_tree_size(int dir_fd, int levels);
 
 /* Whether a failure to read one record is about that record (damaged), not about us (memory, descriptors). */
 bool store_error_is_damage(int code);

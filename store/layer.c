@@ -15,6 +15,7 @@
 #include "common/json_write.h"
 #include "common/timestamp.h"
 #include "store/internal.h"
+#include "store/layer_sums.h"
 
 void layer_meta_done(struct layer_meta *m)
 {
@@ -23,22 +24,49 @@ void layer_meta_done(struct layer_meta *m)
 	*m = (struct layer_meta){ 0 };
 }
 
-bool layer_exists(const struct store *s, const char *key)
+static bool is_here(const struct store *s, const char *key)
 {
 	char path[SUBPATH_MAX];
 	struct stat st;
 
-	if (!store_key_ok(key))
-		return false;
 	(void)snprintf(path, sizeof(path), "layers/%s/tree", key);
 	return fstatat(s->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
+const struct store *store_of_layer(const struct store *s, const char *key)
+{
+	if (!store_key_ok(key))
+		return NULL;
+	if (is_here(s, key))
+		return s;
+	for (size_t i = 0; i < s->additional_len; i++)
+		if (is_here(s->additional[i], key))
+			return s->additional[i];
+	return NULL;
+}
+
+bool layer_exists(const struct store *s, const char *key)
+{
+	return store_of_layer(s, key);
+}
+
 char *layer_tree_path(const struct store *s, const char *key)
 {
+	const struct store *of = store_of_layer(s, key);
 	char *path;
 
-	return asprintf(&path, "%s/layers/%s/tree", s->root, key) < 0 ? NULL : path;
+	return asprintf(&path, "%s/layers/%s/tree", of ? of->root : s->root, key) < 0 ? NULL : path;
+}
+
+int layer_open_dir(const struct store *s, const char *key, int *ret_fd, struct err *e)
+{
+	const struct store *of = store_of_layer(s, key);
+	char path[SUBPATH_MAX];
+
+	if (!of)
+		return err_set(e, -ENOENT, "layer '%.64s' is not in the store", key);
+	(void)snprintf(path, sizeof(path), "layers/%s", key);
+	return store_open_dir(of, path, ret_fd, e);
 }
 
 static const struct json_field META[] = {
@@ -55,13 +83,15 @@ int layer_meta_read(const struct store *s, const char *key, struct layer_meta *r
 {
 	cleanup_buf struct buf text = BUF_INIT(META_MAX);
 	struct layer_meta meta = { 0 };
+	const struct store *of;
 	char path[SUBPATH_MAX];
 	int r;
 
 	if (!store_key_ok(key))
 		return err_set(e, -EINVAL, "'%.100s' is not a layer's key", key);
+	of = store_of_layer(s, key);
 	(void)snprintf(path, sizeof(path), "layers/%s/" META_NAME, key);
-	r = file_read(s->root_fd, path, &text, e);
+	r = file_read(of ? of->root_fd : s->root_fd, path, &text, e);
 	if (r == 0) {
 		r = json_decode(text.data ? text.data : "", text.len, META, &meta, e);
 		if (r < 0 && store_error_is_damage(r))
@@ -93,46 +123,90 @@ static int meta_text(const struct layer_meta *meta, struct json_out *o, const ch
 	return json_out_finish(o, ret_text, ret_len, e);
 }
 
-static int write_meta(const struct staging *st, const char *subdir, const struct layer_meta *meta,
-		      bool durable, struct err *e)
+static int write_meta(int dir_fd, const struct layer_meta *meta, struct err *e)
 {
 	cleanup_json_out struct json_out *o = json_out_new(false, META_MAX);
-	cleanup_fd int fd = -1;
 	const char *text;
 	size_t len;
 	int r = meta_text(meta, o, &text, &len, e);
 
-	if (r < 0)
-		return r;
-	fd = openat(st->fd, subdir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return r < 0 ? r : file_write_atomic(dir_fd, META_NAME, text, len, RECORD_MODE, e);
+}
+
+static int write_sums(int dir_fd, struct err *e)
+{
+	cleanup_fd int contents_fd = openat(dir_fd, LAYER_CONTENTS_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int r;
+
+	if (contents_fd < 0 && errno != ENOENT)
+		return err_errno(e, "cannot open '%s'", LAYER_CONTENTS_NAME);
+	r = layer_sums_write(dir_fd, contents_fd, e);
+	if (r == 0 && contents_fd >= 0 && unlinkat(dir_fd, LAYER_CONTENTS_NAME, 0) < 0)
+		return err_errno(e, "cannot remove '%s'", LAYER_CONTENTS_NAME);
+	return r;
+}
+
+static int seal(const struct staging *st, const char *subdir, const struct layer_meta *meta, int *ret_dir_fd,
+		struct err *e)
+{
+	cleanup_fd int fd = openat(st->fd, subdir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int r;
+
 	if (fd < 0)
 		return err_errno(e, "cannot open '%s' in staging", subdir);
-	if (durable)
-		return file_write_durable(fd, META_NAME, text, len, RECORD_MODE, e);
-	return file_write_atomic(fd, META_NAME, text, len, RECORD_MODE, e);
+	r = write_sums(fd, e);
+	if (r == 0)
+		r = write_meta(fd, meta, e);
+	if (r == 0)
+		*ret_dir_fd = fd_take(&fd);
+	return r;
 }
 
-int layer_write_meta(const struct store *s, const struct staging *st, const char *subdir,
-		     const struct layer_meta *meta, struct err *e)
+int layer_seal(const struct store *s, const struct staging *st, const char *subdir,
+	       const struct layer_meta *meta, struct err *e)
 {
+	cleanup_fd int fd = -1;
+
 	(void)s; /* the staging directory is open already */
-	return write_meta(st, subdir, meta, false, e);
+	return seal(st, subdir, meta, &fd, e);
 }
 
-/* What is about to get its final name has both its parts. */
+static int sync_file(int dir_fd, const char *name, struct err *e)
+{
+	cleanup_fd int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 || fsync(fd) < 0)
+		return err_errno(e, "cannot sync '%s'", name);
+	return 0;
+}
+
+static int seal_durably(const struct staging *st, const char *subdir, const struct layer_meta *meta,
+			struct err *e)
+{
+	cleanup_fd int fd = -1;
+	int r = seal(st, subdir, meta, &fd, e);
+
+	if (r == 0)
+		r = sync_file(fd, LAYER_SUMS_NAME, e);
+	if (r == 0)
+		r = sync_file(fd, META_NAME, e);
+	return r < 0 ? r : dir_sync(fd, e);
+}
+
+/* What is about to get its final name has all its parts. */
 static int check_parts(const struct staging *st, const char *subdir, struct err *e)
 {
+	static const char *const PARTS[] = { "tree", META_NAME, LAYER_SUMS_NAME };
 	char path[SUBPATH_MAX];
 	struct stat sb;
 
-	(void)snprintf(path, sizeof(path), "%s/tree", subdir);
-	if (fstatat(st->fd, path, &sb, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_errno(e, "cannot find '%s' in staging", path);
-	if (!S_ISDIR(sb.st_mode))
-		return err_set(e, -EINVAL, "'%s' in staging is not a directory", path);
-	(void)snprintf(path, sizeof(path), "%s/" META_NAME, subdir);
-	if (fstatat(st->fd, path, &sb, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_errno(e, "cannot find '%s' in staging", path);
+	for (size_t i = 0; i < ARRAY_LEN(PARTS); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", subdir, PARTS[i]);
+		if (fstatat(st->fd, path, &sb, AT_SYMLINK_NOFOLLOW) < 0)
+			return err_errno(e, "cannot find '%s' in staging", path);
+		if (i == 0 && !S_ISDIR(sb.st_mode))
+			return err_set(e, -EINVAL, "'%s' in staging is not a directory", path);
+	}
 	return 0;
 }
 
@@ -145,7 +219,7 @@ int layer_commit(const struct store *s, const struct staging *st, const char *su
 	if (!store_key_ok(key))
 		return err_set(e, -EINVAL, "'%.100s' is not a layer's key", key);
 	if (meta)
-		r = write_meta(st, subdir, meta, true, e);
+		r = seal_durably(st, subdir, meta, e);
 	if (r == 0)
 		r = check_parts(st, subdir, e);
 	if (r < 0)

@@ -25,6 +25,9 @@ void layer_meta_done(struct layer_meta *m);
 bool layer_exists(const struct store *s, const char *key);
 int layer_meta_read(const struct store *s, const char *key, struct layer_meta *ret, struct err *e) MUST_CHECK;
 
+/* Opens layers/<key>. -ENOENT. */
+int layer_open_dir(const struct store *s, const char *key, int *ret_fd, struct err *e) MUST_CHECK;
+
 /* The absolute path of a layer's tree. Owned; NULL: out of memory. */
 char *layer_tree_path(const struct store *s, const char *key) MUST_CHECK;
 
@@ -38,16 +41,24 @@ int staging_begin(const struct store *s, struct staging *ret, struct err *e) MUS
 /* Removes what is left of it. Accepts an empty one. */
 void staging_end(const struct store *s, struct staging *st);
 
-/* Writes staging/<name>/<subdir>/meta.json. Not durable before store_sync: call it before that, and layer_commit with no meta after it,
- * and a pull needs no sync per layer. */
-int layer_write_meta(const struct store *s, const struct staging *st, const char *subdir,
-		     const struct layer_meta *meta, struct err *e) MUST_CHECK;
+/* Beside tree/, until layer_seal: what the unpacker has learnt of the files' contents (store/layer_sums.h). */
+#define LAYER_CONTENTS_NAME "contents"
+
+/* Completes staging/<name>/<subdir>, whose tree/ is ready: writes files.sum, drops LAYER_CONTENTS_NAME where there is one, and writes meta.json. Not
+ * durable before store_sync: call it before that, and layer_commit with no meta after it, and a pull needs no sync per layer. */
+int layer_seal(const struct store *s, const struct staging *st, const char *subdir,
+	       const struct layer_meta *meta, struct err *e) MUST_CHECK;
 
 /* Moves staging/<name>/<subdir> (with tree/ inside) to layers/<key>. The contents must be on disk: call store_sync between unpacking and
- * this. meta.json is written (and synced) first where `meta` is not NULL; else layer_write_meta has been called. `key` is 64 hex digits
+ * this. Where `meta` is not NULL the layer is sealed (and that is synced) first; else layer_seal has been called. `key` is 64 hex digits
  * (-EINVAL). If another process was faster, ours stays behind in staging and that is a success. Durable once image_bind returns. */
 int layer_commit(const struct store *s, const struct staging *st, const char *subdir, const char *key,
 		 const struct layer_meta *meta, struct err *e) MUST_CHECK;
+
+/* Puts staging/<name>/<subdir>, sealed and synced, in the place of the damaged layers/<key>, in one step and durably; the damaged one is in its place in
+ * staging then. Takes the store's lock exclusively: the caller holds none. -EBUSY: a container that runs uses the layer. */
+int layer_replace(const struct store *s, const struct staging *st, const char *subdir, const char *key,
+		  struct err *e) MUST_CHECK;
 
 /* syncfs(2) of the store: all that was staged is on disk after it. */
 int store_sync(const struct store *s, struct err *e) MUST_CHECK;

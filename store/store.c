@@ -28,6 +28,8 @@ void store_close(struct store *s)
 {
 	if (!s)
 		return;
+	for (size_t i = 0; i < s->additional_len; i++)
+		store_close(s->additional[i]);
 	if (s->root_fd >= 0)
 		(void)close(s->root_fd); /* a directory: nothing to lose */
 	free(s->root);
@@ -130,6 +132,62 @@ static int make_store(const struct store *s, struct err *e)
 	return 0;
 }
 
+/* --- additional stores ---------------------------------------------------------------------------------- */
+
+static int open_additional(const char *root, struct store **ret, struct err *e)
+{
+	cleanup_store struct store *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return err_code(e, -ENOMEM, "cannot open it");
+	s->root_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->root_fd < 0)
+		return err_errno(e, "cannot open it");
+	s->root = realpath(root, NULL);
+	if (!s->root)
+		return err_errno(e, "cannot resolve it");
+	r = check_version(s->root_fd, e);
+	if (r == -ENOENT)
+		return err_set(e, -EINVAL, "it is no store");
+	if (r == 0)
+		*ret = ptr_take(s);
+	return r;
+}
+
+static int add_additional(struct store *s, const char *root, struct err *e)
+{
+	int r = 0;
+
+	if (*root == '\0')
+		return 0;
+	if (*root != '/')
+		r = err_set(e, -EINVAL, "its path is not absolute");
+	else if (s->additional_len == STORE_ADDITIONAL_MAX)
+		r = err_set(e, -EINVAL, "there are more than %d", STORE_ADDITIONAL_MAX);
+	else
+		r = open_additional(root, &s->additional[s->additional_len], e);
+	if (r == 0)
+		s->additional_len++;
+	return r < 0 ? err_wrap(e, "additional store '%s'", root) : 0;
+}
+
+static int add_all_additional(struct store *s, struct err *e)
+{
+	const char *list = getenv(STORE_ADDITIONAL_ENV);
+	cleanup_free char *copy = list ? strdup(list) : NULL;
+	char *rest = copy;
+	int r = 0;
+
+	if (list && !copy)
+		return err_code(e, -ENOMEM, "cannot open the additional stores");
+	for (const char *root = strsep(&rest, ":"); r == 0 && root; root = strsep(&rest, ":"))
+		r = add_additional(s, root, e);
+	return r;
+}
+
+/* --- opening -------------------------------------------------------------------------------------------- */
+
 int store_open(const char *root, struct store **ret, struct err *e)
 {
 	cleanup_store struct store *s = calloc(1, sizeof(*s));
@@ -147,6 +205,9 @@ int store_open(const char *root, struct store **ret, struct err *e)
 	r = make_store(s, e);
 	if (r < 0)
 		return explain(r, root, e);
+	r = add_all_additional(s, e);
+	if (r < 0)
+		return r;
 	*ret = ptr_take(s);
 	return 0;
 }

@@ -27,7 +27,14 @@ struct store;
 #define STORE_DEFAULT_ROOT      "/var/lib/sampan"
 #define STORE_DEFAULT_STATE_DIR "/run/sampan"
 
-/* Opens the store at `root`, making it where it is absent. -EOPNOTSUPP: of a newer version. -EACCES/-EROFS with a clear line. */
+/* Further stores, whose images and layers are used as if they were in this one, and which are never written: what a device was shipped
+ * with. Their directories, absolute, with ':' between them. An image name or a layer that is in several is taken from this store first, then from the additional
+ * ones in their order. */
+#define STORE_ADDITIONAL_ENV    "SAMPAN_ADDITIONAL_STORES"
+#define STORE_ADDITIONAL_MAX    8
+
+/* Opens the store at `root`, and those that STORE_ADDITIONAL_ENV names, making it where it is absent. -EOPNOTSUPP: of a newer version. -EACCES/-EROFS with a clear line.
+ * -ENOENT, -EINVAL an additional one is no store. */
 int store_open(const char *root, struct store **ret, struct err *e) MUST_CHECK;
 void store_close(struct store *s);
 void store_close_fn(struct store **s);

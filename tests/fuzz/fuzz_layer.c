@@ -73,6 +73,7 @@ static void write_layer(int blob_fd, int tree_fd)
 	const struct layer_source from = { next_block, s };
 	const struct layer_target to = { .root_fd = tree_fd,
 					 .implied_fd = implied_fd,
+					 .contents_fd = -1,
 					 .max_bytes = MAX_BYTES,
 					 .max_entries = MAX_ENTRIES };
 	struct layer_stats stats;

@@ -91,7 +91,7 @@ static void directories_get_mode_and_time_when_they_are_full(void **state)
 	assert_int_equal(st.st_uid, 7);
 	assert_int_equal(st.st_mtim.tv_sec, TAR_TIME);
 	assert_false(f->result.has_implied_dirs);
-	assert_int_equal(count_entries(f->staging_fd, "layer0"), 1); /* no list of implied ones */
+	assert_int_equal(count_entries(f->staging_fd, "layer0"), 3); /* no list of implied ones */
 }
 
 static void links_nodes_and_fifos(void **state)

@@ -193,7 +193,7 @@ static inline int write_without_sandbox(struct fixture *f)
 {
 	struct memory_source memory = { f->tar.data, f->tar.len };
 	const struct layer_source from = { memory_next, &memory };
-	struct layer_target to = { .max_bytes = UINT64_MAX, .max_entries = UINT64_MAX };
+	struct layer_target to = { .contents_fd = -1, .max_bytes = UINT64_MAX, .max_entries = UINT64_MAX };
 	struct layer_stats stats;
 	char name[64];
 	int r;

@@ -51,7 +51,7 @@ static void a_committed_layer_is_whole_and_staging_is_empty(void **state)
 	layer_meta_done(&read);
 }
 
-static void meta_may_be_written_before_the_one_sync(void **state)
+static void a_layer_may_be_sealed_before_the_one_sync(void **state)
 {
 	struct fixture *f = *state;
 	const struct layer_meta meta = { .diff_id = digest_of('1') };
@@ -66,7 +66,7 @@ static void meta_may_be_written_before_the_one_sync(void **state)
 	/* Not without: nothing gets its final name half-made. */
 	assert_int_equal(layer_commit(f->store, &st, "l", key_of('a', key), NULL, &e), -ENOENT);
 	assert_non_null(strstr(e.text, "'l/meta.json' in staging"));
-	assert_int_equal(layer_write_meta(f->store, &st, "l", &meta, &e), 0);
+	assert_int_equal(layer_seal(f->store, &st, "l", &meta, &e), 0);
 	assert_int_equal(store_sync(f->store, &e), 0);
 	assert_int_equal(layer_commit(f->store, &st, "l", key, NULL, &e), 0);
 	staging_end(f->store, &st);
@@ -177,7 +177,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_committed_layer_is_whole_and_staging_is_empty),
-		TEST(meta_may_be_written_before_the_one_sync),
+		TEST(a_layer_may_be_sealed_before_the_one_sync),
 		TEST(the_second_to_commit_a_layer_succeeds_too),
 		TEST(keys_that_are_no_keys_are_refused),
 		TEST(a_damaged_meta_is_told_from_a_missing_layer),

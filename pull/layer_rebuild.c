@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pull/layer_rebuild.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/file.h"
+#include "common/rootfd.h"
+#include "pull/hash.h"
+#include "pull/layer_entry.h"
+#include "pull/split_file.h"
+#include "store/layer.h"
+
+#define BLOCK_BYTES 65536
+
+struct rebuild {
+	int dir_fd, tree_fd;
+	struct split_reader *reader;
+	struct split_record *record;
+	const struct sink *sink;
+	struct hash hash;
+	char *block;
+};
+
+static void rebuild_done(struct rebuild *b)
+{
+	split_reader_free(b->reader);
+	hash_done(&b->hash);
+	free(b->record);
+	free(b->block);
+	cleanup_fd_fn(&b->tree_fd);
+	cleanup_fd_fn(&b->dir_fd);
+}
+#define cleanup_rebuild __attribute__((cleanup(rebuild_done)))
+
+static int open_layer(const struct store *s, const char *key, struct rebuild *b, int *ret_split_fd,
+		      struct err *e)
+{
+	int r = layer_open_dir(s, key, &b->dir_fd, e);
+
+	if (r < 0)
+		return r == -ENOENT ? err_set(e, r, "it is not in the store") : r;
+	b->tree_fd = openat(b->dir_fd, "tree", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (b->tree_fd < 0)
+		return err_errno(e, "cannot open 'tree'");
+	*ret_split_fd = openat(b->dir_fd, LAYER_SPLIT_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (*ret_split_fd < 0 && errno == ENOENT)
+		return err_set(e, -EOPNOTSUPP,
+			       "what its tar had beside files was not kept (pull it again after sampan rmi)");
+	return *ret_split_fd < 0 ? err_errno(e, "cannot open '%s'", LAYER_SPLIT_NAME) : 0;
+}
+
+static int pass(struct rebuild *b, const void *data, size_t len, struct err *e)
+{
+	int r = hash_update(&b->hash, data, len, e);
+
+	return r < 0 ? r : b->sink->write(b->sink->arg, data, len, e);
+}
+
+static int open_file(const struct rebuild *b, const char *path, uint64_t size, const char *shown, int *ret_fd,
+		     struct err *e)
+{
+	cleanup_fd int fd = -1;
+	struct stat st;
+	int r = rootfd_open(b->tree_fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0, &fd, e);
+
+	if (r == -ENOENT || r == -ENOTDIR || r == -ELOOP)
+		return err_set(
+			e, -EBADMSG,
+			"its file '%s' is not there any more (a later entry replaced it, or it is damaged: "
+			"sampan fsck)",
+			shown);
+	if (r < 0)
+		return r;
+	if (fstat(fd, &st) < 0)
+		return err_errno(e, "cannot look at '%s'", shown);
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != size)
+		return err_set(
+			e, -EBADMSG,
+			"its file '%s' has another size than in its tar (a later entry replaced it, or it is "
+			"damaged: sampan fsck)",
+			shown);
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+/* The tar had exactly so many bytes of it. */
+static int pass_file(struct rebuild *b, const char *path, uint64_t size, struct err *e)
+{
+	char shown[LAYER_SHOWN_MAX];
+	cleanup_fd int fd = -1;
+	int r;
+
+	layer_path_show(path, shown);
+	r = open_file(b, path, size, shown, &fd, e);
+	while (r == 0 && size > 0) {
+		size_t n = size < BLOCK_BYTES ? (size_t)size : BLOCK_BYTES;
+
+		r = read_exactly(fd, b->block, n);
+		if (r < 0)
+			return err_code(e, r, "cannot read '%s'", shown);
+		r = pass(b, b->block, n, e);
+		size -= n;
+	}
+	return r;
+}
+
+static int pass_all(struct rebuild *b, struct err *e)
+{
+	int r;
+
+	for (;;) {
+		r = split_reader_next(b->reader, b->record, e);
+		if (r < 0 || b->record->kind == SPLIT_END)
+			return r;
+		if (b->record->kind == SPLIT_RAW)
+			r = pass(b, b->record->data, b->record->len, e);
+		else if (b->record->kind == SPLIT_FILE)
+			r = pass_file(b, b->record->data, b->record->size_bytes, e);
+		if (r < 0)
+			return r;
+	}
+}
+
+static int rebuild(struct rebuild *b, int split_fd, const struct digest *diff_id, struct err *e)
+{
+	struct digest actual;
+	int r;
+
+	b->record = malloc(sizeof(*b->record));
+	b->block = malloc(BLOCK_BYTES);
+	if (!b->record || !b->block)
+		return err_code(e, -ENOMEM, "cannot rebuild a tar");
+	r = hash_init(&b->hash, digest_algorithm(diff_id), e);
+	if (r == 0)
+		r = split_reader_new(split_fd, &b->reader, e);
+	if (r == 0)
+		r = b->sink->begin(b->sink->arg, e);
+	if (r == 0)
+		r = pass_all(b, e);
+	if (r == 0)
+		r = hash_final(&b->hash, &actual, e);
+	if (r < 0 || digest_equal(&actual, diff_id))
+		return r;
+	return err_set(e, -EBADMSG,
+		       "its tar comes out with digest %s, not %s (a file is damaged: sampan fsck; or the tar "
+		       "had a file "
+		       "twice)",
+		       actual.text, diff_id->text);
+}
+
+int layer_tar_rebuild(const struct store *s, const char *key, const struct sink *sink, struct err *e)
+{
+	cleanup_rebuild struct rebuild b = { .dir_fd = -1, .tree_fd = -1, .sink = sink };
+	cleanup_fd int split_fd = -1;
+	struct layer_meta meta = { 0 };
+	int r = open_layer(s, key, &b, &split_fd, e);
+
+	if (r == 0)
+		r = layer_meta_read(s, key, &meta, e);
+	if (r == 0)
+		r = rebuild(&b, split_fd, &meta.diff_id, e);
+	layer_meta_done(&meta);
+	return r < 0 ? err_wrap(e, "cannot rebuild layer '%.12s'", key) : 0;
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/usage.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "store/internal.h"
+#include "store/layer.h"
+
+#define SIZE_LEVELS \
+	64 /* of a directory that are looked at: trees may be hostile, and the sum is for people */
+
+void usage_done(struct usage *u)
+{
+	for (size_t i = 0; i < u->layers_len; i++)
+		free(u->layers[i].key);
+	for (size_t i = 0; i < u->images_len; i++) {
+		image_record_done(&u->images[i].record);
+		strvec_done(&u->images[i].labels);
+		free(u->images[i].created);
+	}
+	for (size_t i = 0; i < u->containers_len; i++)
+		container_record_done(&u->containers[i].record);
+	free(u->layers);
+	free(u->images);
+	free(u->containers);
+	*u = (struct usage){ 0 };
+}
+
+uint64_t store_tree_size(int dir_fd, int levels)
+{
+	cleanup_dir DIR *dir = fdopendir(dir_fd);
+	const struct dirent *entry;
+	uint64_t size = 0;
+	struct stat st;
+
+	if (!dir) {
+		(void)close(dir_fd); /* it was only for reading */
+		return 0;
+	}
+	while ((entry = readdir(dir))) {
+		int fd;
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		size += (uint64_t)st.st_blocks * 512;
+		if (!S_ISDIR(st.st_mode) || levels == 0)
+			continue;
+		fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd >= 0)
+			size += store_tree_size(fd, levels - 1);
+	}
+	return size;
+}
+
+/* --- layers ----------------------------------------------------------------------------------------- */
+
+static int compare_layers(const void *a, const void *b)
+{
+	const struct usage_layer *x = a, *y = b;
+
+	return strcmp(x->key, y->key);
+}
+
+static struct usage_layer *find_layer(const struct usage *u, const char *key)
+{
+	struct usage_layer wanted = { .key = (char *)(uintptr_t)key }; /* compared, not changed */
+
+	if (u->layers_len == 0)
+		return NULL;
+	return bsearch(&wanted, u->layers, u->layers_len, sizeof(wanted), compare_layers);
+}
+
+static int read_layers(const struct store *s, struct usage *u, struct err *e)
+{
+	cleanup_strvec struct strvec keys = { 0 };
+	int r = store_list_dir(s, "layers", &keys, e);
+
+	if (r < 0)
+		return r;
+	u->layers = calloc(keys.len + 1, sizeof(*u->layers));
+	if (!u->layers)
+		return err_code(e, -ENOMEM, "cannot list layers");
+	for (size_t i = 0; i < keys.len; i++) {
+		struct layer_meta meta = { 0 };
+		struct err ignored; /* a size that is not known counts as 0 */
+
+		if (!store_key_ok(keys.items[i]))
+			continue;
+		IGNORE_RESULT(layer_meta_read(s, keys.items[i], &meta, &ignored));
+		u->layers[u->layers_len++] = (struct usage_layer){ .key = ptr_take(keys.items[i]),
+								   .size_bytes = meta.unpacked_size };
+		layer_meta_done(&meta);
+	}
+	qsort(u->layers, u->layers_len, sizeof(*u->layers), compare_layers);
+	return 0;
+}
+
+uint64_t usage_layers_bytes(const struct usage *u)
+{
+	uint64_t size = 0;
+
+	for (size_t i = 0; i < u->layers_len; i++)
+		size += u->layers[i].size_bytes;
+	return size;
+}
+
+uint64_t usage_reclaimable_bytes(const struct usage *u)
+{
+	uint64_t size = 0;
+
+	for (size_t i = 0; i < u->layers_len; i++)
+		if (!u->layers[i].in_container)
+			size += u->layers[i].size_bytes;
+	return size;
+}
+
+/* --- images ----------------------------------------------------------------------------------------- */
+
+/* Takes the record. What cannot be read of the config is not known. */
+static int add_image(const struct store *s, struct image_record *record, struct usage *u)
+{
+	struct usage_image *image = &u->images[u->images_len++];
+	cleanup_image_config struct image_config config = { 0 };
+	cleanup_reference struct reference ref = { 0 };
+	struct err ignored;
+
+	image->record = *record;
+	*record = (struct image_record){ 0 };
+	image->is_dangling = reference_parse(image->record.name, &ref, &ignored) == 0 && !ref.tag;
+	if (image_load_config(s, &image->record, &config, NULL, &ignored) < 0)
+		return 0;
+	image->created = ptr_take(config.created);
+	return strvec_add_all(&image->labels, &config.labels);
+}
+
+static int read_images(const struct store *s, struct usage *u, struct err *e)
+{
+	struct image_record *items = NULL;
+	size_t len = 0;
+	int r = image_list(s, &items, &len, &u->damaged, e);
+
+	if (r < 0)
+		return r;
+	u->images = calloc(len + 1, sizeof(*u->images));
+	r = u->images ? 0 : -ENOMEM;
+	for (size_t i = 0; r == 0 && i < len; i++)
+		r = add_image(s, &items[i], u);
+	image_list_free(items, len);
+	return r < 0 ? err_code(e, r, "cannot list images") : 0;
+}
+
+static bool needs(const struct usage_image *image, const char *key)
+{
+	return strvec_has(&image->record.layers, key);
+}
+
+/* Whether another image, not just another name, needs it too. */
+static bool is_shared(const struct usage *u, const struct usage_image *image, const char *key)
+{
+	for (size_t i = 0; i < u->images_len; i++)
+		if (!digest_equal(&u->images[i].record.config, &image->record.config) &&
+		    needs(&u->images[i], key))
+			return true;
+	return false;
+}
+
+static void count_images(struct usage *u)
+{
+	for (size_t i = 0; i < u->images_len; i++) {
+		struct usage_image *image = &u->images[i];
+
+		for (size_t n = 0; n < image->record.layers.len; n++) {
+			struct usage_layer *layer = find_layer(u, image->record.layers.items[n]);
+
+			if (!layer)
+				continue;
+			layer->images++;
+			if (is_shared(u, image, layer->key))
+				image->shared_bytes += layer->size_bytes;
+			else
+				image->unique_bytes += layer->size_bytes;
+		}
+	}
+}
+
+/* --- containers ------------------------------------------------------------------------------------- */
+
+static uint64_t written_bytes(const struct store *s, const char *id)
+{
+	char path[SUBPATH_MAX];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "containers/%s/upper", id);
+	fd = openat(s->root_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? 0 : store_tree_size(fd, SIZE_LEVELS);
+}
+
+static void count_container(struct usage *u, const struct container_record *c)
+{
+	for (size_t i = 0; i < c->layers.len; i++) {
+		struct usage_layer *layer = find_layer(u, c->layers.items[i]);
+
+		if (layer)
+			layer->in_container = true;
+	}
+	for (size_t i = 0; i < u->images_len; i++)
+		if (digest_equal(&u->images[i].record.config, &c->image_id))
+			u->images[i].containers++;
+}
+
+static int read_containers(const struct store *s, bool with_sizes, struct usage *u, struct err *e)
+{
+	struct container_record *items = NULL;
+	size_t len = 0;
+	int r = container_list(s, &items, &len, e);
+
+	if (r < 0)
+		return r;
+	u->containers = calloc(len + 1, sizeof(*u->containers));
+	for (size_t i = 0; u->containers && i < len; i++) {
+		count_container(u, &items[i]);
+		u->containers[i].size_bytes = with_sizes ? written_bytes(s, items[i].id) : 0;
+		u->containers[i].record = items[i];
+		items[i] = (struct container_record){ 0 };
+		u->containers_len++;
+	}
+	container_list_free(items, len);
+	return u->containers ? 0 : err_code(e, -ENOMEM, "cannot list containers");
+}
+
+int usage_read(const struct store *s, bool with_containers, struct usage *ret, struct err *e)
+{
+	cleanup_usage struct usage u = { 0 };
+	cleanup_fd int lock_fd = -1;
+	int r = store_lock(s, false, &lock_fd, e);
+
+	if (r == 0)
+		r = read_layers(s, &u, e);
+	if (r == 0)
+		r = read_images(s, &u, e);
+	if (r == 0)
+		r = read_containers(s, with_containers, &u, e);
+	if (r < 0)
+		return r;
+	count_images(&u);
+	*ret = u;
+	u = (struct usage){ 0 };
+	return 0;
+}
