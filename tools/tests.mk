@@ -6,7 +6,7 @@ SUBMAKE := $(MAKE) --no-print-directory
 export ASAN_OPTIONS ?= detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 
-.PHONY: run-units check-unit check-integration check-fuzz check-vm check-arm64 check-fast check torture cov
+.PHONY: run-units check-unit check-integration check-fuzz check-vm check-powercut check-arm64 check-fast check torture cov
 run-units: unit-tests
 	@tools/run-units --runner '$(RUNNER)' $(UNIT_TESTS)
 
@@ -22,6 +22,10 @@ check-fast: ## under 10 s: run it before every commit
 
 check-vm: programs unit-tests ## what needs cgroup v2 or systemd, in a virtual machine of this architecture
 	@tests/vm/run-pytest $(ARCH) --build $(O) --systemd --units 'cgroups runtime' -- -m 'cgroup2 or systemd' $(PYTEST_ARGS)
+
+CUTS ?= 100
+check-powercut: programs ## cuts the power of a virtual machine while it changes a store, CUTS times (default 100)
+	@tests/vm/powercut-store $(CUTS) $(O)
 
 # qemu-user neither forks reliably nor knows clone3, openat2 and seccomp: what tests with them skip there runs in the
 # virtual machine.
