@@ -119,30 +119,38 @@ static int list_places(struct strvec *out)
 
 /* --- one file ---------------------------------------------------------------------------------------- */
 
-/* "user:password" behind base64, which is no secret, and the refresh token that may stand beside it. */
-static int decode_entry(const struct auth_entry *entry, struct secret *ret, struct err *e)
+/* "user:password" behind base64, which is no secret. */
+static int decode_pair(const char *auth, struct secret *s, struct err *e)
 {
-	size_t len = entry->auth ? strlen(entry->auth) : 0;
-	cleanup_free char *pair = calloc(1, len + 1);
-	cleanup_secret struct secret s = { 0 };
+	size_t len = strlen(auth);
+	cleanup_free char *pair = calloc(1, len + 2);
 	char *colon;
 
 	if (!pair)
 		return err_code(e, -ENOMEM, "cannot keep credentials");
-	if (len > 0 &&
-	    EVP_DecodeBlock((unsigned char *)pair, (const unsigned char *)entry->auth, (int)len) < 0)
+	if (EVP_DecodeBlock((unsigned char *)pair, (const unsigned char *)auth, (int)len) < 0)
 		return err_set(e, -EINVAL, "'auth' is no base64");
 	colon = strchr(pair, ':');
-	if (len > 0 && !colon)
+	if (!colon)
 		return err_set(e, -EINVAL, "'auth' is not base64 of user:password");
-	if (colon) {
-		s.user = strndup(pair, (size_t)(colon - pair));
-		s.password = strdup(colon + 1);
-	}
+	*colon = '\0';
+	s->user = strdup(pair);
+	s->password = strdup(colon + 1);
+	explicit_bzero(pair, len);
+	return s->user && s->password ? 0 : err_code(e, -ENOMEM, "cannot keep credentials");
+}
+
+/* And the refresh token that may stand beside it. */
+static int decode_entry(const struct auth_entry *entry, struct secret *ret, struct err *e)
+{
+	cleanup_secret struct secret s = { 0 };
+	int r = entry->auth && *entry->auth ? decode_pair(entry->auth, &s, e) : 0;
+
+	if (r < 0)
+		return r;
 	if (entry->identity_token)
 		s.identity_token = strdup(entry->identity_token);
-	explicit_bzero(pair, len);
-	if ((colon && (!s.user || !s.password)) || (entry->identity_token && !s.identity_token))
+	if (entry->identity_token && !s.identity_token)
 		return err_code(e, -ENOMEM, "cannot keep credentials");
 	*ret = (struct secret){ .user = ptr_take(s.user),
 				.password = ptr_take(s.password),

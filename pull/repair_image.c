@@ -22,6 +22,7 @@ struct repair {
 	struct strvec *layers, *blobs;
 	struct staging staging;
 	struct transport transport;
+	struct endpoints endpoints;
 	struct source *source;
 	struct worker worker;
 	struct manifest manifest;
@@ -32,6 +33,7 @@ static void repair_done(struct repair *p)
 {
 	worker_stop(&p->worker);
 	source_free(p->source);
+	endpoints_done(&p->endpoints);
 	transport_done(&p->transport);
 	manifest_done(&p->manifest);
 	image_config_done(&p->config);
@@ -72,18 +74,28 @@ static int open_nameless(const struct repair *p, int *ret_fd, struct err *e)
 	return 0;
 }
 
+/* From where a pull of the same name would take it. */
+static int open_registry(struct repair *p, const struct repair_options *o, struct err *e)
+{
+	cleanup_registries_conf struct registries_conf conf = { 0 };
+	const struct endpoint_options options = { .tls_verify = o->tls_verify, .conf = &conf };
+	int r = registries_conf_load(&conf, e);
+
+	if (r == 0)
+		r = endpoints_find(&p->transport.reference, &options, &p->endpoints, e);
+	return r < 0 ? r : source_registry_new(&p->transport.reference, &p->endpoints, &p->source, e);
+}
+
 static int open_source(struct repair *p, const struct repair_options *o, struct err *e)
 {
 	const char *from = o->from ? o->from : p->image->name;
-	struct source_registry_options options = { .reference = &p->transport.reference,
-						   .tls_verify = o->tls_verify };
 	int scratch = -1;
 	int r = transport_parse(from, &p->transport, e);
 
 	if (r < 0)
 		return err_wrap(e, "invalid reference '%s'", from);
 	if (p->transport.kind == TRANSPORT_REGISTRY)
-		return source_registry_new(&options, &p->source, e);
+		return open_registry(p, o, e);
 	if (p->transport.kind == TRANSPORT_OCI_DIR)
 		return source_oci_dir_new(p->transport.path, &p->source, e);
 	r = open_nameless(p, &scratch, e);
