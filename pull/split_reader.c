@@ -81,8 +81,11 @@ static int read_path(struct split_reader *r, struct split_record *ret, struct er
 		return code;
 	if (kind != SPLIT_KIND_PATH || len == 0 || len >= SPLIT_PATH_MAX)
 		return damaged(e);
+	code = read_bytes(r, ret->data, (size_t)len, e);
+	if (code < 0)
+		return code;
 	ret->data[len] = '\0';
-	return read_bytes(r, ret->data, (size_t)len, e);
+	return strlen(ret->data) == len ? 0 : damaged(e);
 }
 
 int split_reader_next(struct split_reader *r, struct split_record *ret, struct err *e)
