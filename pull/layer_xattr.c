@@ -55,7 +55,11 @@ static int set_one(int fd, const char *name, const void *value, size_t len, bool
 		return 0;
 	if (lenient && (errno == EPERM || errno == EACCES))
 		return 0;
-	return err_errno(e, "cannot set %s of '%s'", name, shown);
+	if (errno == E2BIG || errno == ERANGE)
+		return err_set(e, -EFBIG,
+			       "'%s' has an extended attribute '%.255s' of %zu bytes, more than Linux takes",
+			       shown, name, len);
+	return err_errno(e, "cannot set '%.255s' of '%s'", name, shown);
 }
 
 /* The kernel's tag; 0 for what is no POSIX ACL entry. */
