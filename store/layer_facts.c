@@ -190,7 +190,10 @@ int layer_facts_of(const struct tree_entry *entry, bool look_inside, const struc
 	if (S_ISDIR(entry->st.st_mode) || (look_inside && S_ISREG(entry->st.st_mode))) {
 		cleanup_fd int fd = open_entry(entry);
 
-		r = fd < 0 ? -errno : sum_xattrs(fd, xattrs);
+		if (fd >= 0)
+			r = sum_xattrs(fd, xattrs);
+		else if (errno != EACCES) /* an unprivileged owner may be kept out by the file's own mode */
+			r = -errno;
 	}
 	ret->text.max = LINE_MAX_BYTES;
 	buf_clear(&ret->text);

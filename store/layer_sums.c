@@ -73,7 +73,7 @@ static int load_contents(int fd, struct contents *ret, struct err *e)
 
 static const struct layer_content *find_content(const struct contents *c, uint64_t inode)
 {
-	size_t low = 0, high = c->len;
+	size_t low = 0, high = c->items ? c->len : 0;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
@@ -83,7 +83,7 @@ static const struct layer_content *find_content(const struct contents *c, uint64
 		else
 			high = middle;
 	}
-	return low < c->len && c->items[low].inode == inode ? &c->items[low] : NULL;
+	return c->items && low < c->len && c->items[low].inode == inode ? &c->items[low] : NULL;
 }
 
 /* --- the file ------------------------------------------------------------------------------------------- */
@@ -137,7 +137,10 @@ static int put_entry(struct output *o, const struct tree_entry *entry, const str
 		sum = NULL;
 	else if (S_ISREG(entry->st.st_mode) && !known) {
 		r = layer_facts_read(entry, summer, &read_sum, e);
-		sum = &read_sum;
+		if (r == 0)
+			sum = &read_sum;
+		else if (r == -EACCES) /* it has no sum, then, and is not checked */
+			r = 0;
 	}
 	if (r == 0)
 		r = layer_facts_of(entry, !known || o->has_acls || (known->has_xattrs & 1), sum, facts, e);

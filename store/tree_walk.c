@@ -153,7 +153,9 @@ static int enter_pending(struct tree_walk *w)
 	cleanup_free char *name = ptr_take(w->pending);
 	int fd = openat(w->depth > 0 ? w->fd : w->tree_fd, name, OPEN_DIR);
 
-	return fd < 0 ? -errno : enter(w, fd);
+	if (fd < 0)
+		return errno == EACCES ? 0 : -errno;
+	return enter(w, fd);
 }
 
 static int return_entry(struct tree_walk *w, int parent_fd, const char *name, struct tree_entry *ret)

@@ -24,7 +24,8 @@ void tree_walk_free(struct tree_walk *w);
 void tree_walk_free_fn(struct tree_walk **w);
 #define cleanup_tree_walk __attribute__((cleanup(tree_walk_free_fn)))
 
-/* The next entry: 1; 0 at the end; or a negative errno. */
+/* The next entry: 1; 0 at the end; or a negative errno. A directory that we may not read counts as empty: its owner may be kept out by its mode, unless
+ * that is root. */
 int tree_walk_next(struct tree_walk *w, struct tree_entry *ret, struct err *e) MUST_CHECK;
 
 /* What is in the directory that was returned last is left out. */
