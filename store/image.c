@@ -142,16 +142,22 @@ static int compare_names(const void *a, const void *b)
 
 struct listing {
 	struct image_record *items;
-	size_t len, damaged;
+	size_t len, cap, damaged;
 };
 
-static int make_room(struct listing *l, size_t extra)
+/* For one more; there is always some. */
+static int make_room(struct listing *l)
 {
-	struct image_record *items = reallocarray(l->items, l->len + extra + 1, sizeof(*items));
+	size_t cap = l->cap ? l->cap * 2 : 16;
+	struct image_record *items;
 
+	if (l->items && l->len < l->cap)
+		return 0;
+	items = reallocarray(l->items, cap, sizeof(*items));
 	if (!items)
 		return -ENOMEM;
 	l->items = items;
+	l->cap = cap;
 	return 0;
 }
 
@@ -163,6 +169,26 @@ static bool has_name(const struct listing *l, size_t len, const char *name)
 	return false;
 }
 
+/* One that is damaged is counted, and one that was removed meanwhile is not missed. */
+static int list_record(const struct store *s, const char *file, size_t before, struct listing *l,
+		       struct err *e)
+{
+	cleanup_image_record struct image_record record = { 0 };
+	int r = image_record_read(s, file, &record, e);
+
+	if (r == -EBADMSG)
+		l->damaged++;
+	if (r < 0)
+		return r == -EBADMSG || r == -ENOENT ? 0 : r;
+	if (has_name(l, before, record.name))
+		return 0;
+	if (make_room(l) < 0)
+		return err_code(e, -ENOMEM, "cannot list images");
+	l->items[l->len++] = record;
+	record = (struct image_record){ 0 };
+	return 0;
+}
+
 /* Adds the images of one store whose names none of the stores before had. */
 static int list_one(const struct store *s, bool is_additional, struct listing *l, struct err *e)
 {
@@ -170,25 +196,11 @@ static int list_one(const struct store *s, bool is_additional, struct listing *l
 	size_t before = l->len;
 	int r = store_list_dir(s, "names", &files, e);
 
-	if (r == 0 && make_room(l, files.len) < 0)
-		r = err_code(e, -ENOMEM, "cannot list images");
-	for (size_t i = 0; r == 0 && i < files.len; i++) {
-		struct image_record *record = &l->items[l->len];
-
-		if (files.items[i][0] == '.')
-			continue; /* being written */
-		*record = (struct image_record){ 0 };
-		r = image_record_read(s, files.items[i], record, e);
-		record->is_additional = is_additional;
-		if (r == 0 && has_name(l, before, record->name))
-			image_record_done(record);
-		else if (r == 0)
-			l->len++;
-		else if (r == -EBADMSG)
-			l->damaged++;
-		if (r == -EBADMSG || r == -ENOENT) /* that one was removed meanwhile */
-			r = 0;
-	}
+	for (size_t i = 0; r == 0 && i < files.len; i++)
+		if (files.items[i][0] != '.') /* being written */
+			r = list_record(s, files.items[i], before, l, e);
+	for (size_t i = before; i < l->len; i++)
+		l->items[i].is_additional = is_additional;
 	return r;
 }
 
