@@ -15,7 +15,7 @@
 #include "store/store.h"
 
 struct pull_flags {
-	bool quiet, tls_verify, keep_previous, check_space;
+	bool quiet, tls_verify, keep_previous, keep_blobs, check_space;
 	const char *platform, *auth_file;
 	struct opt_u64 jobs, max_layer_size;
 };
@@ -28,6 +28,9 @@ static const struct option_def OPTIONS[] = {
 	  "Insist on HTTPS and a valid certificate (default true)" },
 	{ "check-space", 0, OPTION_BOOL, FLAG(check_space), NULL,
 	  "Refuse at once what does not seem to fit on the disk (default true)" },
+	{ "keep-blobs", 0, OPTION_BOOL, FLAG(keep_blobs), NULL,
+	  "Keep the layers as they were downloaded, too (for push and save with the same digests whatever "
+	  "made them)" },
 	{ "keep-previous", 0, OPTION_BOOL, FLAG(keep_previous), NULL,
 	  "Keep the image that the name pointed at before, as NAME@DIGEST" },
 	{ "quiet", 'q', OPTION_BOOL, FLAG(quiet), NULL, "Print only the digest" },
@@ -171,6 +174,7 @@ static int options_of(const struct pull_flags *f, struct pull_options *ret, stru
 	ret->tls_verify = f->tls_verify;
 	ret->auth_file = f->auth_file;
 	ret->keep_previous = f->keep_previous;
+	ret->keep_blobs = f->keep_blobs;
 	ret->max_layer_bytes = f->max_layer_size.value;
 	ret->check_space = f->check_space;
 	if (f->jobs.set && (f->jobs.value < 1 || f->jobs.value > PULL_JOBS_MAX))

@@ -230,6 +230,23 @@ static size_t count_unpacks(const struct fetch *f)
 	return n;
 }
 
+/* Another name for the nameless file: it outlives its descriptor, as garbage until the pull has its layer in place. */
+static int keep_blob(const struct fetch *f, const struct layer_job *job, struct err *e)
+{
+	char from[32], name[FETCH_KEPT_MAX];
+
+	(void)snprintf(from, sizeof(from), "/proc/self/fd/%d", job->blob_fd);
+	fetch_kept_name(job, name);
+	if (linkat(AT_FDCWD, from, f->staging->fd, name, AT_SYMLINK_FOLLOW) < 0)
+		return err_errno(e, "cannot keep its blob");
+	return 0;
+}
+
+void fetch_kept_name(const struct layer_job *job, char ret[FETCH_KEPT_MAX])
+{
+	(void)snprintf(ret, FETCH_KEPT_MAX, "kept-%s", job->subdir);
+}
+
 static int start_unpacks(struct fetch *f, struct err *e)
 {
 	const struct unpack_limits limits = { .max_bytes = f->options->max_layer_bytes };
@@ -239,6 +256,9 @@ static int start_unpacks(struct fetch *f, struct err *e)
 	while (count_unpacks(f) < f->unpacks_max && (job = next_of_phase(f, PULL_DOWNLOADED))) {
 		if (lseek(job->blob_fd, 0, SEEK_SET) < 0)
 			return err_errno(e, "cannot rewind a file");
+		r = f->options->keep_blobs ? keep_blob(f, job, e) : 0;
+		if (r < 0)
+			return blame(f, job, e);
 		r = unpack_start(job->blob_fd, media_kind_of(job->blob->media_type), f->staging->fd,
 				 job->subdir, job->diff_id, &limits, &job->unpack, e);
 		if (r < 0)

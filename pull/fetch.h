@@ -50,6 +50,10 @@ struct fetch {
 int fetch_plan(struct fetch *ret, const struct manifest *manifest, const struct image_config *config,
 	       struct err *e) MUST_CHECK;
 
+/* Below the staging directory: where the blob of a layer that is ours is, if options->keep_blobs. */
+#define FETCH_KEPT_MAX 32
+void fetch_kept_name(const struct layer_job *job, char ret[FETCH_KEPT_MAX]);
+
 /* True if nothing is missing. */
 bool fetch_is_complete(const struct fetch *f);
 

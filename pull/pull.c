@@ -179,6 +179,14 @@ static int seal_layers(const struct pull *p, struct err *e)
 	return r;
 }
 
+static int adopt_blob(const struct pull *p, const struct layer_job *job, struct err *e)
+{
+	char name[FETCH_KEPT_MAX];
+
+	fetch_kept_name(job, name);
+	return blob_adopt(p->store, &p->staging, name, &job->blob->digest, e);
+}
+
 static int commit_layers(const struct pull *p, struct err *e)
 {
 	int r = 0;
@@ -188,6 +196,8 @@ static int commit_layers(const struct pull *p, struct err *e)
 
 		if (job->is_ours)
 			r = layer_commit(p->store, &p->staging, job->subdir, job->key, NULL, e);
+		if (r == 0 && job->is_ours && p->options->keep_blobs)
+			r = adopt_blob(p, job, e);
 	}
 	return r;
 }

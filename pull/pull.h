@@ -55,6 +55,7 @@ struct pull_options {
 	struct platform platform; /* asked for; normalised */
 	bool tls_verify;
 	uint64_t max_layer_bytes; /* of one layer, unpacked; 0: UNPACK_DEFAULT_MAX_BYTES (pull/unpack.h) */
+	bool keep_blobs;          /* the layers' blobs stay as well, as the registry has them */
 	bool check_space;         /* refuse what will not fit, by an estimate, before it is downloaded */
 	bool keep_previous;       /* the image that a name moves away from stays, bound to its digest */
 	unsigned int jobs;        /* layers at a time; 0: PULL_DEFAULT_JOBS */

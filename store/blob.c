@@ -39,10 +39,31 @@ const struct store *store_of_blob(const struct store *s, const struct digest *di
 	return NULL;
 }
 
+/* sha512 has its directory once somebody needs it. */
+static int open_dir_of(const struct store *s, const struct digest *digest, int *ret_fd, struct err *e)
+{
+	char dir[SUBPATH_MAX];
+
+	(void)snprintf(dir, sizeof(dir), "blobs/%s", digest_algorithm(digest));
+	if (mkdirat(s->root_fd, dir, DIR_MODE) < 0 && errno != EEXIST)
+		return err_errno(e, "cannot make '%s/%s'", s->root, dir);
+	return store_open_dir(s, dir, ret_fd, e);
+}
+
+int blob_adopt(const struct store *s, const struct staging *st, const char *name, const struct digest *digest,
+	       struct err *e)
+{
+	cleanup_fd int fd = -1;
+	int r = open_dir_of(s, digest, &fd, e);
+
+	if (r == 0 && renameat(st->fd, name, fd, digest_hex(digest)) < 0)
+		r = err_errno(e, "cannot move it into place");
+	return r < 0 ? err_wrap(e, "blob '%s'", digest->text) : 0;
+}
+
 int blob_put(const struct store *s, const struct digest *digest, const void *data, size_t len, struct err *e)
 {
 	const struct store *of;
-	char dir[SUBPATH_MAX];
 	cleanup_fd int fd = -1;
 	int r;
 
@@ -51,10 +72,7 @@ int blob_put(const struct store *s, const struct digest *digest, const void *dat
 	of = store_of_blob(s, digest);
 	if (of && blob_size(of, digest) == (off_t)len)
 		return 0;
-	(void)snprintf(dir, sizeof(dir), "blobs/%s", digest_algorithm(digest));
-	if (mkdirat(s->root_fd, dir, DIR_MODE) < 0 && errno != EEXIST)
-		return err_errno(e, "cannot make '%s/%s'", s->root, dir);
-	r = store_open_dir(s, dir, &fd, e);
+	r = open_dir_of(s, digest, &fd, e);
 	if (r == 0)
 		r = file_write_atomic(fd, digest_hex(digest), data, len, RECORD_MODE, e);
 	return r < 0 ? err_wrap(e, "blob '%s'", digest->text) : 0;

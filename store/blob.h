@@ -5,6 +5,7 @@
 
 #include "common/buf.h"
 #include "common/digest.h"
+#include "store/layer.h"
 #include "store/store.h"
 
 /* Keeps a blob. Nothing is done if it is there with that size. Not durable before store_sync. */
@@ -13,6 +14,10 @@ int blob_put(const struct store *s, const struct digest *digest, const void *dat
 
 /* Appends a blob to `out` (-EFBIG over out->max). -ENOENT. */
 int blob_get(const struct store *s, const struct digest *digest, struct buf *out, struct err *e) MUST_CHECK;
+
+/* Moves staging/<st>/<name>, whose digest the caller has verified, and whose contents are synced, into place. */
+int blob_adopt(const struct store *s, const struct staging *st, const char *name, const struct digest *digest,
+	       struct err *e) MUST_CHECK;
 
 /* Opens a blob for reading. -ENOENT. */
 int blob_open(const struct store *s, const struct digest *digest, int *ret_fd, struct err *e) MUST_CHECK;

@@ -96,6 +96,22 @@ def test_without_keep_previous_the_old_image_goes_with_the_next_collection(sampa
     assert len(os.listdir(sampan.root / "layers")) == 2
 
 
+def test_blobs_are_kept_on_request_as_long_as_their_layers(sampan, scratch):
+    image = app(b"1")
+    pull(sampan, scratch, "one", image)
+    assert not any((sampan.root / "blobs/sha256" / layer.digest[7:]).exists() for layer in image.layers)
+    sampan("image", "prune", "-a", "-f", check=True)
+    pull(sampan, scratch, "one", image, "--keep-blobs")
+    for layer in image.layers:
+        assert (sampan.root / "blobs/sha256" / layer.digest[7:]).read_bytes() == layer.blob
+    sampan("image", "prune", "-f", check=True)
+    assert sampan("fsck", check=True).stdout.endswith(" 4 blobs, 1 images, 0 containers: clean\n")
+    (sampan.root / "blobs/sha256" / image.layers[0].digest[7:]).write_bytes(b"damaged")
+    assert sampan("fsck", "-q").stdout == f"blob {image.layers[0].digest}: altered\n"
+    sampan("image", "prune", "-a", "-f", check=True)
+    assert os.listdir(sampan.root / "blobs/sha256") == []
+
+
 def test_prune_by_age_label_and_size(sampan, scratch):
     pull(sampan, scratch, "old", app(b"1", config={"created": "2020-01-01T00:00:00Z"}))
     pull(sampan, scratch, "live", app(b"22", labels={"stage": "live"}))
