@@ -6,12 +6,14 @@
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/parse.h"
 
 #define RECEIVE_BUFFER \
 	(256L << 10) /* fewer, larger reads: a pull is bound by system calls before it is by the network */
+#define SEND_BUFFER     (128L << 10)
 #define RETRY_AFTER_MAX 3600
 
 struct http {
@@ -29,6 +31,8 @@ struct exchange {
 	struct http_response *response;
 	uint64_t from; /* the rest is asked for from this byte on */
 	uint64_t skip; /* bytes that are sent although we have them */
+	const struct http_upload *upload;
+	uint64_t sent; /* bytes of it */
 	size_t header_bytes;
 	bool begun;
 	bool cut;      /* the rest of an error's body is not worth reading */
@@ -234,16 +238,64 @@ static CURLcode set_tls(struct http *h, bool anonymous)
 	return r;
 }
 
-static CURLcode set_method(CURL *c, const struct http_request *request)
+static size_t on_read(char *data, size_t size, size_t count, void *arg)
+{
+	struct exchange *x = arg;
+	const struct http_upload *u = x->upload;
+	uint64_t left = u->size_bytes - x->sent;
+	size_t len = size * count < left ? size * count : (size_t)left;
+	ssize_t n;
+
+	do
+		n = pread(u->fd, data, len, (off_t)(u->offset + x->sent));
+	while (n < 0 && errno == EINTR);
+	if (n < 0 || (n == 0 && len > 0)) {
+		x->failed = n < 0 ? err_errno(x->e, "cannot read what is to be sent")
+				  : err_set(x->e, -EIO, "what is to be sent has become shorter");
+		return CURL_READFUNC_ABORT;
+	}
+	x->sent += (uint64_t)n;
+	if (u->progress)
+		u->progress(u->progress_arg, u->offset + x->sent);
+	return (size_t)n;
+}
+
+static CURLcode set_upload(CURL *c, const struct http_upload *u, struct exchange *x)
 {
 	CURLcode r = CURLE_OK;
 
-	if (request->method == HTTP_GET)
-		return r;
-	r |= curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
-	r |= curl_easy_setopt(c, CURLOPT_POSTFIELDS, request->body ? request->body : "");
-	if (request->method == HTTP_PUT)
-		r |= curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, "PUT");
+	x->upload = u;
+	r |= curl_easy_setopt(c, CURLOPT_UPLOAD, 1L);
+	r |= curl_easy_setopt(c, CURLOPT_INFILESIZE_LARGE, (curl_off_t)u->size_bytes);
+	r |= curl_easy_setopt(c, CURLOPT_READFUNCTION, on_read);
+	r |= curl_easy_setopt(c, CURLOPT_READDATA, x);
+	/* No way to rewind is given: libcurl would send a piece twice of which the server may have a part. Only for speed: */
+	(void)curl_easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE, SEND_BUFFER);
+	return r;
+}
+
+static bool has_body(const struct http_request *request)
+{
+	return request->method == HTTP_POST || request->method == HTTP_PUT || request->method == HTTP_PATCH;
+}
+
+static CURLcode set_method(CURL *c, const struct http_request *request, struct exchange *x)
+{
+	static const char *const NAMES[] = {
+		[HTTP_PUT] = "PUT", [HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE"
+	};
+	CURLcode r = CURLE_OK;
+
+	if (request->method == HTTP_HEAD)
+		r |= curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
+	if (request->upload) {
+		r |= set_upload(c, request->upload, x);
+	} else if (has_body(request)) {
+		r |= curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+		r |= curl_easy_setopt(c, CURLOPT_POSTFIELDS, request->body ? request->body : "");
+	}
+	if (request->method < ARRAY_LEN(NAMES) && NAMES[request->method])
+		r |= curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, NAMES[request->method]);
 	return r;
 }
 
@@ -277,12 +329,20 @@ static bool set_options(struct http *h, const struct http_request *request, stru
 	r |= curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
 	r |= curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 	r |= set_tls(h, request->anonymous_tls);
-	r |= set_method(c, request);
+	r |= set_method(c, request, x);
 	r |= set_callbacks(c, x);
 	/* Only for speed; libcurl 7.88 refuses it on a handle whose last name lookup failed. */
 	(void)curl_easy_setopt(c, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
 	h->reason[0] = 0;
 	return r == CURLE_OK;
+}
+
+static void read_short(CURL *c, const char *name, char *out, size_t max)
+{
+	const char *value = header_of(c, name, 0);
+
+	if (value && strlen(value) < max)
+		(void)snprintf(out, max, "%s", value);
 }
 
 static void read_content_type(CURL *c, char *out, size_t max)
@@ -333,6 +393,8 @@ static int read_headers(struct http *h, struct http_response *ret)
 
 	ret->status = status_of(h->curl);
 	read_content_type(h->curl, ret->content_type, sizeof(ret->content_type));
+	read_short(h->curl, "Range", ret->range, sizeof(ret->range));
+	read_short(h->curl, "Docker-Content-Digest", ret->digest, sizeof(ret->digest));
 	for (size_t i = 0; i < HTTP_CHALLENGES_MAX; i++) {
 		value = header_of(h->curl, "WWW-Authenticate", i);
 		if (!value)
@@ -366,6 +428,7 @@ static enum http_failure failure_of(CURLcode code)
 	case CURLE_PARTIAL_FILE:
 	case CURLE_GOT_NOTHING:
 	case CURLE_SEND_ERROR:
+	case CURLE_SEND_FAIL_REWIND: /* the connection was cut, and libcurl would have tried another */
 	case CURLE_RECV_ERROR:
 	case CURLE_HTTP2:
 	case CURLE_HTTP2_STREAM:
@@ -405,6 +468,8 @@ static int perform(struct http *h, struct exchange *x, struct err *e)
 	x->response->failure = failure_of(code);
 	if (code == CURLE_OK)
 		return 0;
+	if (code == CURLE_SEND_FAIL_REWIND)
+		return err_set(e, code_of(x->response->failure), "the connection broke off while we sent");
 	return err_set(e, code_of(x->response->failure), "%s",
 		       h->reason[0] ? h->reason : curl_easy_strerror(code));
 }
@@ -424,10 +489,12 @@ static int add_headers(const struct http_request *request, uint64_t from, struct
 
 	if (r == 0)
 		r = add_header(out, "Authorization", request->authorization);
-	if (r == 0 && request->method != HTTP_GET)
+	if (r == 0 && has_body(request))
 		r = add_header(out, "Content-Type",
 			       request->content_type ? request->content_type : "application/octet-stream");
-	if (r == 0 && request->method != HTTP_GET)
+	if (r == 0)
+		r = add_header(out, "Content-Range", request->content_range);
+	if (r == 0 && has_body(request))
 		r = add_header(out, "Expect", ""); /* nobody waits for "100 Continue" */
 	(void)snprintf(range, sizeof(range), "bytes=%llu-", (unsigned long long)from);
 	return r == 0 && from > 0 ? add_header(out, "Range", range) : r;

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "common/buf.h"
+#include "common/digest.h"
 #include "common/err.h"
 #include "common/strvec.h"
 #include "pull/sink.h"
@@ -15,6 +16,7 @@
 #define HTTP_HEADERS_MAX       (256u << 10) /* bytes of all headers of an answer */
 #define HTTP_CONTENT_TYPE_MAX  128
 #define HTTP_CHALLENGES_MAX    8
+#define HTTP_RANGE_MAX         64
 #define HTTP_CONNECT_TIMEOUT_S 20
 #define HTTP_STALL_TIMEOUT_S   60 /* less than a byte per second for so long ends a transfer */
 
@@ -42,7 +44,15 @@ void http_free_fn(struct http **h);
 /* Certificates are checked, or not, from here on. */
 void http_set_tls_verify(struct http *h, bool verify);
 
-enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT };
+enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_HEAD, HTTP_PATCH, HTTP_DELETE };
+
+/* A body that is part of a file. */
+struct http_upload {
+	int fd; /* borrowed; its offset is neither used nor moved */
+	uint64_t offset, size_bytes;
+	void (*progress)(void *arg, uint64_t sent_bytes); /* NULL: none */
+	void *progress_arg;
+};
 
 struct http_request {
 	enum http_method method;
@@ -51,8 +61,10 @@ struct http_request {
 	const char *authorization; /* value of the Authorization header; NULL: none */
 	bool anonymous_tls;        /* keep our client certificate back */
 	const char *content_type;  /* of the body */
-	const void *body;          /* of POST and PUT; may be NULL if body_len is 0 */
+	const void *body;          /* of POST, PUT and PATCH; may be NULL if body_len is 0 */
 	size_t body_len;
+	const struct http_upload *upload; /* of PUT and PATCH, in place of `body`; NULL: none */
+	const char *content_range;        /* value of the Content-Range header; NULL: none */
 	const struct sink *sink; /* gets the body of a 2xx answer; NULL: it is cut off as others are */
 };
 
@@ -71,6 +83,8 @@ struct http_response {
 	unsigned int status;
 	char content_type[HTTP_CONTENT_TYPE_MAX]; /* without parameters; "" where absent */
 	struct strvec challenges;                 /* values of WWW-Authenticate */
+	char range[HTTP_RANGE_MAX]; /* value of the Range header, as uploads are answered; "" where absent */
+	char digest[DIGEST_TEXT_MAX + 1]; /* value of Docker-Content-Digest, unchecked; "" where absent */
 	char *location;             /* of a 3xx, and of a 201 and 202: the absolute URL; NULL where absent */
 	unsigned int retry_after_s; /* 0 where absent, in the past, or neither a number nor a date */
 	struct buf error_body;      /* of an answer that is not 2xx, cut at its limit */
@@ -80,7 +94,7 @@ void http_response_done(struct http_response *r);
 
 /* One request without following redirects. `ret` is emptied first and is to be released by the caller after success and failure alike.
  * If the sink says that it holds bytes of an earlier try, only the rest is asked for; a server that sends all the same has those bytes
- * skipped. RFC 9110 section 14.
+ * skipped. RFC 9110 section 14. What is uploaded is sent at most once.
  * -ECONNABORTED connection and transfer, -EPROTO TLS, or another range than the one asked for; -EACCES certificate, the sink's own
  * error. */
 int http_perform(struct http *h, const struct http_request *request, struct http_response *ret,

@@ -12,10 +12,10 @@
 
 #define PATH_MAX_BYTES 4096
 
-static const char MANIFEST_TYPES[] = "application/vnd.oci.image.index.v1+json, "
-				     "application/vnd.oci.image.manifest.v1+json, "
-				     "application/vnd.docker.distribution.manifest.list.v2+json, "
-				     "application/vnd.docker.distribution.manifest.v2+json";
+const char REGISTRY_MANIFEST_TYPES[] = "application/vnd.oci.image.index.v1+json, "
+				       "application/vnd.oci.image.manifest.v1+json, "
+				       "application/vnd.docker.distribution.manifest.list.v2+json, "
+				       "application/vnd.docker.distribution.manifest.v2+json";
 
 bool registry_is_local(const char *domain)
 {
@@ -93,7 +93,7 @@ int registry_manifest(struct registry *r, const char *tag_or_digest, struct buf 
 {
 	cleanup_http_response struct http_response answer = { 0 };
 	struct sink sink = sink_to_buf(body);
-	int code = get(r, "manifests", tag_or_digest, MANIFEST_TYPES, &sink, &answer, e);
+	int code = get(r, "manifests", tag_or_digest, REGISTRY_MANIFEST_TYPES, &sink, &answer, e);
 
 	if (code == 0)
 		(void)snprintf(ret_type, HTTP_CONTENT_TYPE_MAX, "%s", answer.content_type);

@@ -70,6 +70,9 @@ int registry_blob(struct registry *r, const struct digest *digest, const struct 
  * distribution-spec "Determining Support". */
 int registry_ping(struct registry *r, struct err *e) MUST_CHECK;
 
+/* The media types of manifests and indexes, as an Accept header has them. */
+extern const char REGISTRY_MANIFEST_TYPES[];
+
 /* The words of a registry's error document, with nothing in them that a terminal would obey: "manifest unknown". "" where it has
  * none. `out` holds `max` bytes. distribution-spec "Error codes". */
 void registry_error_text(const char *body, size_t len, char *out, size_t max);

@@ -115,6 +115,8 @@ static int chain_step(struct registry *r, const struct registry_ask *ask, struct
 		.content_type = ask->content_type,
 		.body = ask->body,
 		.body_len = ask->body_len,
+		.upload = ask->upload,
+		.content_range = ask->content_range,
 		.sink = ask->sink,
 	};
 	int code;
@@ -267,7 +269,7 @@ int registry_ask(struct registry *r, const struct registry_ask *what, struct htt
 		http_response_done(ret);
 		code = ask_once(r, what, ret, e);
 		again = start_over(what, ret, e);
-		if (again == 0)
+		if (again == 0 && !what->once)
 			again = may_try_again(&tries, r, ret, held, held_by(what->sink));
 	} while (again > 0);
 	if (again < 0)

@@ -25,7 +25,10 @@ struct registry_ask {
 	const char *content_type;
 	const void *body;
 	size_t body_len;
+	const struct http_upload *upload; /* see struct http_request */
+	const char *content_range;
 	const struct sink *sink; /* NULL: the body does not matter */
+	bool once;               /* a failure is told at once: the caller knows better than to repeat it */
 };
 
 /* Asks with redirects, authentication and retries until there is a 2xx. `ret` is the caller's to release, on failure too. Errors as

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "common/cleanup.h"
 #include "pull/hash.h"
@@ -67,21 +68,32 @@ static int read_document(struct source_registry *s, enum source_item item, const
 	return r;
 }
 
-static int put(struct registry *registry, enum source_item item, const struct digest *digest, int local_fd,
-	       struct err *e)
+static int put_blob(struct registry *registry, const struct digest *digest, int local_fd, struct err *e)
+{
+	struct registry_upload upload = { .digest = digest, .fd = local_fd };
+	struct stat st;
+
+	if (fstat(local_fd, &st) < 0)
+		return err_errno(e, "cannot stat what is to be uploaded");
+	upload.size_bytes = (uint64_t)st.st_size;
+	return registry_put_blob(registry, &upload, e);
+}
+
+static int put_signature(struct registry *registry, const struct digest *of, int local_fd, struct err *e)
 {
 	cleanup_buf struct buf data = BUF_INIT(MANIFEST_MAX_BYTES);
 	char tag[DIGEST_TEXT_MAX + sizeof(".sig")];
 	struct sink sink = sink_to_buf(&data);
+	struct digest digest;
 	int r = source_copy_fd(local_fd, &sink, e);
 
+	if (r == 0)
+		r = hash_bytes("sha256", data.data, data.len, &digest, e);
 	if (r < 0)
 		return r;
-	if (item == SOURCE_PUT_BLOB)
-		return registry_push_blob(registry, digest, data.data, data.len, e);
-	sigstore_tag(digest, tag);
-	return registry_push_manifest(registry, tag, "application/vnd.oci.image.manifest.v1+json", data.data,
-				      data.len, e);
+	sigstore_tag(of, tag);
+	return registry_put_manifest(registry, tag, "application/vnd.oci.image.manifest.v1+json", data.data,
+				     data.len, &digest, e);
 }
 
 static int read_from(struct source_registry *s, enum source_item item, const struct digest *digest,
@@ -99,8 +111,11 @@ static int read_from(struct source_registry *s, enum source_item item, const str
 		r = registry_ping(*registry, e);
 		return r < 0 ? r : sink->begin(sink->arg, e);
 	case SOURCE_PUT_BLOB:
+		registry_for_push(*registry);
+		return put_blob(*registry, digest, local_fd, e);
 	case SOURCE_PUT_SIGNATURE:
-		return put(*registry, item, digest, local_fd, e);
+		registry_for_push(*registry);
+		return put_signature(*registry, digest, local_fd, e);
 	case SOURCE_BLOB:
 		r = registry_blob(*registry, digest, sink, e);
 		return r == 0 && sink->finish && s->current + 1 < s->endpoints->len
