@@ -162,3 +162,16 @@ int endpoints_of_registry(const char *domain, const struct secret *secret,
 	l = (struct endpoints){ 0 };
 	return 0;
 }
+
+struct registry_options endpoint_registry_options(const struct endpoint *p)
+{
+	return (struct registry_options){
+		.domain = p->domain,
+		.path = p->path,
+		.tls_verify = p->tls_verify,
+		.credentials = secret_borrow(&p->secret),
+		.http = { .tls = { .authorities = p->certs.authorities,
+				   .certificate = p->certs.certificate,
+				   .key = p->certs.key } },
+	};
+}

@@ -12,6 +12,7 @@
 #include "pull/auth_file.h"
 #include "pull/certs.h"
 #include "pull/registries_conf.h"
+#include "pull/registry.h"
 
 #define ENDPOINTS_MAX 32
 
@@ -48,5 +49,8 @@ int endpoints_find(const struct reference *ref, const struct endpoint_options *o
 int endpoints_of_registry(const char *domain, const struct secret *secret,
 			  const struct endpoint_options *options, struct endpoints *ret,
 			  struct err *e) MUST_CHECK;
+
+/* What a client of the place needs, borrowed from `p`. */
+struct registry_options endpoint_registry_options(const struct endpoint *p);
 
 #endif

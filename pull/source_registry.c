@@ -200,19 +200,6 @@ static const struct source_ops REGISTRY_OPS = {
 	.free = source_registry_free,
 };
 
-static struct registry_options options_of(const struct endpoint *p)
-{
-	return (struct registry_options){
-		.domain = p->domain,
-		.path = p->path,
-		.tls_verify = p->tls_verify,
-		.credentials = secret_borrow(&p->secret),
-		.http = { .tls = { .authorities = p->certs.authorities,
-				   .certificate = p->certs.certificate,
-				   .key = p->certs.key } },
-	};
-}
-
 int source_registry_new(const struct reference *reference, const struct endpoints *endpoints,
 			struct source **ret, struct err *e)
 {
@@ -231,7 +218,7 @@ int source_registry_new(const struct reference *reference, const struct endpoint
 		return err_code(e, -ENOMEM, "cannot open a registry");
 	}
 	for (size_t i = 0; i < endpoints->len; i++)
-		s->options[i] = options_of(&endpoints->items[i]);
+		s->options[i] = endpoint_registry_options(&endpoints->items[i]);
 	*ret = &s->source;
 	return 0;
 }

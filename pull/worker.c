@@ -12,7 +12,7 @@
 #include "pull/hash.h"
 #include "pull/worker_protocol.h"
 
-int worker_start(struct source *source, struct worker *ret, struct err *e)
+int worker_spawn(void (*run)(void *arg, int sock, pid_t parent), void *arg, struct worker *ret, struct err *e)
 {
 	pid_t parent = getpid(), pid;
 	int pair[2], pidfd;
@@ -21,7 +21,7 @@ int worker_start(struct source *source, struct worker *ret, struct err *e)
 		return err_errno(e, "cannot start a worker");
 	pid = fork();
 	if (pid == 0)
-		worker_main(source, pair[1], parent);
+		run(arg, pair[1], parent);
 	(void)close(pair[1]); /* the child's */
 	if (pid < 0) {
 		(void)close(pair[0]); /* unused */
@@ -38,6 +38,11 @@ int worker_start(struct source *source, struct worker *ret, struct err *e)
 	return 0;
 }
 
+int worker_start(struct source *source, struct worker *ret, struct err *e)
+{
+	return worker_spawn(worker_main, source, ret, e);
+}
+
 void worker_stop(struct worker *w)
 {
 	int status;
@@ -51,15 +56,14 @@ void worker_stop(struct worker *w)
 	*w = (struct worker){ .pidfd = -1, .sock = -1 };
 }
 
-static int send_request(struct worker *w, const struct worker_request *rq, const int *fds, size_t fds_len,
-			struct err *e)
+int worker_send(struct worker *w, const void *request, size_t size, const int *fds, size_t fds_len,
+		struct err *e)
 {
 	union {
 		char space[CMSG_SPACE(sizeof(int) * WORKER_REQUEST_FDS)];
 		struct cmsghdr align;
 	} control = { 0 };
-	struct worker_request copy = *rq;
-	struct iovec part = { &copy, sizeof(copy) };
+	struct iovec part = { (void *)(uintptr_t)request, size };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
 
 	if (fds_len > 0) {
@@ -102,7 +106,7 @@ static int request(struct worker *w, const struct source *source, struct worker_
 		fds[fds_len++] = local_fd;
 	if (rq->has_out)
 		fds[fds_len++] = out_fd;
-	return send_request(w, rq, fds, fds_len, e);
+	return worker_send(w, rq, sizeof(*rq), fds, fds_len, e);
 }
 
 int worker_fetch(struct worker *w, const struct source *source, const struct digest *digest,
@@ -148,8 +152,7 @@ int worker_receive(struct worker *w, struct worker_event *ret, char data[WORKER_
 	return 0;
 }
 
-/* 0 when there is something from the worker. */
-static int wait_for(const struct worker *w, int cancel_fd, struct err *e)
+int worker_wait(const struct worker *w, int cancel_fd, struct err *e)
 {
 	struct pollfd fds[] = { { .fd = w->sock, .events = POLLIN }, { .fd = cancel_fd, .events = POLLIN } };
 
@@ -169,7 +172,7 @@ static int collect(struct worker *w, int cancel_fd, struct buf *body, struct sou
 	int r;
 
 	for (;;) {
-		r = wait_for(w, cancel_fd, e);
+		r = worker_wait(w, cancel_fd, e);
 		if (r == 0)
 			r = worker_receive(w, &event, data, e);
 		if (r < 0)

@@ -66,4 +66,7 @@ int worker_fetch(struct worker *w, const struct source *source, const struct dig
 int worker_receive(struct worker *w, struct worker_event *ret, char data[WORKER_DATA_MAX],
 		   struct err *e) MUST_CHECK;
 
+/* Waits until there is an event. -EINTR: cancel_fd (-1: none) became readable. */
+int worker_wait(const struct worker *w, int cancel_fd, struct err *e) MUST_CHECK;
+
 #endif

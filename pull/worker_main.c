@@ -22,40 +22,46 @@ struct link {
 	struct timespec last_progress;
 };
 
-static int send_event(const struct link *l, struct worker_event *event, const void *data, size_t len,
-		      int flags)
+int worker_tell(int sock, struct worker_event *event, const void *data, size_t len, int flags)
 {
 	struct iovec parts[] = { { event, sizeof(*event) }, { (char *)(uintptr_t)data, len } };
 	struct msghdr message = { .msg_iov = parts, .msg_iovlen = len > 0 ? 2 : 1 };
 
 	event->data_len = (uint32_t)len;
-	return sendmsg(l->sock, &message, MSG_NOSIGNAL | flags) < 0 ? -errno : 0;
+	return sendmsg(sock, &message, MSG_NOSIGNAL | flags) < 0 ? -errno : 0;
 }
 
-static void fail(const struct link *l, const struct err *e)
+void worker_fail(int sock, const struct err *e)
 {
 	struct worker_event event = { .kind = WORKER_FAILED, .error = *e };
 
-	if (send_event(l, &event, NULL, 0, 0) < 0)
+	if (worker_tell(sock, &event, NULL, 0, 0) < 0)
 		_exit(1); /* nobody is there to hear it */
 }
 
 /* --- sinks --- */
 
-static void on_progress(void *arg, uint64_t done_bytes)
+bool worker_progress_due(struct timespec *last)
 {
-	struct link *l = arg;
-	struct worker_event event = { .kind = WORKER_PROGRESS, .bytes = done_bytes };
 	struct timespec now;
 	int64_t ms;
 
 	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now); /* cannot fail */
-	ms = (now.tv_sec - l->last_progress.tv_sec) * 1000 +
-	     (now.tv_nsec - l->last_progress.tv_nsec) / 1000000;
+	ms = (now.tv_sec - last->tv_sec) * 1000 + (now.tv_nsec - last->tv_nsec) / 1000000;
 	if (ms < WORKER_PROGRESS_MS)
+		return false;
+	*last = now;
+	return true;
+}
+
+static void on_progress(void *arg, uint64_t done_bytes)
+{
+	struct link *l = arg;
+	struct worker_event event = { .kind = WORKER_PROGRESS, .bytes = done_bytes };
+
+	if (!worker_progress_due(&l->last_progress))
 		return;
-	l->last_progress = now;
-	(void)send_event(l, &event, NULL, 0, MSG_DONTWAIT); /* a busy parent does without */
+	(void)!worker_tell(l->sock, &event, NULL, 0, MSG_DONTWAIT); /* a busy parent does without */
 }
 
 /* Documents wait in a buffer until they are whole: a second try must not follow half of the first. */
@@ -64,7 +70,7 @@ static int send_document(const struct link *l, const struct buf *body, struct er
 	for (size_t at = 0; at < body->len;) {
 		struct worker_event event = { .kind = WORKER_DATA };
 		size_t len = body->len - at < WORKER_DATA_MAX ? body->len - at : WORKER_DATA_MAX;
-		int r = send_event(l, &event, body->data + at, len, 0);
+		int r = worker_tell(l->sock, &event, body->data + at, len, 0);
 
 		if (r < 0)
 			return err_code(e, r, "cannot hand over a document");
@@ -88,9 +94,9 @@ static void serve_document(struct link *l, const struct worker_request *rq, int 
 		r = send_document(l, &body, &e);
 	done.bytes = body.len;
 	if (r == 0)
-		r = send_event(l, &done, NULL, 0, 0);
+		r = worker_tell(l->sock, &done, NULL, 0, 0);
 	if (r < 0)
-		fail(l, &e);
+		worker_fail(l->sock, &e);
 }
 
 static void serve_blob(struct link *l, const struct worker_request *rq, int local_fd, int out_fd)
@@ -108,46 +114,50 @@ static void serve_blob(struct link *l, const struct worker_request *rq, int loca
 	if (r == 0)
 		r = blob_sink_finish(&b, &e);
 	done.bytes = b.done_bytes;
-	if (r == 0 && send_event(l, &done, NULL, 0, 0) < 0)
+	if (r == 0 && worker_tell(l->sock, &done, NULL, 0, 0) < 0)
 		_exit(1); /* nobody is there to hear it */
 	if (r < 0)
-		fail(l, &e);
+		worker_fail(l->sock, &e);
 }
 
-/* False at the end of the conversation. */
-static bool receive(const struct link *l, struct worker_request *ret, int fds[WORKER_REQUEST_FDS])
+bool worker_take(int sock, void *ret, size_t size, int *ret_fds, size_t fds_len)
 {
 	union {
 		char space[CMSG_SPACE(sizeof(int) * WORKER_REQUEST_FDS)];
 		struct cmsghdr align;
 	} control;
-	struct iovec part = { ret, sizeof(*ret) };
+	struct iovec part = { ret, size };
 	struct msghdr message = { .msg_iov = &part,
 				  .msg_iovlen = 1,
 				  .msg_control = control.space,
 				  .msg_controllen = sizeof(control.space) };
 	const struct cmsghdr *c;
+	size_t len;
 	ssize_t n;
 
+	for (size_t i = 0; i < fds_len; i++)
+		ret_fds[i] = -1;
 	do
-		n = recvmsg(l->sock, &message, MSG_CMSG_CLOEXEC);
+		n = recvmsg(sock, &message, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
-	if (n != sizeof(*ret))
+	if (n != (ssize_t)size)
 		return false;
 	c = CMSG_FIRSTHDR(&message);
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-		memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+		len = c->cmsg_len - CMSG_LEN(0);
+		memcpy(ret_fds, CMSG_DATA(c), len < fds_len * sizeof(int) ? len : fds_len * sizeof(int));
+	}
 	return true;
 }
 
 static bool serve_one(struct link *l)
 {
-	int fds[WORKER_REQUEST_FDS] = { -1, -1 };
+	int fds[WORKER_REQUEST_FDS];
 	struct worker_request rq;
 	cleanup_fd int local_fd = -1, out_fd = -1;
 	size_t used = 0;
 
-	if (!receive(l, &rq, fds))
+	if (!worker_take(l->sock, &rq, sizeof(rq), fds, WORKER_REQUEST_FDS))
 		return false;
 	if (rq.has_local)
 		local_fd = fds[used++];
@@ -163,15 +173,17 @@ static bool serve_one(struct link *l)
 /* --- confinement --- */
 
 /* Closes all but the standard ones and these: the store's lock and the user's files are none of a worker's. */
-static int close_others(const struct source *source, int sock)
+static int close_others(const int *wanted, size_t len, int sock)
 {
-	int keep[] = { sock, source->local_fd, source->scratch_fd };
+	int keep[WORKER_KEEP_MAX + 1] = { sock };
 	unsigned int first = 3;
 
+	for (size_t i = 0; i < len && i < WORKER_KEEP_MAX; i++)
+		keep[i + 1] = wanted[i];
 	for (;;) {
 		unsigned int next = 0;
 
-		for (size_t i = 0; i < ARRAY_LEN(keep); i++)
+		for (size_t i = 0; i <= len && i < ARRAY_LEN(keep); i++)
 			if (keep[i] >= (int)first && (next == 0 || (unsigned int)keep[i] < next))
 				next = (unsigned int)keep[i];
 		if (next == 0)
@@ -193,7 +205,7 @@ static int become_nobody(void)
 }
 
 /* In this order: unshare needs what setresuid drops, and setresuid clears the parent-death signal. */
-static int confine(const struct source *source, int sock, pid_t parent, struct err *e)
+int worker_confine(const int *keep, size_t len, int sock, bool is_remote, pid_t parent, struct err *e)
 {
 	struct rlimit files = { WORKER_FILES_MAX, WORKER_FILES_MAX }, core = { 0, 0 };
 	sigset_t none;
@@ -203,10 +215,10 @@ static int confine(const struct source *source, int sock, pid_t parent, struct e
 	(void)sigprocmask(SIG_SETMASK, &none, NULL); /* cannot fail */
 	(void)signal(SIGINT, SIG_IGN);               /* the parent decides */
 	(void)signal(SIGTERM, SIG_DFL);
-	r = close_others(source, sock);
+	r = close_others(keep, len, sock);
 	if (r < 0)
 		return err_code(e, r, "cannot close descriptors");
-	if (!source->is_remote && geteuid() == 0)
+	if (!is_remote && geteuid() == 0)
 		(void)unshare(CLONE_NEWNET | CLONE_NEWIPC); /* one wall more, where the kernel has it */
 	r = become_nobody();
 	if (r < 0)
@@ -220,13 +232,15 @@ static int confine(const struct source *source, int sock, pid_t parent, struct e
 	return 0;
 }
 
-void worker_main(struct source *source, int sock, pid_t parent)
+void worker_main(void *arg, int sock, pid_t parent)
 {
+	struct source *source = arg;
+	const int keep[] = { source->local_fd, source->scratch_fd };
 	struct link l = { .source = source, .sock = sock };
 	struct err e;
 
-	if (confine(source, sock, parent, &e) < 0) {
-		fail(&l, &e);
+	if (worker_confine(keep, ARRAY_LEN(keep), sock, source->is_remote, parent, &e) < 0) {
+		worker_fail(sock, &e);
 		_exit(1);
 	}
 	while (serve_one(&l))

@@ -16,6 +16,36 @@ struct worker_request {
 #define WORKER_REQUEST_FDS 2
 
 /* Becomes nobody and serves until the socket closes. Never returns. `parent` is the process that forked it. */
-void worker_main(struct source *source, int sock, pid_t parent) __attribute__((noreturn));
+void worker_main(void *source, int sock, pid_t parent) __attribute__((noreturn));
+
+/* --- what other kinds of worker share with this one --- */
+
+#define WORKER_KEEP_MAX 4
+
+/* Forks a process that calls run(arg, sock, pid of the caller), which must not return. */
+int worker_spawn(void (*run)(void *arg, int sock, pid_t parent), void *arg, struct worker *ret,
+		 struct err *e) MUST_CHECK;
+
+/* In the new process: becomes nobody without rights, with the standard streams, `sock` and the `len` (up to WORKER_KEEP_MAX; -1: none) of `keep`, and
+ * without a network unless `is_remote`. */
+int worker_confine(const int *keep, size_t len, int sock, bool is_remote, pid_t parent,
+		   struct err *e) MUST_CHECK;
+
+/* Sends any struct to a worker, with descriptors. */
+int worker_send(struct worker *w, const void *request, size_t size, const int *fds, size_t fds_len,
+		struct err *e) MUST_CHECK;
+
+/* Receives it there. False at the end of the conversation. Descriptors that did not come stay -1. */
+bool worker_take(int sock, void *ret, size_t size, int *ret_fds, size_t fds_len) MUST_CHECK;
+
+/* Sends an event to the parent. 0 or -errno. */
+int worker_tell(int sock, struct worker_event *event, const void *data, size_t len, int flags) MUST_CHECK;
+
+/* Sends WORKER_FAILED; ends the process if nobody is there to hear it. */
+void worker_fail(int sock, const struct err *e);
+
+/* A progress callback's decision: true if it is time for another event. *last is the caller's, zero at first. */
+struct timespec;
+bool worker_progress_due(struct timespec *last);
 
 #endif
