@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pull/tree_tar.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <search.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#include "common/buf.h"
+#include "common/cleanup.h"
+#include "common/strvec.h"
+#include "pull/layer_dirs.h"
+#include "pull/layer_xattr.h"
+
+#define BLOCK_BYTES ((size_t)256 << 10)
+#define XATTR_LIST  65536 /* the kernel's limits: XATTR_LIST_MAX and XATTR_SIZE_MAX */
+#define XATTR_VALUE 65536
+#define WHITEOUT    ".wh."
+#define OPAQUE      ".wh..wh..opq"
+
+/* The first name of a file that has several. */
+struct known_link {
+	dev_t device;
+	ino_t inode;
+	char *path;
+};
+
+struct tar {
+	struct archive *archive;
+	struct archive_entry *entry;
+	const struct sink *sink;
+	struct err sink_err; /* code is 0 while the sink is well */
+	struct buf path;     /* of the entry in hand; "" for the root */
+	void *links;         /* tsearch(3) tree of struct known_link */
+	size_t links_len;
+	bool is_layer;
+	unsigned int depth;
+	char *block;
+};
+
+static int compare_links(const void *a, const void *b)
+{
+	const struct known_link *x = a, *y = b;
+
+	if (x->device != y->device)
+		return x->device < y->device ? -1 : 1;
+	return x->inode < y->inode ? -1 : x->inode > y->inode;
+}
+
+static void link_free(void *p)
+{
+	struct known_link *l = p;
+
+	free(l->path);
+	free(l);
+}
+
+static void tar_done(struct tar *t)
+{
+	archive_entry_free(t->entry);
+	(void)archive_write_free(t->archive); /* after a success it is closed already */
+	tdestroy(t->links, link_free);
+	buf_done(&t->path);
+	free(t->block);
+}
+#define cleanup_tar __attribute__((cleanup(tar_done)))
+
+static const char *shown(const struct tar *t)
+{
+	return t->path.len > 0 ? t->path.data : ".";
+}
+
+static int out_of_memory(struct err *e)
+{
+	return err_code(e, -ENOMEM, "cannot make a tar");
+}
+
+/* What libarchive has to say, or the sink behind it. */
+static int failure(const struct tar *t, struct err *e)
+{
+	const char *text = archive_error_string(t->archive);
+
+	if (t->sink_err.code < 0) {
+		*e = t->sink_err;
+		return e->code;
+	}
+	return err_set(e, -EIO, "cannot write '%s' to a tar: %s", shown(t), text ? text : "unknown reason");
+}
+
+static la_ssize_t on_write(struct archive *a, void *arg, const void *data, size_t len)
+{
+	struct tar *t = arg;
+
+	(void)a; /* ours */
+	if (t->sink_err.code < 0 || t->sink->write(t->sink->arg, data, len, &t->sink_err) < 0)
+		return -1;
+	return (la_ssize_t)len;
+}
+
+static int open_archive(struct tar *t, struct err *e)
+{
+	t->archive = archive_write_new();
+	t->entry = archive_entry_new();
+	t->block = malloc(BLOCK_BYTES);
+	if (!t->archive || !t->entry || !t->block)
+		return out_of_memory(e);
+	/* Attributes are written once, in the form that others read. */
+	if (archive_write_set_format_pax_restricted(t->archive) != ARCHIVE_OK ||
+	    archive_write_set_options(t->archive, "xattrheader=SCHILY") != ARCHIVE_OK ||
+	    archive_write_set_bytes_per_block(t->archive, (int)BLOCK_BYTES) != ARCHIVE_OK ||
+	    archive_write_set_bytes_in_last_block(t->archive, 1) != ARCHIVE_OK ||
+	    archive_write_open(t->archive, t, NULL, on_write, NULL) != ARCHIVE_OK)
+		return failure(t, e);
+	return 0;
+}
+
+/* --- one entry --------------------------------------------------------------------------------------------- */
+
+static int write_header(struct tar *t, struct err *e)
+{
+	int r = archive_write_header(t->archive, t->entry);
+
+	return r == ARCHIVE_OK || r == ARCHIVE_WARN ? 0 : failure(t, e);
+}
+
+/* An entry without contents whose name alone matters: DIR/NAME. */
+static int write_mark(struct tar *t, const char *name, const struct stat *st, struct err *e)
+{
+	cleanup_buf struct buf path = BUF_INIT(PATH_MAX + 16);
+
+	if (buf_printf(&path, "%s%s%s", t->path.len ? t->path.data : "", t->path.len ? "/" : "", name) < 0)
+		return out_of_memory(e);
+	archive_entry_clear(t->entry);
+	archive_entry_set_pathname(t->entry, path.data);
+	archive_entry_set_filetype(t->entry, AE_IFREG);
+	archive_entry_set_perm(t->entry, 0);
+	archive_entry_set_size(t->entry, 0);
+	archive_entry_set_mtime(t->entry, st->st_mtim.tv_sec, 0);
+	return write_header(t, e);
+}
+
+static int add_xattr(struct tar *t, int fd, const char *name, struct err *e)
+{
+	cleanup_free char *value = malloc(XATTR_VALUE);
+	ssize_t len;
+
+	if (!value)
+		return out_of_memory(e);
+	len = fgetxattr(fd, name, value, XATTR_VALUE);
+	if (len < 0 && errno != ENODATA)
+		return err_errno(e, "cannot read attribute '%s' of '%s'", name, shown(t));
+	if (len >= 0)
+		archive_entry_xattr_add_entry(t->entry, name, value, (size_t)len);
+	return 0;
+}
+
+static int add_xattrs(struct tar *t, int fd, struct err *e)
+{
+	cleanup_free char *names = malloc(XATTR_LIST);
+	ssize_t len;
+	int r = 0;
+
+	if (!names)
+		return out_of_memory(e);
+	len = flistxattr(fd, names, XATTR_LIST);
+	if (len < 0)
+		return errno == EOPNOTSUPP ? 0 : err_errno(e, "cannot list the attributes of '%s'", shown(t));
+	for (const char *name = names; r == 0 && name < names + len; name += strlen(name) + 1)
+		if (layer_xattr_wanted(name))
+			r = add_xattr(t, fd, name, e);
+	return r;
+}
+
+/* All but contents and attributes. */
+static int describe(struct tar *t, int parent_fd, const char *name, const struct stat *st, struct err *e)
+{
+	char target[PATH_MAX];
+	ssize_t len;
+
+	archive_entry_clear(t->entry);
+	archive_entry_copy_stat(t->entry, st);
+	if (t->path.len == 0 || S_ISDIR(st->st_mode)) {
+		cleanup_buf struct buf path = BUF_INIT(PATH_MAX + 4);
+
+		if (buf_printf(&path, "%s/", shown(t)) < 0)
+			return out_of_memory(e);
+		archive_entry_set_pathname(t->entry, path.data);
+	} else {
+		archive_entry_set_pathname(t->entry, t->path.data);
+	}
+	/* Who read or changed an inode when is none of a layer's business, and would make each tar another. */
+	archive_entry_unset_atime(t->entry);
+	archive_entry_unset_ctime(t->entry);
+	archive_entry_unset_birthtime(t->entry);
+	archive_entry_set_nlink(t->entry, 1);
+	if (!S_ISREG(st->st_mode))
+		archive_entry_set_size(t->entry, 0);
+	if (!S_ISLNK(st->st_mode))
+		return 0;
+	len = readlinkat(parent_fd, name, target, sizeof(target) - 1);
+	if (len < 0)
+		return err_errno(e, "cannot read the link '%s'", shown(t));
+	target[len] = 0;
+	archive_entry_set_symlink(t->entry, target);
+	return 0;
+}
+
+/* 1: this file has come by another name, and a hard link to that has been written. */
+static int write_known_link(struct tar *t, const struct stat *st, struct err *e)
+{
+	struct known_link key = { .device = st->st_dev, .inode = st->st_ino }, *l;
+	struct known_link *const *found;
+
+	if (st->st_nlink < 2)
+		return 0;
+	found = tfind(&key, &t->links, compare_links);
+	if (found) {
+		archive_entry_set_hardlink(t->entry, (*found)->path);
+		archive_entry_set_size(t->entry, 0);
+		return write_header(t, e) < 0 ? e->code : 1;
+	}
+	if (t->links_len++ == TREE_TAR_LINKS_MAX)
+		return err_set(e, -EFBIG, "more than %d files have several names", TREE_TAR_LINKS_MAX);
+	l = malloc(sizeof(*l));
+	if (!l)
+		return out_of_memory(e);
+	*l = key;
+	l->path = strdup(t->path.data);
+	if (!l->path || !tsearch(l, &t->links, compare_links)) {
+		link_free(l);
+		return out_of_memory(e);
+	}
+	return 0;
+}
+
+static int write_contents(struct tar *t, int fd, uint64_t size, struct err *e)
+{
+	while (size > 0) {
+		size_t want = size < BLOCK_BYTES ? (size_t)size : BLOCK_BYTES;
+		ssize_t n = read(fd, t->block, want);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(e, "cannot read '%s'", shown(t));
+		if (n == 0) { /* somebody has made it shorter meanwhile; the header has been written */
+			memset(t->block, 0, want);
+			n = (ssize_t)want;
+		}
+		if (archive_write_data(t->archive, t->block, (size_t)n) != n)
+			return failure(t, e);
+		size -= (uint64_t)n;
+	}
+	return 0;
+}
+
+static int write_file(struct tar *t, int parent_fd, const char *name, const struct stat *st, struct err *e)
+{
+	cleanup_fd int fd = -1;
+	int r = describe(t, parent_fd, name, st, e);
+
+	if (r == 0)
+		r = write_known_link(t, st, e);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	fd = openat(parent_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(e, "cannot open '%s'", shown(t));
+	r = add_xattrs(t, fd, e);
+	if (r == 0)
+		r = write_header(t, e);
+	return r < 0 ? r : write_contents(t, fd, (uint64_t)st->st_size, e);
+}
+
+static int write_other(struct tar *t, int parent_fd, const char *name, const struct stat *st, struct err *e)
+{
+	int r;
+
+	if (S_ISSOCK(st->st_mode))
+		return 0;
+	r = describe(t, parent_fd, name, st, e);
+	if (r == 0)
+		r = write_known_link(t, st, e);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return write_header(t, e);
+}
+
+/* --- directories --------------------------------------------------------------------------------------------- */
+
+static int write_dir(struct tar *t, int fd, const struct stat *st, struct err *e);
+
+static int write_child(struct tar *t, int parent_fd, const char *name, struct err *e)
+{
+	size_t before = t->path.len;
+	cleanup_fd int fd = -1;
+	struct stat st;
+	int r;
+
+	if (fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_errno(e, "cannot look at '%s' in '%s'", name, shown(t));
+	if (t->is_layer && layer_is_whiteout(&st)) {
+		char mark[NAME_MAX + sizeof(WHITEOUT)];
+
+		(void)snprintf(mark, sizeof(mark), WHITEOUT "%s", name);
+		return write_mark(t, mark, &st, e);
+	}
+	if (buf_printf(&t->path, "%s%s", before ? "/" : "", name) < 0)
+		return err_set(e, -ENAMETOOLONG, "a path below '%s' is too long", shown(t));
+	if (S_ISDIR(st.st_mode)) {
+		fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		r = fd < 0 ? err_errno(e, "cannot open '%s'", shown(t)) : write_dir(t, fd, &st, e);
+	} else if (S_ISREG(st.st_mode)) {
+		r = write_file(t, parent_fd, name, &st, e);
+	} else {
+		r = write_other(t, parent_fd, name, &st, e);
+	}
+	t->path.len = before;
+	if (t->path.data)
+		t->path.data[before] = 0;
+	return r;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int list_names(const struct tar *t, int fd, struct strvec *out, struct err *e)
+{
+	int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_dir DIR *dir = again < 0 ? NULL : fdopendir(again);
+	const struct dirent *d;
+
+	if (!dir) {
+		cleanup_fd_fn(&again);
+		return err_errno(e, "cannot list '%s'", shown(t));
+	}
+	while ((errno = 0, d = readdir(dir))) {
+		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+			continue;
+		if (strvec_add(out, d->d_name) < 0)
+			return err_set(e, -EFBIG, "'%s' has too many files, or memory is out", shown(t));
+	}
+	if (errno)
+		return err_errno(e, "cannot list '%s'", shown(t));
+	if (out->len > 1)
+		qsort(out->items, out->len, sizeof(*out->items), compare_names);
+	return 0;
+}
+
+static int write_dir(struct tar *t, int fd, const struct stat *st, struct err *e)
+{
+	cleanup_strvec struct strvec names = { 0 };
+	int r;
+
+	if (++t->depth > TREE_TAR_DEPTH_MAX)
+		return err_set(e, -ELOOP, "directories are nested deeper than %d", TREE_TAR_DEPTH_MAX);
+	r = describe(t, fd, ".", st, e);
+	if (r == 0)
+		r = add_xattrs(t, fd, e);
+	if (r == 0)
+		r = write_header(t, e);
+	if (r == 0 && t->is_layer && layer_xattr_is_opaque(fd))
+		r = write_mark(t, OPAQUE, st, e);
+	if (r == 0)
+		r = list_names(t, fd, &names, e);
+	for (size_t i = 0; r == 0 && i < names.len; i++)
+		r = write_child(t, fd, names.items[i], e);
+	t->depth--;
+	return r;
+}
+
+int tree_tar_write(int tree_fd, bool is_layer, const struct sink *sink, struct err *e)
+{
+	cleanup_tar struct tar t = { .sink = sink, .is_layer = is_layer, .path = BUF_INIT(PATH_MAX) };
+	struct stat st;
+	int r = open_archive(&t, e);
+
+	if (r < 0)
+		return r;
+	if (fstat(tree_fd, &st) < 0)
+		return err_errno(e, "cannot look at a tree");
+	r = sink->begin(sink->arg, e);
+	if (r == 0)
+		r = write_dir(&t, tree_fd, &st, e);
+	if (r == 0 && archive_write_close(t.archive) != ARCHIVE_OK)
+		r = failure(&t, e);
+	return r;
+}
