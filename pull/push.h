@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Images of the store on their way out: to a registry, or into files. */
+#ifndef SAMPAN_PULL_PUSH_H
+#define SAMPAN_PULL_PUSH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/digest.h"
+#include "common/err.h"
+#include "common/strvec.h"
+#include "pull/encoder.h"
+#include "pull/layout.h"
+#include "pull/transfer.h"
+#include "store/store.h"
+
+struct push_options {
+	bool tls_verify;
+	const char *auth_file; /* NULL: where auth_find (pull/auth_file.h) looks */
+	unsigned int jobs;     /* 0: TRANSFER_DEFAULT_JOBS */
+	int cancel_fd;         /* -1: none */
+	bool anew; /* layers are compressed as `compression` says, even if the registry has others */
+	struct compression compression; /* of layers that must be made again */
+	struct transfer_observer observer;
+};
+
+struct push_result {
+	struct digest digest; /* of the manifest, as the registry has it now */
+	uint64_t size_bytes;  /* of it */
+	bool is_changed;      /* it is not the manifest that the store has */
+	bool was_there;
+};
+
+/* Pushes the image that `source` names to the repository and tag of `target`, a reference. Layers that the registry has, there or in a repository that it
+ * can take them over from, are not made, let alone sent. Holds the store's lock, shared. -EINVAL, -ENOENT, -EACCES, and others of pull/registry.h. */
+int push_image(const struct store *s, const char *source, const char *target,
+	       const struct push_options *options, struct push_result *ret, struct err *e) MUST_CHECK;
+
+/* Adds an image to a layout, under `names` (canonical references; may be empty). *ret_changed: manifest and config differ from those that were pulled. */
+int push_to_layout(const struct store *s, const char *source, const struct strvec *names,
+		   const struct push_options *options, struct layout *layout, bool *ret_changed,
+		   struct err *e) MUST_CHECK;
+
+#endif
