@@ -13,7 +13,10 @@ struct image_globals {
 
 /* The commands. argv[0] is the command's name. Each returns the exit code of the program. */
 int image_fsck(int argc, char **argv, const struct image_globals *g);
+int image_load(int argc, char **argv, const struct image_globals *g);
 int image_pull(int argc, char **argv, const struct image_globals *g);
+int image_push(int argc, char **argv, const struct image_globals *g);
+int image_save(int argc, char **argv, const struct image_globals *g);
 int image_login(int argc, char **argv, const struct image_globals *g);
 int image_logout(int argc, char **argv, const struct image_globals *g);
 int image_sign(int argc, char **argv, const struct image_globals *g);

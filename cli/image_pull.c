@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sampan pull */
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "cli/format.h"
 #include "cli/image_main.h"
+#include "cli/image_pull.h"
+#include "cli/image_signals.h"
 #include "cli/progress.h"
 #include "common/cleanup.h"
 #include "common/file.h"
@@ -113,42 +113,11 @@ static void on_tick(void *arg)
 	progress_draw(arg, false);
 }
 
-static struct pull_observer observer_of(struct progress *p)
+struct pull_observer image_pull_observer(struct progress *p)
 {
 	return (struct pull_observer){
 		.chosen = on_chosen, .layers = on_layers, .layer = on_layer, .tick = on_tick, .arg = p
 	};
-}
-
-/* --- signals --- */
-
-/* SIGINT, SIGTERM and SIGHUP end the pull in order; SIGPIPE must not end it in disorder. */
-static int watch_signals(int *ret_fd, struct err *e)
-{
-	sigset_t set;
-	int fd;
-
-	(void)sigemptyset(&set); /* these three cannot fail */
-	(void)sigaddset(&set, SIGINT);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGHUP);
-	(void)signal(SIGPIPE, SIG_IGN);
-	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-		return err_errno(e, "cannot block signals");
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (fd < 0)
-		return err_errno(e, "cannot watch for signals");
-	*ret_fd = fd;
-	return 0;
-}
-
-static int exit_code_of_signal(int fd)
-{
-	struct signalfd_siginfo info;
-
-	if (read(fd, &info, sizeof(info)) != sizeof(info))
-		return CLI_EXIT_FAILED;
-	return 128 + (int)info.ssi_signo;
 }
 
 /* --- the command --- */
@@ -194,12 +163,12 @@ static int run(const char *text, struct pull_options *o, bool quiet, const struc
 	struct progress progress;
 	cleanup_fd int signals = -1;
 	struct err e = { 0 };
-	int r = watch_signals(&signals, &e);
+	int r = image_watch_signals(&signals, &e);
 
 	progress_init(&progress, stderr);
 	o->cancel_fd = signals;
 	if (!quiet)
-		o->observer = observer_of(&progress);
+		o->observer = image_pull_observer(&progress);
 	if (r == 0)
 		r = store_open(g->root, &s, &e);
 	if (r == 0)
@@ -208,7 +177,7 @@ static int run(const char *text, struct pull_options *o, bool quiet, const struc
 	progress_done(&progress);
 	if (r < 0) {
 		(void)image_fail(g, &e);
-		return r == -EINTR ? exit_code_of_signal(signals) : CLI_EXIT_FAILED;
+		return r == -EINTR ? image_exit_of_signal(signals) : CLI_EXIT_FAILED;
 	}
 	print_result(&result, quiet);
 	if (result.names.len > 0)

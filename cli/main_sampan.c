@@ -21,6 +21,9 @@ struct command {
 static const struct command COMMANDS[] = {
 	{ "run", cmd_run, "Create a container from an image and run it" },
 	{ "pull", cmd_delegated, "Download an image" },
+	{ "push", cmd_delegated, "Upload an image to a registry" },
+	{ "save", cmd_delegated, "Write images to an archive" },
+	{ "load", cmd_delegated, "Read images from an archive" },
 	{ "login", cmd_delegated, "Log in to a registry" },
 	{ "logout", cmd_delegated, "Forget the credentials of a registry" },
 	{ "sign", cmd_delegated, "Sign an image in a registry" },

@@ -61,36 +61,15 @@ void pull_result_done(struct pull_result *r)
 
 /* --- beginning --- */
 
-static int open_scratch(const struct pull *p, int *ret_fd, struct err *e)
-{
-	int fd = openat(p->staging.fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		return err_errno(e, "cannot make a temporary file");
-	*ret_fd = fd;
-	return 0;
-}
-
 static int open_source(struct pull *p, struct err *e)
 {
-	const struct transport *t = &p->transport;
 	const struct endpoint_options options = { .tls_verify = p->options->tls_verify,
 						  .auth_file = p->options->auth_file,
 						  .conf = p->conf };
-	int scratch = -1, r;
+	int r = source_open(&p->transport, &options, p->staging.fd, &p->endpoints, &p->source, e);
 
-	switch (t->kind) {
-	case TRANSPORT_REGISTRY:
-		r = endpoints_find(&t->reference, &options, &p->endpoints, e);
-		if (r < 0)
-			return err_wrap(e, "cannot pull '%s'", p->name);
-		return source_registry_new(&t->reference, &p->endpoints, &p->source, e);
-	case TRANSPORT_OCI_DIR:
-		return source_oci_dir_new(t->path, &p->source, e);
-	default:
-		r = open_scratch(p, &scratch, e);
-		return r < 0 ? r : source_archive_new(t->path, t->kind, scratch, &p->source, e);
-	}
+	return r < 0 && p->transport.kind == TRANSPORT_REGISTRY ? err_wrap(e, "cannot pull '%s'", p->name)
+								: r;
 }
 
 /* What is rejected is refused before anybody is asked for it. */

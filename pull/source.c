@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pull/source.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -17,6 +18,31 @@ void source_free(struct source *s)
 void source_free_fn(struct source **s)
 {
 	source_free(*s);
+}
+
+static int open_archive(const struct transport *t, int staging_fd, struct source **ret, struct err *e)
+{
+	int fd = openat(staging_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return err_errno(e, "cannot make a temporary file");
+	return source_archive_new(t->path, t->kind, fd, ret, e);
+}
+
+int source_open(const struct transport *t, const struct endpoint_options *options, int staging_fd,
+		struct endpoints *endpoints, struct source **ret, struct err *e)
+{
+	int r;
+
+	switch (t->kind) {
+	case TRANSPORT_REGISTRY:
+		r = endpoints_find(&t->reference, options, endpoints, e);
+		return r < 0 ? r : source_registry_new(&t->reference, endpoints, ret, e);
+	case TRANSPORT_OCI_DIR:
+		return source_oci_dir_new(t->path, ret, e);
+	default:
+		return open_archive(t, staging_fd, ret, e);
+	}
 }
 
 int source_copy_fd(int fd, const struct sink *sink, struct err *e)

@@ -77,6 +77,11 @@ int source_oci_dir_new(const char *path, struct source **ret, struct err *e) MUS
 int source_archive_new(const char *path, enum transport_kind kind, int scratch_fd, struct source **ret,
 		       struct err *e) MUST_CHECK;
 
+/* The one of these that a transport asks for. `t` and `endpoints`, which is filled for a registry, must outlive the source; in staging_fd an
+ * archive may be expanded. Errors as above, and endpoints_find's. */
+int source_open(const struct transport *t, const struct endpoint_options *options, int staging_fd,
+		struct endpoints *endpoints, struct source **ret, struct err *e) MUST_CHECK;
+
 void source_free(struct source *s);
 void source_free_fn(struct source **s);
 #define cleanup_source __attribute__((cleanup(source_free_fn)))

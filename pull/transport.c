@@ -91,6 +91,8 @@ static bool is_asked_for(const struct transport *t, const struct descriptor *d)
 
 	if (!t->image)
 		return true;
+	if (t->image[0] == '@')
+		return strcmp(d->digest.text, t->image + 1) == 0;
 	return (tag && strcmp(tag, t->image) == 0) || (name && same_name(name, t->image));
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a person names as the source of a pull: REF, docker://REF, oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:REF]; and
- * the names that images from files get. Pure. */
+/* What a person names as the source of a pull: REF, docker://REF, oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:REF], and
+ * '@DIGEST' in place of TAG or REF; and the names that images from files get. Pure. */
 #ifndef SAMPAN_PULL_TRANSPORT_H
 #define SAMPAN_PULL_TRANSPORT_H
 

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sampan save */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/image_main.h"
+#include "cli/image_output.h"
+#include "cli/image_signals.h"
+#include "cli/image_transfer.h"
+#include "cli/progress.h"
+#include "common/cleanup.h"
+#include "oci/reference.h"
+#include "pull/layout.h"
+#include "pull/push.h"
+#include "store/image.h"
+#include "store/store.h"
+
+struct save_flags {
+	bool quiet;
+	const char *output, *format, *compression;
+	struct opt_u64 level, jobs;
+};
+
+#define FLAG(member) offsetof(struct save_flags, member)
+static const struct option_def OPTIONS[] = {
+	{ "output", 'o', OPTION_STRING, FLAG(output), "file", "Write there (default: standard output)" },
+	{ "format", 0, OPTION_STRING, FLAG(format), "string",
+	  "docker-archive, oci-archive, or oci-dir for a directory (default docker-archive)" },
+	{ "compression-format", 0, OPTION_STRING, FLAG(compression), "string",
+	  "Compress the layers of OCI formats with gzip, zstd[:LEVEL] or none (default gzip)" },
+	{ "compression-level", 0, OPTION_U64, FLAG(level), "int", "1 to 9 for gzip, 1 to 20 for zstd" },
+	{ "jobs", 0, OPTION_U64, FLAG(jobs), "int", "Layers to prepare at a time (default 2)" },
+	{ "quiet", 'q', OPTION_BOOL, FLAG(quiet), NULL, "Show no progress" },
+	{ 0 },
+};
+
+static const struct command_def SAVE = {
+	.name = "sampan save",
+	.usage = "[OPTIONS] IMAGE [IMAGE...]",
+	.summary = "Write images to an archive",
+	.options = OPTIONS,
+	.min_args = 1,
+	.max_args = -1,
+};
+
+static int format_of(const char *text, enum transport_kind *ret, struct err *e)
+{
+	static const struct {
+		const char *name;
+		enum transport_kind kind;
+	} FORMATS[] = {
+		{ "docker-archive", TRANSPORT_DOCKER_ARCHIVE },
+		{ "oci-archive", TRANSPORT_OCI_ARCHIVE },
+		{ "oci-dir", TRANSPORT_OCI_DIR },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(FORMATS); i++)
+		if (!text || strcmp(FORMATS[i].name, text) == 0) {
+			*ret = FORMATS[i].kind;
+			return 0;
+		}
+	return err_set(e, -EINVAL,
+		       "--format: unknown format '%.40s' (there are docker-archive, oci-archive and oci-dir)",
+		       text);
+}
+
+/* An image that was named by its ID goes without a name, as with docker. */
+static int names_of(const struct store *s, const char *what, struct strvec *out, struct err *e)
+{
+	cleanup_image_record struct image_record record = { 0 };
+	cleanup_reference struct reference ref = { 0 };
+	cleanup_free char *canonical = NULL;
+	struct err ignored;
+	int r = image_find(s, what, &record, e);
+
+	if (r < 0 || reference_parse(what, &ref, &ignored) < 0)
+		return r;
+	canonical = reference_canonical(&ref);
+	if (!canonical || (strcmp(canonical, record.name) == 0 && strvec_add(out, canonical) < 0))
+		return err_code(e, -ENOMEM, "cannot list images");
+	return 0;
+}
+
+static int save_one(const struct store *s, const char *what, const struct push_options *o,
+		    struct layout *layout, bool quiet, struct err *e)
+{
+	cleanup_strvec struct strvec names = { 0 };
+	bool changed = false;
+	int r = names_of(s, what, &names, e);
+
+	if (r == 0)
+		r = push_to_layout(s, what, &names, o, layout, &changed, e);
+	if (r == 0 && changed && !quiet)
+		(void)fprintf(stderr,
+			      "%s: layers were packed anew, so the image has another digest in the archive\n",
+			      what);
+	return r;
+}
+
+static int save_all(const struct store *s, char **images, enum transport_kind kind,
+		    const struct save_flags *f, struct push_options *o, struct err *e)
+{
+	cleanup_image_output struct image_output out = { .fd = -1 };
+	cleanup_layout struct layout *layout = NULL;
+	struct progress progress;
+	int r;
+
+	if (kind == TRANSPORT_OCI_DIR)
+		r = layout_open_dir(f->output, &layout, e);
+	else
+		r = image_output_open(f->output, &out, e);
+	if (r == 0 && !layout)
+		r = layout_open_archive(out.fd, kind, &layout, e);
+	if (r < 0)
+		return r;
+	progress_init(&progress, stderr);
+	if (!f->quiet)
+		o->observer = image_transfer_observer(&progress);
+	for (size_t i = 0; r == 0 && images[i]; i++)
+		r = save_one(s, images[i], o, layout, f->quiet, e);
+	progress_draw(&progress, true);
+	progress_done(&progress);
+	if (r == 0)
+		r = layout_finish(layout, e);
+	return r == 0 && kind != TRANSPORT_OCI_DIR ? image_output_commit(&out, e) : r;
+}
+
+static int run(char **images, enum transport_kind kind, const struct save_flags *f, struct push_options *o,
+	       const struct image_globals *g)
+{
+	cleanup_store struct store *s = NULL;
+	cleanup_fd int signals = -1;
+	struct err e = { 0 };
+	int r = image_watch_signals(&signals, &e);
+
+	o->cancel_fd = signals;
+	if (r == 0)
+		r = store_open(g->root, &s, &e);
+	if (r == 0)
+		r = save_all(s, images, kind, f, o, &e);
+	if (r == 0)
+		return cli_end_output(0);
+	(void)image_fail(g, &e);
+	return r == -EINTR ? image_exit_of_signal(signals) : CLI_EXIT_FAILED;
+}
+
+static int check(const struct save_flags *f, enum transport_kind kind, struct err *e)
+{
+	if (kind == TRANSPORT_OCI_DIR && !f->output)
+		return err_set(e, -EINVAL, "--format oci-dir needs --output");
+	if (kind == TRANSPORT_DOCKER_ARCHIVE && (f->compression || f->level.set))
+		return err_set(
+			e, -EINVAL,
+			"the layers of a docker-archive are not compressed (compress the archive, or use "
+			"--format oci-archive)");
+	return 0;
+}
+
+int image_save(int argc, char **argv, const struct image_globals *g)
+{
+	struct save_flags f = { 0 };
+	struct push_options o = { .cancel_fd = -1 };
+	enum transport_kind kind = TRANSPORT_DOCKER_ARCHIVE;
+	struct err e = { 0 };
+	int n = 0, code = 0, r;
+
+	if (!cli_options(&SAVE, argc, argv, &f, &n, &code))
+		return code;
+	r = format_of(f.format, &kind, &e);
+	if (r == 0)
+		r = check(&f, kind, &e);
+	if (r == 0)
+		r = image_transfer_options(f.compression, f.level, f.jobs, &o, &e);
+	if (r < 0) {
+		(void)image_fail(g, &e);
+		return CLI_EXIT_SAMPAN;
+	}
+	return run(argv + 1, kind, &f, &o, g);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How transfers of images out of the store are shown, and the options that all of them have. */
+#ifndef SAMPAN_CLI_IMAGE_TRANSFER_H
+#define SAMPAN_CLI_IMAGE_TRANSFER_H
+
+#include "cli/progress.h"
+#include "common/json_read.h" /* opt_* */
+#include "pull/push.h"
+#include "pull/transfer.h"
+
+/* Shows on `p`, which is borrowed. */
+struct transfer_observer image_transfer_observer(struct progress *p);
+
+/* --compression-format, --compression-level (either may be absent) and --jobs into `ret`. -EINVAL. */
+int image_transfer_options(const char *format, struct opt_u64 level, struct opt_u64 jobs,
+			   struct push_options *ret, struct err *e) MUST_CHECK;
+
+/* For --digestfile: the digest alone, without a line's end. */
+int image_write_digest(const char *path, const struct digest *digest, struct err *e) MUST_CHECK;
+
+#endif
