@@ -109,7 +109,7 @@ int registry_referrers(struct registry *r, const struct digest *subject, const c
 	int code;
 
 	(void)snprintf(what, sizeof(what), "%s?artifactType=%s", subject->text, artifact_type);
-	code = get(r, "referrers", what, MANIFEST_TYPES, &sink, &answer, e);
+	code = get(r, "referrers", what, REGISTRY_MANIFEST_TYPES, &sink, &answer, e);
 	if (code == 0)
 		(void)snprintf(ret_type, HTTP_CONTENT_TYPE_MAX, "%s", answer.content_type);
 	if (code != -ENOENT)

@@ -75,31 +75,17 @@ static int open_nameless(const struct repair *p, int *ret_fd, struct err *e)
 }
 
 /* From where a pull of the same name would take it. */
-static int open_registry(struct repair *p, const struct repair_options *o, struct err *e)
+static int open_source(struct repair *p, const struct repair_options *o, struct err *e)
 {
 	cleanup_registries_conf struct registries_conf conf = { 0 };
 	const struct endpoint_options options = { .tls_verify = o->tls_verify, .conf = &conf };
-	int r = registries_conf_load(&conf, e);
-
-	if (r == 0)
-		r = endpoints_find(&p->transport.reference, &options, &p->endpoints, e);
-	return r < 0 ? r : source_registry_new(&p->transport.reference, &p->endpoints, &p->source, e);
-}
-
-static int open_source(struct repair *p, const struct repair_options *o, struct err *e)
-{
 	const char *from = o->from ? o->from : p->image->name;
-	int scratch = -1;
 	int r = transport_parse(from, &p->transport, e);
 
 	if (r < 0)
 		return err_wrap(e, "invalid reference '%s'", from);
-	if (p->transport.kind == TRANSPORT_REGISTRY)
-		return open_registry(p, o, e);
-	if (p->transport.kind == TRANSPORT_OCI_DIR)
-		return source_oci_dir_new(p->transport.path, &p->source, e);
-	r = open_nameless(p, &scratch, e);
-	return r < 0 ? r : source_archive_new(p->transport.path, p->transport.kind, scratch, &p->source, e);
+	r = registries_conf_load(&conf, e);
+	return r < 0 ? r : source_open(&p->transport, &options, p->staging.fd, &p->endpoints, &p->source, e);
 }
 
 static int begin(struct repair *p, const struct repair_options *o, struct err *e)

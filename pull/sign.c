@@ -30,7 +30,7 @@ static int send_bytes(struct remote *remote, enum source_item item, const struct
 	r = write_all(fd, data, len);
 	if (r < 0)
 		return err_code(e, r, "cannot write a temporary file");
-	return worker_send(&remote->worker, item, digest, fd, e);
+	return worker_put(&remote->worker, item, digest, fd, e);
 }
 
 static int send_blob(struct remote *remote, const struct buf *data, struct digest *ret, struct err *e)

@@ -51,7 +51,7 @@ struct source_ops {
 	int (*open_local)(const struct source *s, enum source_item item, const struct digest *digest,
 			  int *ret_fd, struct err *e);
 
-	/* In a worker. `digest` is NULL for SOURCE_TOP; local_fd is what open_local opened, what worker_send was given, or -1. Content is not checked. `ret` is
+	/* In a worker. `digest` is NULL for SOURCE_TOP; local_fd is what open_local opened, what worker_put was given, or -1. Content is not checked. `ret` is
 	 * NULL for blobs of which nobody asks it. -ENOENT, the sink's error, and those of pull/registry.h. */
 	int (*read)(struct source *s, enum source_item item, const struct digest *digest, int local_fd,
 		    const struct sink *sink, struct source_answer *ret, struct err *e);

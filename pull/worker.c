@@ -225,13 +225,13 @@ int worker_document(struct worker *w, struct source *source, enum source_item it
 	return digest ? verify(body, digest, size_bytes, e) : 0;
 }
 
-int worker_send(struct worker *w, enum source_item item, const struct digest *digest, int data_fd,
-		struct err *e)
+int worker_put(struct worker *w, enum source_item item, const struct digest *digest, int data_fd,
+	       struct err *e)
 {
 	struct worker_request rq = { .item = item, .has_digest = true, .has_local = true, .digest = *digest };
 	cleanup_buf struct buf nothing = BUF_INIT(1);
 	struct source_answer answer;
-	int r = send_request(w, &rq, &data_fd, 1, e);
+	int r = worker_send(w, &rq, sizeof(rq), &data_fd, 1, e);
 
 	return r < 0 ? r : collect(w, -1, &nothing, &answer, e);
 }

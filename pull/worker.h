@@ -53,8 +53,8 @@ int worker_document(struct worker *w, struct source *source, enum source_item it
 		    struct source_answer *ret, struct err *e) MUST_CHECK;
 
 /* Sends the content of `data_fd` (borrowed; a regular file), as `item` says, and waits until it has arrived. Errors of source_ops.read. */
-int worker_send(struct worker *w, enum source_item item, const struct digest *digest, int data_fd,
-		struct err *e) MUST_CHECK;
+int worker_put(struct worker *w, enum source_item item, const struct digest *digest, int data_fd,
+	       struct err *e) MUST_CHECK;
 
 /* Asks for a blob to be written to `out_fd` (borrowed; an empty file). Events follow, the last one WORKER_DONE (size and digest are right) or
  * WORKER_FAILED. */
