@@ -123,7 +123,7 @@ static int list_places(struct strvec *out)
 static int decode_pair(const char *auth, struct secret *s, struct err *e)
 {
 	size_t len = strlen(auth);
-	cleanup_free char *pair = calloc(1, len + 2);
+	cleanup_free char *pair = calloc(1, len + 2); /* two NULs: one is behind a ':' that comes last */
 	char *colon;
 
 	if (!pair)
@@ -152,9 +152,9 @@ static int decode_entry(const struct auth_entry *entry, struct secret *ret, stru
 		s.identity_token = strdup(entry->identity_token);
 	if (entry->identity_token && !s.identity_token)
 		return err_code(e, -ENOMEM, "cannot keep credentials");
-	*ret = (struct secret){ .user = ptr_take(s.user),
-				.password = ptr_take(s.password),
-				.identity_token = ptr_take(s.identity_token) };
+	ret->user = ptr_take(s.user);
+	ret->password = ptr_take(s.password);
+	ret->identity_token = ptr_take(s.identity_token);
 	return 0;
 }
 

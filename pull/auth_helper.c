@@ -182,10 +182,12 @@ int auth_helper_get(const char *name, const char *server, struct secret *ret, st
 	}
 	if (text.data)
 		explicit_bzero(text.data, text.len);
-	if (r == 0 && strcmp(a.user, TOKEN_USER) == 0)
-		*ret = (struct secret){ .identity_token = ptr_take(a.secret) };
-	else if (r == 0)
-		*ret = (struct secret){ .user = ptr_take(a.user), .password = ptr_take(a.secret) };
+	if (r == 0 && strcmp(a.user, TOKEN_USER) == 0) {
+		ret->identity_token = ptr_take(a.secret);
+	} else if (r == 0) {
+		ret->user = ptr_take(a.user);
+		ret->password = ptr_take(a.secret);
+	}
 	free(a.user);
 	free(a.secret);
 	return r;
