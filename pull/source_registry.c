@@ -129,7 +129,7 @@ static int read_from(struct source_registry *s, enum source_item item, const str
 /* What is wrong here would be wrong with any endpoint. */
 static bool is_our_own(int code)
 {
-	return code == -ENOMEM || code == -ENOSPC || code == -EDQUOT || code == -EIO || code == -EROFS;
+	return code == -ENOMEM || code == -ENOSPC || code == -EDQUOT || code == -EROFS;
 }
 
 /* The last endpoint's error, which is the registry's own, with those of the mirrors behind it. */

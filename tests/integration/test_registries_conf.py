@@ -110,6 +110,21 @@ def test_a_mirror_that_breaks_off_in_the_middle_leaves_no_byte_behind(sampan, co
         assert [path.split("/")[-2] for path in liar.paths()] == ["blobs"]
 
 
+def test_a_mirror_that_speaks_no_http_is_passed_over(sampan, conf, liar):
+    def babble(handler):
+        handler.wfile.write(b"220 mail.example.com ESMTP\r\n")
+        handler.close_connection = True
+        return True
+
+    liar.add("v1", small_image())
+    with LyingRegistry() as mirror:
+        mirror.hooks.append(babble)
+        write(conf / "registries.conf", f'[[registry]]\nlocation="{liar.host}"\n[[registry.mirror]]\n'
+                                        f'location="{mirror.host}"\n')
+        sampan("pull", liar.ref("app:v1"), check=True)
+        assert mirror.paths() and liar.paths()
+
+
 def test_a_mirror_whose_content_is_false_is_passed_over(sampan, conf, liar):
     image = Image([Layer([root(), file("big", os.urandom(3000))])])
     index = Index([image])
