@@ -18,6 +18,7 @@ static const struct {
 	{ "pull", image_pull }, { "push", image_push },     { "save", image_save },
 	{ "load", image_load }, { "login", image_login },   { "logout", image_logout },
 	{ "sign", image_sign }, { "verify", image_verify }, { "fsck", image_fsck },
+	{ "copy", image_copy },
 };
 
 struct image_options {

@@ -24,6 +24,7 @@ static const struct command COMMANDS[] = {
 	{ "push", cmd_delegated, "Upload an image to a registry" },
 	{ "save", cmd_delegated, "Write images to an archive" },
 	{ "load", cmd_delegated, "Read images from an archive" },
+	{ "copy", cmd_delegated, "Copy an image between registries and files" },
 	{ "login", cmd_delegated, "Log in to a registry" },
 	{ "logout", cmd_delegated, "Forget the credentials of a registry" },
 	{ "sign", cmd_delegated, "Sign an image in a registry" },

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sampan copy */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/image_main.h"
+#include "cli/image_output.h"
+#include "cli/image_signals.h"
+#include "cli/image_transfer.h"
+#include "cli/progress.h"
+#include "common/cleanup.h"
+#include "pull/copy.h"
+#include "pull/layout.h"
+#include "pull/transport.h"
+#include "store/store.h"
+
+struct copy_flags {
+	bool all, quiet, source_tls_verify, target_tls_verify;
+	const char *platform, *auth_file, *source_auth_file, *target_auth_file, *digest_file;
+	struct opt_u64 jobs;
+};
+
+#define FLAG(member) offsetof(struct copy_flags, member)
+static const struct option_def OPTIONS[] = {
+	{ "all", 'a', OPTION_BOOL, FLAG(all), NULL, "Copy the images of all platforms, and the index" },
+	{ "authfile", 0, OPTION_STRING, FLAG(auth_file), "path",
+	  "Take credentials from here (default $REGISTRY_AUTH_FILE, or auth.json and docker's config.json)" },
+	{ "src-authfile", 0, OPTION_STRING, FLAG(source_auth_file), "path", "The same for the source alone" },
+	{ "dest-authfile", 0, OPTION_STRING, FLAG(target_auth_file), "path",
+	  "The same for the target alone" },
+	{ "src-tls-verify", 0, OPTION_BOOL, FLAG(source_tls_verify), NULL,
+	  "Insist on HTTPS and a valid certificate of the source (default true)" },
+	{ "dest-tls-verify", 0, OPTION_BOOL, FLAG(target_tls_verify), NULL,
+	  "Insist on HTTPS and a valid certificate of the target (default true)" },
+	{ "digestfile", 0, OPTION_STRING, FLAG(digest_file), "path",
+	  "Write the digest of what was copied there" },
+	{ "jobs", 0, OPTION_U64, FLAG(jobs), "int", "Layers to copy at a time (default 2)" },
+	{ "platform", 0, OPTION_STRING, FLAG(platform), "string",
+	  "Copy the image for this platform: OS/ARCH[/VARIANT] (default: what this machine runs best)" },
+	{ "quiet", 'q', OPTION_BOOL, FLAG(quiet), NULL, "Print only the digest" },
+	{ 0 },
+};
+
+static const struct command_def COPY = {
+	.name = "sampan copy",
+	.usage = "[OPTIONS] SOURCE TARGET   (each: [docker://]REF | oci:DIR[:TAG] | oci-archive:FILE[:TAG] | "
+		 "docker-archive:FILE[:REF])",
+	.summary = "Copy an image between registries and files, byte for byte",
+	.options = OPTIONS,
+	.min_args = 2,
+	.max_args = 2,
+};
+
+static int options_of(const struct copy_flags *f, struct copy_options *ret, struct err *e)
+{
+	if (f->jobs.set && (f->jobs.value < 1 || f->jobs.value > TRANSFER_JOBS_MAX))
+		return err_set(e, -EINVAL, "--jobs takes a number from 1 to %d", TRANSFER_JOBS_MAX);
+	if (f->all && f->platform)
+		return err_set(e, -EINVAL, "--all and --platform exclude each other");
+	*ret = (struct copy_options){
+		.all = f->all,
+		.has_platform = f->platform,
+		.source_tls_verify = f->source_tls_verify,
+		.target_tls_verify = f->target_tls_verify,
+		.source_auth_file = f->source_auth_file ? f->source_auth_file : f->auth_file,
+		.target_auth_file = f->target_auth_file ? f->target_auth_file : f->auth_file,
+		.jobs = (unsigned int)f->jobs.value,
+		.cancel_fd = -1,
+	};
+	return f->platform ? platform_parse(f->platform, &ret->platform, e) : 0;
+}
+
+static int copy_there(const struct store *s, const struct transport *from, const struct transport *to,
+		      const struct copy_options *o, struct copy_result *ret, struct err *e)
+{
+	cleanup_image_output struct image_output out = { .fd = -1 };
+	cleanup_layout struct layout *layout = NULL;
+	int r = 0;
+
+	if (to->kind == TRANSPORT_OCI_DIR)
+		r = layout_open_dir(to->path, &layout, e);
+	else if (to->kind != TRANSPORT_REGISTRY)
+		r = image_output_open(to->path, &out, e);
+	if (r == 0 && to->kind != TRANSPORT_REGISTRY && !layout)
+		r = layout_open_archive(out.fd, to->kind, &layout, e);
+	if (r == 0)
+		r = copy_image(s, from, to, layout, o, ret, e);
+	if (r == 0 && layout)
+		r = layout_finish(layout, e);
+	if (r == 0 && layout && to->kind != TRANSPORT_OCI_DIR)
+		r = image_output_commit(&out, e);
+	return r;
+}
+
+static int parse(const char *text, struct transport *ret, struct err *e)
+{
+	int r = transport_parse(text, ret, e);
+
+	return r < 0 ? err_wrap(e, "invalid reference '%s'", text) : 0;
+}
+
+static int copy(const struct store *s, char **argv, struct copy_options *o, bool quiet,
+		struct copy_result *ret, struct err *e)
+{
+	cleanup_transport struct transport from = { 0 }, to = { 0 };
+	struct progress progress;
+	int r = parse(argv[1], &from, e);
+
+	if (r == 0)
+		r = parse(argv[2], &to, e);
+	if (r < 0)
+		return r;
+	progress_init(&progress, stderr);
+	if (!quiet)
+		o->observer = image_transfer_observer(&progress);
+	r = copy_there(s, &from, &to, o, ret, e);
+	progress_draw(&progress, true);
+	progress_done(&progress);
+	return r < 0 && r != -EINTR ? err_wrap(e, "cannot copy '%s' to '%s'", argv[1], argv[2]) : r;
+}
+
+int image_copy(int argc, char **argv, const struct image_globals *g)
+{
+	struct copy_flags f = { .source_tls_verify = true, .target_tls_verify = true };
+	struct copy_result result = { 0 };
+	cleanup_store struct store *s = NULL;
+	cleanup_fd int signals = -1;
+	struct copy_options o;
+	struct err e = { 0 };
+	int n = 0, code = 0, r;
+
+	if (!cli_options(&COPY, argc, argv, &f, &n, &code))
+		return code;
+	if (options_of(&f, &o, &e) < 0) {
+		(void)image_fail(g, &e);
+		return CLI_EXIT_SAMPAN;
+	}
+	r = image_watch_signals(&signals, &e);
+	o.cancel_fd = signals;
+	if (r == 0)
+		r = store_open(g->root, &s, &e);
+	if (r == 0)
+		r = copy(s, argv, &o, f.quiet, &result, &e);
+	if (r == 0 && f.digest_file)
+		r = image_write_digest(f.digest_file, &result.digest, &e);
+	if (r == 0) {
+		(void)printf(f.quiet ? "%s\n" : "Digest: %s\n", result.digest.text);
+		return cli_end_output(0);
+	}
+	(void)image_fail(g, &e);
+	return r == -EINTR ? image_exit_of_signal(signals) : CLI_EXIT_FAILED;
+}
