@@ -26,6 +26,7 @@ struct cli_globals {
 
 /* The commands. argv[0] is the command's name. Each returns the exit code of the program. */
 int cmd_delegated(int argc, char **argv, const struct cli_globals *g); /* those of sampan-image */
+int cmd_history(int argc, char **argv, const struct cli_globals *g);
 int cmd_image(int argc, char **argv, const struct cli_globals *g);
 int cmd_images(int argc, char **argv, const struct cli_globals *g);
 int cmd_info(int argc, char **argv, const struct cli_globals *g);
@@ -35,6 +36,8 @@ int cmd_rm(int argc, char **argv, const struct cli_globals *g);
 int cmd_rmi(int argc, char **argv, const struct cli_globals *g);
 int cmd_run(int argc, char **argv, const struct cli_globals *g);
 int cmd_system(int argc, char **argv, const struct cli_globals *g);
+int cmd_tag(int argc, char **argv, const struct cli_globals *g);
+int cmd_tree(int argc, char **argv, const struct cli_globals *g); /* image tree */
 int cmd_version(int argc, char **argv, const struct cli_globals *g);
 
 /* "sampan: TEXT" on stderr. */

@@ -124,10 +124,17 @@ static const struct {
 	int (*run)(int argc, char **argv, const struct cli_globals *g);
 	const char *summary;
 } COMMANDS[] = {
+	{ "history", cmd_history, "Show the steps that an image was made in" },
+	{ "inspect", cmd_inspect, "Show all that is known about images, as JSON" },
+	{ "load", cmd_delegated, "Read images from an archive" },
 	{ "ls", cmd_images, "List images" },
 	{ "prune", image_prune, "Remove images that are not used" },
 	{ "pull", cmd_delegated, "Download an image" },
+	{ "push", cmd_delegated, "Upload an image to a registry" },
 	{ "rm", cmd_rmi, "Remove images" },
+	{ "save", cmd_delegated, "Write images to an archive" },
+	{ "tag", cmd_tag, "Give an image another name" },
+	{ "tree", cmd_tree, "Show what each layer adds to images, and which of them share it" },
 };
 
 static int usage(void)

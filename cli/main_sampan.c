@@ -25,6 +25,8 @@ static const struct command COMMANDS[] = {
 	{ "save", cmd_delegated, "Write images to an archive" },
 	{ "load", cmd_delegated, "Read images from an archive" },
 	{ "copy", cmd_delegated, "Copy an image between registries and files" },
+	{ "tag", cmd_tag, "Give an image another name" },
+	{ "history", cmd_history, "Show the steps that an image was made in" },
 	{ "login", cmd_delegated, "Log in to a registry" },
 	{ "logout", cmd_delegated, "Forget the credentials of a registry" },
 	{ "sign", cmd_delegated, "Sign an image in a registry" },
