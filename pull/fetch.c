@@ -10,6 +10,22 @@
 
 #include "common/cleanup.h"
 
+/* --- reports --- */
+
+static void observe(const struct fetch *f, const struct layer_job *job, uint64_t done_bytes)
+{
+	const struct pull_observer *o = &f->options->observer;
+
+	if (o->layer)
+		o->layer(o->arg, (size_t)(job - f->jobs), job->phase, done_bytes);
+}
+
+static void enter(const struct fetch *f, struct layer_job *job, enum pull_phase phase)
+{
+	job->phase = phase;
+	observe(f, job, phase > PULL_DOWNLOADING ? job->blob->size_bytes : 0);
+}
+
 /* --- what there is to do --- */
 
 static size_t earlier_of_same(const struct fetch *f, size_t index)
@@ -63,6 +79,21 @@ int fetch_plan(struct fetch *ret, const struct manifest *manifest, const struct 
 	return plan_limits(f);
 }
 
+void fetch_look_again(struct fetch *f)
+{
+	for (size_t i = 0; i < f->jobs_len; i++) {
+		struct layer_job *job = &f->jobs[i];
+
+		if (job->key)
+			continue;
+		job->key = layer_keys_find(&job->keys, f->store);
+		if (job->key || (job->twin != FETCH_NO_TWIN && f->jobs[job->twin].key))
+			job->twin = FETCH_NO_TWIN; /* nobody settles it any more */
+		if (job->key)
+			enter(f, job, PULL_PRESENT);
+	}
+}
+
 bool fetch_is_complete(const struct fetch *f)
 {
 	for (size_t i = 0; i < f->jobs_len; i++)
@@ -83,22 +114,6 @@ void fetch_done(struct fetch *f)
 	free(f->jobs);
 	f->jobs = NULL;
 	f->jobs_len = f->workers_len = 0;
-}
-
-/* --- reports --- */
-
-static void observe(const struct fetch *f, const struct layer_job *job, uint64_t done_bytes)
-{
-	const struct pull_observer *o = &f->options->observer;
-
-	if (o->layer)
-		o->layer(o->arg, (size_t)(job - f->jobs), job->phase, done_bytes);
-}
-
-static void enter(const struct fetch *f, struct layer_job *job, enum pull_phase phase)
-{
-	job->phase = phase;
-	observe(f, job, phase > PULL_DOWNLOADING ? job->blob->size_bytes : 0);
 }
 
 static int blame(const struct fetch *f, const struct layer_job *job, struct err *e)

@@ -54,6 +54,9 @@ int fetch_plan(struct fetch *ret, const struct manifest *manifest, const struct 
 #define FETCH_KEPT_MAX 32
 void fetch_kept_name(const struct layer_job *job, char ret[FETCH_KEPT_MAX]);
 
+/* Layers that were missing may be there now: somebody else has pulled them. Before fetch_run only. */
+void fetch_look_again(struct fetch *f);
+
 /* True if nothing is missing. */
 bool fetch_is_complete(const struct fetch *f);
 

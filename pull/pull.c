@@ -2,6 +2,7 @@
 #include "pull/pull.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,12 +20,15 @@
 #include "store/image.h"
 #include "store/layer.h"
 
+#define TURN_POLL_MS 100
+
 /* Everything that a pull holds while it runs. */
 struct pull {
 	const struct store *store;
 	const struct pull_options *options;
 	const struct registries_conf *conf;
 	int lock_fd;
+	int work_fd; /* only we work on this image */
 	struct staging staging;
 	struct transport transport;
 	struct endpoints endpoints; /* of a registry */
@@ -47,8 +51,10 @@ static void pull_done(struct pull *p)
 	free(p->name);
 	policy_requirements_done(&p->policy);
 	free(p->policy_path);
+	if (p->work_fd >= 0)
+		(void)close(p->work_fd); /* releases it */
 	if (p->lock_fd >= 0)
-		(void)close(p->lock_fd); /* releases it */
+		(void)close(p->lock_fd); /* as above */
 }
 #define cleanup_pull __attribute__((cleanup(pull_done)))
 
@@ -362,6 +368,24 @@ static int resolve(struct pull *p, struct err *e)
 	return r < 0 ? r : fetch_plan(&p->fetch, &p->image.manifest, &p->image.config, e);
 }
 
+/* Somebody else may be at work on the same image. They do it, we wait, and take what is missing then; if they fail, that is all. */
+static int wait_for_turn(struct pull *p, struct err *e)
+{
+	struct pollfd cancel = { .fd = p->options->cancel_fd, .events = POLLIN };
+	bool waited = false;
+	int r;
+
+	while ((r = store_try_lock_work(p->store, &p->image.manifest_digest, &p->work_fd, e)) ==
+	       -EWOULDBLOCK) {
+		waited = true;
+		if (poll(&cancel, 1, TURN_POLL_MS) > 0)
+			return err_set(e, -EINTR, "interrupted");
+	}
+	if (r == 0 && waited)
+		fetch_look_again(&p->fetch);
+	return r;
+}
+
 static int get_layers(struct pull *p, struct err *e)
 {
 	int r = fetch_run(&p->fetch, e);
@@ -402,7 +426,7 @@ static int pull_one(const struct store *s, const char *text, const struct pull_o
 		    const struct registries_conf *conf, struct pull_result *ret, struct err *e)
 {
 	cleanup_pull struct pull p = {
-		.store = s, .options = options, .conf = conf, .lock_fd = -1, .staging.fd = -1
+		.store = s, .options = options, .conf = conf, .lock_fd = -1, .work_fd = -1, .staging.fd = -1
 	};
 	bool was_up_to_date;
 	int r = begin(&p, text, e);
@@ -419,6 +443,9 @@ static int pull_one(const struct store *s, const char *text, const struct pull_o
 	show_layers(&p);
 	was_up_to_date = is_up_to_date(&p);
 	if (!was_up_to_date) {
+		r = wait_for_turn(&p, e);
+		if (r < 0)
+			return explain(&p, text, e);
 		r = check_space(&p, e);
 		if (r < 0)
 			return r; /* says it all */

@@ -20,6 +20,7 @@
 
 #include <stdbool.h>
 
+#include "common/digest.h"
 #include "common/err.h"
 
 struct store;
@@ -49,5 +50,10 @@ const char *store_root_path(const struct store *s);
  * image_bind is done. Exclusive: gc only. image_bind, container_create and container_remove take it shared on their own (which
  * is fine below a shared lock of the caller's, and a deadlock below an exclusive one). */
 int store_lock(const struct store *s, bool exclusive, int *ret_fd, struct err *e) MUST_CHECK;
+
+/* So that two who want the same image do not do the work twice: at most one process at a time has the lock of a digest; *ret_fd holds it. Without waiting:
+ * -EWOULDBLOCK (and no text) if somebody else has it. Independent of store_lock. */
+int store_try_lock_work(const struct store *s, const struct digest *digest, int *ret_fd,
+			struct err *e) MUST_CHECK;
 
 #endif

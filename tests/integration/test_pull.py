@@ -188,6 +188,38 @@ def test_a_new_image_under_an_old_name_replaces_it(sampan, registry):
     assert (trees(sampan, ref)[0] / "etc/motd").read_bytes() == b"new"
 
 
+def test_two_pulls_of_one_image_share_the_work(sampan, liar):
+    image = two_layers()
+    liar.add("v1", image)
+    first_blob, go_on = threading.Event(), threading.Event()
+
+    def hold(handler):
+        if image.layers[0].digest in handler.path:
+            first_blob.set()
+            assert go_on.wait(30 * SLOW)
+        return False
+
+    liar.hooks.append(hold)
+    ref = liar.ref("shared/app:v1")
+    first = sampan.popen("pull", "--tls-verify=false", ref)
+    assert first_blob.wait(30 * SLOW)
+    second = sampan.popen("pull", "--tls-verify=false", ref)
+    deadline = time.monotonic() + 30 * SLOW
+    while sum("/manifests/" in path for path in liar.paths()) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    # Readers wait for neither.
+    assert sampan("images", "-q", check=True, timeout=5).stdout == ""
+    time.sleep(0.3)
+    go_on.set()
+    for process in (first, second):
+        _, stderr = process.communicate(timeout=60 * SLOW)
+        assert process.returncode == 0, stderr
+    for layer in image.layers:
+        assert sum(layer.digest in path for path in liar.paths()) == 1
+    assert staging(sampan) == []
+
+
 # --- files ---------------------------------------------------------------------------------------------
 
 
