@@ -170,9 +170,12 @@ static bool is_marker(const char *path)
 /* Contents of a regular file: they are left out, if we know whose they are. */
 static int begin_file(struct tar_split *t, struct err *e)
 {
-	cleanup_free char *path = t->next.path ? ptr_take(t->next.path) : header_path(t->block);
+	cleanup_free char *path = t->next.path;
 	bool known;
 
+	t->next.path = NULL;
+	if (!path)
+		path = header_path(t->block);
 	if (!path)
 		return err_code(e, -ENOMEM, "cannot read a tar");
 	known = !t->next.is_sparse && t->left > 0 && normalise(path) && !is_marker(path);

@@ -118,7 +118,8 @@ int image_keep_previous(const struct store *s, const char *canonical_name, const
 	    digest_equal(&record.manifest, manifest))
 		return 0;
 	free(record.name);
-	free(ptr_take(record.bound)); /* now */
+	free(record.bound);
+	record.bound = NULL; /* now */
 	record.name = name_by_digest(&ref, &record.manifest);
 	return record.name ? image_bind(s, &record, e)
 			   : err_code(e, -ENOMEM, "cannot keep the image '%s'", canonical_name);

@@ -202,5 +202,6 @@ int tree_walk_next(struct tree_walk *w, struct tree_entry *ret, struct err *e)
 
 void tree_walk_skip(struct tree_walk *w)
 {
-	free(ptr_take(w->pending));
+	free(w->pending);
+	w->pending = NULL;
 }

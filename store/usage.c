@@ -94,8 +94,9 @@ static int read_layers(const struct store *s, struct usage *u, struct err *e)
 		if (!store_key_ok(keys.items[i]))
 			continue;
 		IGNORE_RESULT(layer_meta_read(s, keys.items[i], &meta, &ignored));
-		u->layers[u->layers_len++] = (struct usage_layer){ .key = ptr_take(keys.items[i]),
-								   .size_bytes = meta.unpacked_size };
+		u->layers[u->layers_len++] =
+			(struct usage_layer){ .key = keys.items[i], .size_bytes = meta.unpacked_size };
+		keys.items[i] = NULL; /* the layer's now */
 		layer_meta_done(&meta);
 	}
 	qsort(u->layers, u->layers_len, sizeof(*u->layers), compare_layers);
