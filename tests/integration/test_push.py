@@ -2,6 +2,7 @@
 """sampan push: what is sent, what is not, over bad lines and to picky registries; skopeo is the judge of what has arrived."""
 import json
 import os
+import random
 import re
 import signal
 import stat
@@ -151,8 +152,15 @@ def test_layers_are_compressed_as_asked_for(sampan, other, pulled, arguments, su
     sampan("pull", "-q", other.ref("new/app:v1"), check=True)
 
 
+def words(count):
+    """Text that can be compressed better and worse."""
+    source = random.Random(1)
+    vocabulary = ["".join(source.choices("abcdefghijklmnopqrstuvwxyz", k=source.randint(3, 9))) for _ in range(3000)]
+    return " ".join(source.choices(vocabulary, k=count)).encode()
+
+
 def test_levels_make_a_difference(sampan, other, registry):
-    ref = registry.push("push/text", "v1", Image([Layer([root(), file("text", os.urandom(2000).hex().encode() * 50)])]))
+    ref = registry.push("push/text", "v1", Image([Layer([root(), file("text", words(40000))])]))
     sampan("pull", "-q", ref, check=True)
     sizes = []
     for level in ("1", "19"):
