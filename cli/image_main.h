@@ -15,6 +15,7 @@ struct image_globals {
 int image_copy(int argc, char **argv, const struct image_globals *g);
 int image_fsck(int argc, char **argv, const struct image_globals *g);
 int image_load(int argc, char **argv, const struct image_globals *g);
+int image_manifest(int argc, char **argv, const struct image_globals *g);
 int image_pull(int argc, char **argv, const struct image_globals *g);
 int image_push(int argc, char **argv, const struct image_globals *g);
 int image_save(int argc, char **argv, const struct image_globals *g);

@@ -53,8 +53,9 @@ int image_output_open(const char *path, struct image_output *ret, struct err *e)
 		free(ptr_take(o.temporary)); /* there is none to be removed */
 		return r;
 	}
-	*ret = o;
-	o = (struct image_output){ .fd = -1 };
+	*ret = (struct image_output){ .fd = o.fd,
+				      .path = ptr_take(o.path),
+				      .temporary = ptr_take(o.temporary) };
 	return 0;
 }
 

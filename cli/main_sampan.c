@@ -25,6 +25,7 @@ static const struct command COMMANDS[] = {
 	{ "save", cmd_delegated, "Write images to an archive" },
 	{ "load", cmd_delegated, "Read images from an archive" },
 	{ "copy", cmd_delegated, "Copy an image between registries and files" },
+	{ "manifest", cmd_delegated, "Put images of several platforms under one name" },
 	{ "tag", cmd_tag, "Give an image another name" },
 	{ "history", cmd_history, "Show the steps that an image was made in" },
 	{ "login", cmd_delegated, "Log in to a registry" },

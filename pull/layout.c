@@ -179,7 +179,21 @@ static int write_member(struct layout *l, const char *name, const void *data, si
 	return r;
 }
 
-/* Copies a file from its start to the archive, or to another file. */
+/* The next bytes of a file that is to have more. */
+static ssize_t read_block(int fd, char *block, uint64_t left, uint64_t at, struct err *e)
+{
+	size_t want = left < BLOCK_BYTES ? (size_t)left : BLOCK_BYTES;
+	ssize_t n;
+
+	do
+		n = pread(fd, block, want, (off_t)at);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_errno(e, "cannot read a layer");
+	return n > 0 ? n : err_set(e, -EIO, "a layer has become shorter");
+}
+
+/* Copies a file from its start to the archive, or to another file (-1: to the archive). */
 static int copy_file(struct layout *l, int from_fd, uint64_t size, int to_fd, struct err *e)
 {
 	cleanup_free char *block = malloc(BLOCK_BYTES);
@@ -189,14 +203,10 @@ static int copy_file(struct layout *l, int from_fd, uint64_t size, int to_fd, st
 	if (!block)
 		return out_of_memory(e);
 	while (r == 0 && at < size) {
-		size_t want = size - at < BLOCK_BYTES ? (size_t)(size - at) : BLOCK_BYTES;
-		ssize_t n = pread(from_fd, block, want, (off_t)at);
+		ssize_t n = read_block(from_fd, block, size - at, at, e);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? err_errno(e, "cannot read a layer")
-				     : err_set(e, -EIO, "a layer has become shorter");
+		if (n < 0)
+			return (int)n;
 		if (to_fd < 0 && archive_write_data(l->archive, block, (size_t)n) != n)
 			return failure(l, e);
 		if (to_fd >= 0)

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sampan manifest */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/image_main.h"
+#include "cli/image_signals.h"
+#include "cli/image_transfer.h"
+#include "cli/progress.h"
+#include "common/cleanup.h"
+#include "oci/reference.h"
+#include "pull/manifest_list.h"
+#include "store/manifest_list.h"
+#include "store/store.h"
+
+struct manifest_flags {
+	bool all, amend, tls_verify, quiet, purge;
+	const char *architecture, *os, *variant, *auth_file, *digest_file, *format;
+	struct strvec annotations;
+};
+
+#define FLAG(member) offsetof(struct manifest_flags, member)
+#define OPTION_ALL                                                                   \
+	{                                                                            \
+		"all", 'a', OPTION_BOOL, FLAG(all), NULL,                            \
+			"Add all that an index has, not only what this machine runs" \
+	}
+#define OPTION_TLS                                                               \
+	{                                                                        \
+		"tls-verify", 0, OPTION_BOOL, FLAG(tls_verify), NULL,            \
+			"Insist on HTTPS and a valid certificate (default true)" \
+	}
+#define OPTION_AUTH                                                                                  \
+	{                                                                                            \
+		"authfile", 0, OPTION_STRING, FLAG(auth_file), "path",                               \
+			"Take credentials from here (default $REGISTRY_AUTH_FILE, or auth.json and " \
+			"docker's config.json)"                                                      \
+	}
+#define OPTIONS_PLATFORM                                                                                 \
+	{ "annotation", 0, OPTION_LIST, FLAG(annotations), "key=value", "Annotation of the entry" },     \
+		{ "arch", 0, OPTION_STRING, FLAG(architecture), "string", "Architecture of the entry" }, \
+		{ "os", 0, OPTION_STRING, FLAG(os), "string", "Operating system of the entry" },         \
+	{                                                                                                \
+		"variant", 0, OPTION_STRING, FLAG(variant), "string", "Variant of the architecture"      \
+	}
+
+static const struct option_def CREATE_OPTIONS[] = {
+	OPTION_ALL,  { "amend", 0, OPTION_BOOL, FLAG(amend), NULL, "Add to a list that is there" },
+	OPTION_AUTH, OPTION_TLS,
+	{ 0 },
+};
+static const struct option_def ADD_OPTIONS[] = {
+	OPTION_ALL, OPTIONS_PLATFORM, OPTION_AUTH, OPTION_TLS, { 0 }
+};
+static const struct option_def ANNOTATE_OPTIONS[] = { OPTIONS_PLATFORM, { 0 } };
+static const struct option_def INSPECT_OPTIONS[] = { OPTION_AUTH, OPTION_TLS, { 0 } };
+static const struct option_def PUSH_OPTIONS[] = {
+	{ "all", 'a', OPTION_BOOL, FLAG(all), NULL, "All that the list has; there is no other way" },
+	OPTION_AUTH,
+	{ "digestfile", 0, OPTION_STRING, FLAG(digest_file), "path", "Write the digest of the list there" },
+	{ "format", 'f', OPTION_STRING, FLAG(format), "string",
+	  "oci or v2s2, which is docker's (default oci)" },
+	{ "purge", 'p', OPTION_BOOL, FLAG(purge), NULL, "Forget the list once it is pushed" },
+	{ "rm", 0, OPTION_BOOL, FLAG(purge), NULL, "The same" },
+	{ "quiet", 'q', OPTION_BOOL, FLAG(quiet), NULL, "Print only the digest" },
+	OPTION_TLS,
+	{ 0 },
+};
+
+/* What a subcommand works with. */
+struct session {
+	const struct store *store;
+	const struct manifest_flags *flags;
+	struct copy_options options;
+	char *name; /* of the list, canonical */
+	char **argv;
+	int argc; /* arguments behind the subcommand */
+	struct image_index index;
+};
+
+static int name_list(struct session *s, struct err *e)
+{
+	cleanup_reference struct reference ref = { 0 };
+	int r = reference_parse(s->argv[1], &ref, e);
+
+	if (r < 0)
+		return err_wrap(e, "invalid reference '%s'", s->argv[1]);
+	s->name = reference_canonical(&ref);
+	return s->name ? 0 : err_code(e, -ENOMEM, "cannot name a manifest list");
+}
+
+static int set_field(const char *value, char out[PLATFORM_FIELD_MAX], struct err *e)
+{
+	if (!value)
+		return 0;
+	if (strlen(value) >= PLATFORM_FIELD_MAX)
+		return err_set(e, -EINVAL, "'%.40s...' is no platform", value);
+	(void)snprintf(out, PLATFORM_FIELD_MAX, "%s", value);
+	return 0;
+}
+
+static int annotate(const struct session *s, struct descriptor *d, struct err *e)
+{
+	const struct manifest_flags *f = s->flags;
+	int r = set_field(f->os, d->platform.os, e);
+
+	if (r == 0)
+		r = set_field(f->architecture, d->platform.architecture, e);
+	if (r == 0)
+		r = set_field(f->variant, d->platform.variant, e);
+	if (r < 0)
+		return r;
+	if (f->os || f->architecture || f->variant) {
+		if (!d->platform.os[0])
+			(void)snprintf(d->platform.os, sizeof(d->platform.os), "linux");
+		platform_normalize(&d->platform);
+		d->has_platform = true;
+	}
+	for (size_t i = 0; i < f->annotations.len; i++) {
+		if (!strchr(f->annotations.items[i], '='))
+			return err_set(e, -EINVAL, "--annotation: expected KEY=VALUE, not '%s'",
+				       f->annotations.items[i]);
+		if (strvec_set_env(&d->annotations, f->annotations.items[i]) < 0)
+			return err_code(e, -ENOMEM, "cannot annotate");
+	}
+	return 0;
+}
+
+/* --- the subcommands --------------------------------------------------------------------------------------------- */
+
+static int create(struct session *s, struct err *e)
+{
+	struct err ignored; /* there is none: it is made */
+	size_t at;
+	int r = 0;
+
+	if (s->flags->amend && manifest_list_load(s->store, s->name, &s->index, &ignored) < 0)
+		s->index = (struct image_index){ 0 };
+	for (int i = 2; r == 0 && i <= s->argc; i++)
+		r = manifest_list_add(&s->index, s->argv[i], &s->options, &at, e);
+	if (r == 0)
+		r = manifest_list_save(s->store, s->name, &s->index, s->flags->amend, e);
+	if (r == 0)
+		(void)printf("Created manifest list %s\n", s->name);
+	return r;
+}
+
+static int add(struct session *s, struct err *e)
+{
+	size_t at = 0;
+	int r = manifest_list_load(s->store, s->name, &s->index, e);
+
+	if (r == 0)
+		r = manifest_list_add(&s->index, s->argv[2], &s->options, &at, e);
+	if (r == 0 && s->index.manifests_len > 0)
+		r = annotate(s, &s->index.manifests[at], e);
+	return r < 0 ? r : manifest_list_save(s->store, s->name, &s->index, true, e);
+}
+
+static int annotate_one(struct session *s, struct err *e)
+{
+	size_t at = 0;
+	int r = manifest_list_load(s->store, s->name, &s->index, e);
+
+	if (r == 0)
+		r = manifest_list_find(&s->index, s->argv[2], &at, e);
+	if (r == 0)
+		r = annotate(s, &s->index.manifests[at], e);
+	return r < 0 ? r : manifest_list_save(s->store, s->name, &s->index, true, e);
+}
+
+/* A list of ours as it would be pushed; else what a registry has. */
+static int inspect(struct session *s, struct err *e)
+{
+	cleanup_buf struct buf text = BUF_INIT(MANIFEST_MAX_BYTES);
+	int r = manifest_list_load(s->store, s->name, &s->index, e);
+
+	if (r == 0)
+		r = manifest_list_text(&s->index, false, &text, e);
+	else if (r == -ENOENT)
+		r = manifest_list_look(s->argv[1], &s->options, &text, e);
+	if (r == 0)
+		(void)printf("%s\n", text.data);
+	return r;
+}
+
+static int push_there(struct session *s, const struct transport *to, struct err *e)
+{
+	const struct manifest_flags *f = s->flags;
+	bool is_docker = f->format && strcmp(f->format, "v2s2") == 0;
+	struct progress progress;
+	struct digest digest;
+	int r;
+
+	progress_init(&progress, stderr);
+	if (!f->quiet)
+		s->options.observer = image_transfer_observer(&progress);
+	r = manifest_list_push(s->store, &s->index, to, is_docker, &s->options, &digest, e);
+	progress_draw(&progress, true);
+	progress_done(&progress);
+	if (r == 0 && f->digest_file)
+		r = image_write_digest(f->digest_file, &digest, e);
+	if (r == 0 && f->purge)
+		r = manifest_list_remove(s->store, s->name, e);
+	if (r == 0)
+		(void)printf(f->quiet ? "%s\n" : "Digest: %s\n", digest.text);
+	return r;
+}
+
+static int push(struct session *s, struct err *e)
+{
+	const char *target = s->argc > 1 ? s->argv[2] : s->name;
+	cleanup_transport struct transport to = { 0 };
+	int r = 0;
+
+	if (s->flags->format && strcmp(s->flags->format, "oci") != 0 && strcmp(s->flags->format, "v2s2") != 0)
+		return err_set(e, -EINVAL, "--format: unknown format '%.40s' (there are oci and v2s2)",
+			       s->flags->format);
+	r = manifest_list_load(s->store, s->name, &s->index, e);
+	if (r == 0)
+		r = transport_parse(target, &to, e);
+	if (r == 0)
+		r = push_there(s, &to, e);
+	return r < 0 && r != -EINTR ? err_wrap(e, "cannot push manifest list '%s'", s->argv[1]) : r;
+}
+
+static int remove_list(struct session *s, struct err *e)
+{
+	return manifest_list_remove(s->store, s->name, e);
+}
+
+static const struct {
+	struct command_def def;
+	int (*run)(struct session *s, struct err *e);
+} COMMANDS[] = {
+	{ { "sampan manifest create", "[OPTIONS] LIST [IMAGE...]",
+	    "Begin a list of the images of several platforms, which are in registries", CREATE_OPTIONS,
+	    .min_args = 1, .max_args = -1 },
+	  create },
+	{ { "sampan manifest add", "[OPTIONS] LIST IMAGE", "Add an image to a list", ADD_OPTIONS,
+	    .min_args = 2, .max_args = 2 },
+	  add },
+	{ { "sampan manifest annotate", "[OPTIONS] LIST DIGEST", "Say what an entry of a list is for",
+	    ANNOTATE_OPTIONS, .min_args = 2, .max_args = 2 },
+	  annotate_one },
+	{ { "sampan manifest inspect", "[OPTIONS] LIST|IMAGE",
+	    "Show a list, or the manifest or index that a registry has", INSPECT_OPTIONS, .min_args = 1,
+	    .max_args = 1 },
+	  inspect },
+	{ { "sampan manifest push", "[OPTIONS] LIST [[docker://]REF]",
+	    "Push a list, and the images that its repository lacks", PUSH_OPTIONS, .min_args = 1,
+	    .max_args = 2 },
+	  push },
+	{ { "sampan manifest rm", "LIST", "Forget a list", .min_args = 1, .max_args = 1 }, remove_list },
+};
+
+static int run(size_t command, int argc, char **argv, const struct manifest_flags *f,
+	       const struct image_globals *g)
+{
+	struct session s = { .flags = f, .argv = argv, .argc = argc };
+	cleanup_store struct store *store = NULL;
+	cleanup_fd int signals = -1;
+	struct err e = { 0 };
+	int r = image_watch_signals(&signals, &e);
+
+	s.options = (struct copy_options){ .all = f->all,
+					   .source_tls_verify = f->tls_verify,
+					   .target_tls_verify = f->tls_verify,
+					   .source_auth_file = f->auth_file,
+					   .target_auth_file = f->auth_file,
+					   .cancel_fd = signals };
+	if (r == 0)
+		r = store_open(g->root, &store, &e);
+	s.store = store;
+	if (r == 0)
+		r = name_list(&s, &e);
+	if (r == 0)
+		r = COMMANDS[command].run(&s, &e);
+	image_index_done(&s.index);
+	free(s.name);
+	if (r == 0)
+		return cli_end_output(0);
+	(void)image_fail(g, &e);
+	return r == -EINTR ? image_exit_of_signal(signals) : CLI_EXIT_FAILED;
+}
+
+static void usage(FILE *out)
+{
+	(void)fprintf(out,
+		      "Usage:  sampan manifest COMMAND\n\nPut images of several platforms under one name\n\n"
+		      "Commands:\n");
+	for (size_t i = 0; i < ARRAY_LEN(COMMANDS); i++)
+		(void)fprintf(out, "  %-10s %s\n", strrchr(COMMANDS[i].def.name, ' ') + 1,
+			      COMMANDS[i].def.summary);
+}
+
+int image_manifest(int argc, char **argv, const struct image_globals *g)
+{
+	struct manifest_flags f = { .tls_verify = true };
+	size_t i = 0;
+	int n = 0, code = 0;
+
+	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		usage(argc < 2 ? stderr : stdout);
+		return argc < 2 ? CLI_EXIT_SAMPAN : cli_end_output(0);
+	}
+	while (i < ARRAY_LEN(COMMANDS) && strcmp(strrchr(COMMANDS[i].def.name, ' ') + 1, argv[1]) != 0)
+		i++;
+	if (i == ARRAY_LEN(COMMANDS)) {
+		cli_error("'%s' is not a sampan manifest command\nSee 'sampan manifest --help'.", argv[1]);
+		return CLI_EXIT_SAMPAN;
+	}
+	if (cli_options(&COMMANDS[i].def, argc - 1, argv + 1, &f, &n, &code))
+		code = run(i, n, argv + 1, &f, g);
+	strvec_done(&f.annotations);
+	return code;
+}
