@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sampan load */
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,17 +8,16 @@
 #include "cli/image_main.h"
 #include "cli/image_pull.h"
 #include "cli/image_signals.h"
+#include "cli/image_spool.h"
 #include "cli/progress.h"
 #include "common/cleanup.h"
-#include "common/file.h"
 #include "oci/reference.h"
 #include "pull/load.h"
 #include "pull/pull.h"
 #include "store/layer.h"
 #include "store/store.h"
 
-#define SPOOL_NAME  "image" /* what an image without a name is called after */
-#define BLOCK_BYTES 65536
+#define SPOOL_NAME "image" /* what an image without a name is called after */
 
 struct load_flags {
 	bool quiet;
@@ -43,40 +41,17 @@ static const struct command_def LOAD = {
 
 /* --- where it is ----------------------------------------------------------------------------------------------- */
 
-/* 0 at the end. */
-static ssize_t read_some(int cancel_fd, char *block, size_t len, struct err *e)
-{
-	struct pollfd fds[] = { { .fd = STDIN_FILENO, .events = POLLIN },
-				{ .fd = cancel_fd, .events = POLLIN } };
-	ssize_t n;
-
-	while (poll(fds, ARRAY_LEN(fds), -1) < 0)
-		if (errno != EINTR)
-			return err_errno(e, "cannot wait for standard input");
-	if (fds[1].revents)
-		return err_set(e, -EINTR, "interrupted");
-	n = read(STDIN_FILENO, block, len);
-	return n < 0 ? err_errno(e, "cannot read standard input") : n;
-}
-
-/* Archives are read here and there, which a pipe does not allow. */
 static int spool(const struct store *s, const struct staging *st, int cancel_fd, char **ret_path,
 		 struct err *e)
 {
 	cleanup_fd int fd = openat(st->fd, SPOOL_NAME, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	char block[BLOCK_BYTES];
-	ssize_t n;
 	int r;
 
 	if (fd < 0)
 		return err_errno(e, "cannot make a temporary file");
-	while ((n = read_some(cancel_fd, block, sizeof(block), e)) > 0) {
-		r = write_all(fd, block, (size_t)n);
-		if (r < 0)
-			return err_code(e, r, "cannot keep what comes from standard input");
-	}
-	if (n < 0)
-		return (int)n;
+	r = image_spool(fd, cancel_fd, e);
+	if (r < 0)
+		return r;
 	if (asprintf(ret_path, "%s/staging/%s/" SPOOL_NAME, store_root_path(s), st->name) < 0)
 		return err_code(e, -ENOMEM, "cannot load");
 	return 0;

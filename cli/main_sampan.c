@@ -26,6 +26,8 @@ static const struct command COMMANDS[] = {
 	{ "load", cmd_delegated, "Read images from an archive" },
 	{ "copy", cmd_delegated, "Copy an image between registries and files" },
 	{ "manifest", cmd_delegated, "Put images of several platforms under one name" },
+	{ "import", cmd_delegated, "Make an image of a root file system's tar" },
+	{ "export", cmd_delegated, "Write a container's file system to a tar" },
 	{ "tag", cmd_tag, "Give an image another name" },
 	{ "history", cmd_history, "Show the steps that an image was made in" },
 	{ "login", cmd_delegated, "Log in to a registry" },

@@ -143,6 +143,14 @@ static void packer_main(void *arg, int sock, pid_t parent)
 	int r;
 
 	p->sock = sock;
+	/* The standard streams are about to be closed. */
+	if (p->out_fd <= STDERR_FILENO)
+		p->out_fd = fcntl(p->out_fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	if (p->out_fd < 0) {
+		(void)err_errno(&e, "cannot write");
+		worker_fail(sock, &e);
+		_exit(1);
+	}
 	r = encoder_new(&p->compression, p->out_fd, &p->encoder, &e); /* may read OpenSSL's configuration */
 	if (r == 0)
 		r = confine(p, parent, &e);

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pull/import_changes.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/cleanup.h"
+#include "common/json_read.h"
+
+#define COMMAND_DEPTH_MAX 4
+
+void import_changes_done(struct import_changes *c)
+{
+	free(c->user);
+	free(c->working_dir);
+	free(c->stop_signal);
+	strvec_done(&c->cmd);
+	strvec_done(&c->entrypoint);
+	strvec_done(&c->env);
+	strvec_done(&c->exposed_ports);
+	strvec_done(&c->labels);
+	strvec_done(&c->volumes);
+	*c = (struct import_changes){ 0 };
+}
+
+static int malformed(const char *change, struct err *e)
+{
+	return err_set(e, -EINVAL, "--change: malformed '%.100s'", change);
+}
+
+/* ["a", "b"] */
+static int read_array(const char *text, struct strvec *out, struct err *e)
+{
+	cleanup_json_doc struct json_doc *doc = NULL;
+	struct json_in top;
+	int r = json_parse(text, strlen(text), COMMAND_DEPTH_MAX, &doc, e);
+
+	if (r < 0)
+		return r;
+	top = json_top(doc);
+	return json_read_strvec(&top, NULL, out, e);
+}
+
+/* In exec form a list; in shell form a line for /bin/sh. */
+static int set_command(const char *text, struct strvec *out, struct err *e)
+{
+	int r;
+
+	strvec_done(out);
+	if (text[0] == '[')
+		return read_array(text, out, e);
+	r = strvec_add(out, "/bin/sh");
+	if (r == 0)
+		r = strvec_add(out, "-c");
+	return r < 0 ? r : strvec_add(out, text);
+}
+
+/* A list, or words. */
+static int add_words(const char *text, struct strvec *out, struct err *e)
+{
+	int r = 0;
+
+	if (text[0] == '[')
+		return read_array(text, out, e);
+	while (r == 0 && *text) {
+		size_t len = strcspn(text, " \t");
+
+		if (len > 0)
+			r = strvec_addf(out, "%.*s", (int)len, text);
+		text += len;
+		text += strspn(text, " \t");
+	}
+	return r;
+}
+
+/* KEY=VALUE, with or without quotes around the value; or KEY VALUE. */
+static int add_pair(const char *text, struct strvec *out)
+{
+	size_t key = strcspn(text, "= \t");
+	const char *value = text + key + strspn(text + key, text[key] == '=' ? "=" : " \t");
+	size_t len;
+	cleanup_free char *pair = NULL;
+
+	if (text[key] == '=')
+		value = text + key + 1;
+	len = strlen(value);
+	if (key == 0 || !text[key])
+		return -EINVAL;
+	if (len >= 2 && (value[0] == '"' || value[0] == '\'') && value[len - 1] == value[0]) {
+		value++;
+		len -= 2;
+	}
+	if (asprintf(&pair, "%.*s=%.*s", (int)key, text, (int)len, value) < 0) {
+		pair = NULL;
+		return -ENOMEM;
+	}
+	return strvec_set_env(out, pair);
+}
+
+/* Ports without a protocol are tcp's. */
+static int add_ports(const char *text, struct strvec *out, struct err *e)
+{
+	cleanup_strvec struct strvec words = { 0 };
+	int r = add_words(text, &words, e);
+
+	for (size_t i = 0; r == 0 && i < words.len; i++)
+		r = strvec_addf(out, "%s%s", words.items[i], strchr(words.items[i], '/') ? "" : "/tcp");
+	return r;
+}
+
+static int set_text(const char *text, char **out)
+{
+	free(*out);
+	*out = strdup(text);
+	return *out ? 0 : -ENOMEM;
+}
+
+static int apply(struct import_changes *c, const char *name, size_t len, const char *text, struct err *e)
+{
+	static const char *const NAMES[] = { "CMD",    "ENTRYPOINT", "ENV",     "LABEL",     "EXPOSE",
+					     "VOLUME", "USER",       "WORKDIR", "STOPSIGNAL" };
+	size_t i = 0;
+
+	while (i < ARRAY_LEN(NAMES) && (strlen(NAMES[i]) != len || strncasecmp(NAMES[i], name, len) != 0))
+		i++;
+	switch (i) {
+	case 0:
+		return set_command(text, &c->cmd, e);
+	case 1:
+		return set_command(text, &c->entrypoint, e);
+	case 2:
+		return add_pair(text, &c->env);
+	case 3:
+		return add_pair(text, &c->labels);
+	case 4:
+		return add_ports(text, &c->exposed_ports, e);
+	case 5:
+		return add_words(text, &c->volumes, e);
+	case 6:
+		return set_text(text, &c->user);
+	case 7:
+		return text[0] == '/' ? set_text(text, &c->working_dir) : -EINVAL;
+	case 8:
+		return set_text(text, &c->stop_signal);
+	default:
+		return -EINVAL;
+	}
+}
+
+int import_changes_parse(const struct strvec *changes, struct import_changes *ret, struct err *e)
+{
+	cleanup_import_changes struct import_changes c = { 0 };
+
+	for (size_t i = 0; i < changes->len; i++) {
+		const char *change = changes->items[i] + strspn(changes->items[i], " \t");
+		size_t len = strcspn(change, " \t");
+		const char *text = change + len + strspn(change + len, " \t");
+		int r = *text ? apply(&c, change, len, text, e) : -EINVAL;
+
+		if (r < 0)
+			return r == -ENOMEM ? err_code(e, r, "cannot keep a change")
+					    : malformed(changes->items[i], e);
+	}
+	*ret = c;
+	c = (struct import_changes){ 0 };
+	return 0;
+}
+
+/* What is a set in Go: the keys of an object. */
+static void write_set(struct json_out *o, const char *key, const struct strvec *v)
+{
+	if (v->len == 0)
+		return;
+	json_out_object(o, key);
+	for (size_t i = 0; i < v->len; i++) {
+		json_out_object(o, v->items[i]);
+		json_out_end(o);
+	}
+	json_out_end(o);
+}
+
+void import_changes_write(const struct import_changes *c, struct json_out *o)
+{
+	json_out_object(o, "config");
+	json_out_opt_string(o, "User", c->user);
+	write_set(o, "ExposedPorts", &c->exposed_ports);
+	json_out_opt_strvec(o, "Env", &c->env);
+	json_out_opt_strvec(o, "Entrypoint", &c->entrypoint);
+	json_out_opt_strvec(o, "Cmd", &c->cmd);
+	write_set(o, "Volumes", &c->volumes);
+	json_out_opt_string(o, "WorkingDir", c->working_dir);
+	json_out_opt_map(o, "Labels", &c->labels);
+	json_out_opt_string(o, "StopSignal", c->stop_signal);
+	json_out_end(o);
+}
