@@ -50,12 +50,12 @@ int image_output_open(const char *path, struct image_output *ret, struct err *e)
 	if (o.fd < 0) {
 		int r = err_errno(e, "cannot write '%s'", path);
 
-		free(ptr_take(o.temporary)); /* there is none to be removed */
+		free(o.temporary);
+		o.temporary = NULL; /* there is none to be removed */
 		return r;
 	}
-	*ret = (struct image_output){ .fd = o.fd,
-				      .path = ptr_take(o.path),
-				      .temporary = ptr_take(o.temporary) };
+	*ret = o;
+	o.path = o.temporary = NULL; /* which is all that would be released */
 	return 0;
 }
 
@@ -68,6 +68,7 @@ int image_output_commit(struct image_output *o, struct err *e)
 		return 0;
 	if (fchmod(o->fd, 0666 & ~mask) < 0 || fsync(o->fd) < 0 || rename(o->temporary, o->path) < 0)
 		return err_errno(e, "cannot write '%s'", o->path);
-	free(ptr_take(o->temporary));
+	free(o->temporary);
+	o->temporary = NULL;
 	return 0;
 }
