@@ -21,7 +21,7 @@ check-fast: ## under 10 s: run it before every commit
 	@$(SUBMAKE) CONFIG=debug run-units
 
 check-vm: programs unit-tests ## what needs cgroup v2 or systemd, in a virtual machine of this architecture
-	@tests/vm/run-pytest $(ARCH) --build $(O) --systemd --units 'cgroups runtime' -- -m 'cgroup2 or systemd' $(PYTEST_ARGS)
+	@tests/vm/run-pytest $(ARCH) --build $(O) --systemd --timeout 2700 --units 'cgroups runtime' -- -m 'cgroup2 or systemd' $(PYTEST_ARGS)
 
 CUTS ?= 100
 check-powercut: programs ## cuts the power of a virtual machine while it changes a store, CUTS times (default 100)
@@ -36,7 +36,7 @@ check-arm64: ## cross-build; units under qemu-user; the other units and the main
 .PHONY: check-foreign
 check-foreign: programs unit-tests
 	@tools/run-units --runner '$(RUNNER)' $(filter $(foreach f,$(USER_MODE_FOLDERS),$(O)/tests/unit/$(f)/%),$(UNIT_TESTS))
-	@tests/vm/run-pytest $(ARCH) --build $(O) --units '$(KERNEL_FOLDERS)' -- -m main_job $(PYTEST_ARGS)
+	@tests/vm/run-pytest $(ARCH) --build $(O) --timeout 1800 --units '$(KERNEL_FOLDERS)' -- -m main_job $(PYTEST_ARGS)
 
 # tests/fuzz/fuzz_NAME.c replays tests/fuzz/corpus/NAME/.
 FUZZERS := $(patsubst tests/fuzz/%.c,$(O)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
