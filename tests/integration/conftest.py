@@ -31,6 +31,9 @@ IN_VM = os.environ.get("SAMPAN_IN_VM") == "1"
 SLOW = float(os.environ.get("SAMPAN_SLOW", "1"))
 CGROUP2_CONTROLLERS = {"cpu", "memory", "pids"}
 
+# A shell ignores it for what it starts in the background, and programs hand that on: no test of Ctrl-C could pass.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 # --- what this machine has ---------------------------------------------------------------------------
 
