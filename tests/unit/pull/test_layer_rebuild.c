@@ -10,6 +10,7 @@
 #include <zlib.h>
 
 #include "store/layer.h"
+#include "tests/unit/common/scratch.h"
 #include "tests/unit/pull/unpack_fixture.h"
 
 #define KEY "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -57,6 +58,7 @@ static void add_layer(struct rebuild *b, const void *blob, size_t len)
 	struct unpack_job job = { 0 };
 	int fd = blob_fd_of(blob, len);
 
+	need_openat2();
 	assert_int_equal(staging_begin(b->store, &st, &b->e), 0);
 	if (unpack_start(fd, MEDIA_LAYER, st.fd, "0", &meta.diff_id, NULL, &job, &b->e) < 0 ||
 	    unpack_wait(&job, &result, &b->e) < 0 || layer_seal(b->store, &st, "0", &meta, &b->e) < 0 ||
