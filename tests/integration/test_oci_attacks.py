@@ -407,7 +407,8 @@ def test_the_kernels_log_is_not_read_for_a_container(sampan_oci, bundle):
     trace = bundle.path / "trace"
     bundle.shell("true")
     subprocess.run(["strace", "-f", "-y", "-e", "trace=read", "-o", trace, *sampan_oci.argv, "run", "-b", bundle.path, "attack-log"],
-                   check=True, stdin=subprocess.DEVNULL)
+                   check=True, stdin=subprocess.DEVNULL,
+                   env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})  # LeakSanitizer fails under strace
     assert "read(" in trace.read_text()
     assert "kmsg" not in trace.read_text()
 
