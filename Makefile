@@ -73,8 +73,8 @@ PKG_BASE := libseccomp libcap jansson yajl
 PKG_IMAGE := libcurl libcrypto libarchive libzstd zlib
 LIBS_BASE = $(shell $(PKG_CONFIG) --libs $(PKG_BASE))
 # Loading these would cost a start 0.2 ms: the programs that start containers carry what they use of them, and open libseccomp, which
-# is large, when there is a profile to compile.
-LIBS_START = -Wl,-Bstatic $(patsubst -lyajl,-lyajl_s,$(filter-out -lseccomp,$(LIBS_BASE))) -Wl,-Bdynamic
+# is large, when there is a profile to compile. Packed relocations and segments make them smaller, and leave fewer pages to be touched.
+LIBS_START = -Wl,-z,pack-relative-relocs,-z,noseparate-code -Wl,-Bstatic $(patsubst -lyajl,-lyajl_s,$(filter-out -lseccomp,$(LIBS_BASE))) -Wl,-Bdynamic
 LIBS_IMAGE = $(shell $(PKG_CONFIG) --libs $(PKG_IMAGE)) -lisal $(LIBS_BASE)
 
 # --- folders, lowest layer last in each list (link order) ------------------------------------------
