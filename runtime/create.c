@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "common/cleanup.h"
 #include "common/process.h"
@@ -391,6 +392,24 @@ static int accompany(struct creation *c, struct err *e)
 	return r;
 }
 
+/* Why init has ended without a word, where that can be told. The kernel counts in batches for each processor, so that a limit of a few
+ * hundred KiB may be too low at one time and not at another. runc's words. */
+static int explain_end(struct creation *c, struct err *e)
+{
+	struct cgroup_stats stats;
+	struct err ignored;
+	int status;
+
+	if (e->code != -ECONNRESET || process_wait(c->pidfd, &status) < 0)
+		return e->code;
+	c->pid = 0;
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL &&
+	    cgroup_read_stats(&c->cgroup, &stats, &ignored) == 0 && stats.oom_kill_events > 0 &&
+	    stats.oom_kill_events != UINT64_MAX)
+		return err_set(e, -ENOMEM, "container init was OOM-killed (memory limit too low?)");
+	return e->code;
+}
+
 static void hand_over(struct creation *c, struct runtime_container *ret)
 {
 	*ret = (struct runtime_container){
@@ -416,8 +435,11 @@ int runtime_create(const struct runtime_args *args, struct runtime_container *re
 		r = limit(&c, e);
 	if (r == 0)
 		r = spawn(&c, e);
-	if (r == 0)
+	if (r == 0) {
 		r = accompany(&c, e);
+		if (r < 0)
+			r = explain_end(&c, e);
+	}
 	if (r == 0)
 		hand_over(&c, ret);
 	else

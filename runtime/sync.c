@@ -70,7 +70,7 @@ int sync_expect(int fd, enum sync_kind kind, int *ret_fd, struct err *e)
 	if (n < 0)
 		return err_code(e, (int)n, "cannot hear the other side of the container's start");
 	if (n == 0)
-		return err_set(e, -EPROTO, "the other side of the container's start ended unexpectedly");
+		return err_set(e, -ECONNRESET, "the other side of the container's start ended unexpectedly");
 	if (m.kind == SYNC_ERROR)
 		return peer_error(&m, e);
 	if (m.kind != kind)

@@ -30,7 +30,7 @@ int sync_send_fd(int fd, enum sync_kind kind, int passed_fd, struct err *e) MUST
 void sync_send_error(int fd, const struct err *error);
 
 /* Waits for this kind of message. The peer's ERROR becomes ours, code and text. ret_fd (may be NULL) gets a passed
- * descriptor. -EPROTO: the peer is gone, or said something else. */
+ * descriptor. -ECONNRESET: the peer is gone; -EPROTO: it said something else. */
 int sync_expect(int fd, enum sync_kind kind, int *ret_fd, struct err *e) MUST_CHECK;
 
 /* Waits until the peer has closed its end: 0. ERROR becomes ours. */

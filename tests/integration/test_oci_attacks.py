@@ -501,13 +501,34 @@ def test_a_huge_environment_is_passed_on_or_refused(sampan_oci, bundle):
     assert "exec /bin/sh: argument list too long" in done.stderr
 
 
+OOM_KILLED = "sampan-oci: container init was OOM-killed (memory limit too low?)\n"
+
+
 # --- little memory ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.cgroup2
 def test_a_container_starts_within_256_kib(sampan_oci, bundle):
+    """It needs some 180. But the kernel charges 64 pages at a time to each processor's stock, and a limit of 64 pages is hit once in
+    a while because another processor has not given its stock back in time: then the message says so."""
     bundle.config["linux"]["resources"] = {"memory": {"limit": 262144}}
     bundle.config["process"]["args"] = ["/bin/busybox", "true"]
     bundle.save()
-    for _ in range(5):
-        sampan_oci("run", "-b", bundle.path, "attack-memory", check=True)
+    started = 0
+    for _ in range(10):
+        done = sampan_oci("run", "-b", bundle.path, "attack-memory")
+        if done.returncode == 0:
+            started += 1
+        else:
+            assert (done.returncode, done.stderr) == (1, OOM_KILLED) or done.returncode == 137
+    assert started >= 5
+
+
+@pytest.mark.cgroup2
+def test_too_little_memory_to_start_is_told(sampan_oci, bundle):
+    bundle.config["linux"]["resources"] = {"memory": {"limit": 65536}}
+    bundle.save()
+    done = sampan_oci("run", "-b", bundle.path, "attack-memory")
+    assert done.returncode == 1
+    assert done.stderr == OOM_KILLED or "cannot allocate memory" in done.stderr
+    assert not pathlib.Path("/sys/fs/cgroup/sampan/attack-memory").exists()

@@ -141,7 +141,7 @@ static void the_end_is_awaited_or_unexpected(void **state)
 	(void)close(fds[1]);
 	fds[1] = -1;
 	assert_int_equal(sync_expect_end(fds[0], &e), 0);
-	assert_int_equal(sync_expect(fds[0], SYNC_READY, NULL, &e), -EPROTO);
+	assert_int_equal(sync_expect(fds[0], SYNC_READY, NULL, &e), -ECONNRESET);
 	assert_string_equal(e.text, "the other side of the container's start ended unexpectedly");
 }
 
