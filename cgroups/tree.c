@@ -112,21 +112,15 @@ static void undo(struct plan *p)
 	}
 }
 
-/* Makes and opens the leaf. The common case costs three system calls. */
+/* Makes and opens the leaf. */
 static int make_leaf(struct plan *p, int *ret_fd)
 {
-	cleanup_fd int parent_fd = -1;
 	int fd;
 
-	p->full.data[p->leaf - 1] = '\0';
-	parent_fd = open(p->full.data, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	p->full.data[p->leaf - 1] = '/';
-	if (parent_fd < 0)
-		return -errno;
-	p->existed = mkdirat(parent_fd, p->full.data + p->leaf, 0755) < 0;
+	p->existed = mkdir(p->full.data, 0755) < 0;
 	if (p->existed && errno != EEXIST)
 		return -errno;
-	fd = openat(parent_fd, p->full.data + p->leaf, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = open(p->full.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	*ret_fd = fd;

@@ -160,7 +160,7 @@ static int fill_temporary(int fd, const void *data, size_t len, mode_t mode, boo
 
 	if (r < 0)
 		return r;
-	if (fchmod(fd, mode) < 0) /* whatever the umask is */
+	if ((mode & 077) && fchmod(fd, mode) < 0) /* whatever the umask is: none takes the owner's bits */
 		return -errno;
 	return durable && fsync(fd) < 0 ? -errno : 0;
 }

@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
+#include <sys/auxv.h>
 
 #include "common/buf.h"
 #include "common/cleanup.h"
@@ -152,13 +152,18 @@ static int check_depth(const char *text, size_t len, unsigned int max_depth, str
 	return 0;
 }
 
-/* Left alone, jansson would open /dev/urandom for it. */
+/* Left alone, jansson would open /dev/urandom for it. The kernel gave us 16 random bytes at our start; libc has its own uses for them, so no
+ * more than a digest of them is ours. getauxval(3), AT_RANDOM */
 static void seed_hashes(void)
 {
-	uint32_t seed = 0;
+	uintptr_t random = getauxval(AT_RANDOM);
+	uint64_t halves[2] = { 0 };
+	uint32_t seed;
 
-	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) == (ssize_t)sizeof(seed) && seed)
-		json_object_seed(seed); /* the first call counts */
+	if (random)
+		memcpy(halves, (const void *)random, sizeof(halves)); /* NOLINT(performance-no-int-to-ptr) */
+	seed = (uint32_t)((halves[0] * 0x9e3779b97f4a7c15u ^ halves[1]) * 0xd6e8feb86659fd93u >> 32);
+	json_object_seed(seed ? seed : 1); /* the first call counts */
 }
 
 int json_parse(const char *text, size_t len, unsigned int max_depth, struct json_doc **ret, struct err *e)

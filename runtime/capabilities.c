@@ -81,9 +81,12 @@ const char *capability_name(int number)
 
 uint64_t capability_supported(void)
 {
-	/* Linux 5.10, our floor, has all that we have names for. Newer ones follow without gaps; -EINVAL ends them. */
-	uint64_t set = (UINT64_C(1) << ARRAY_LEN(NAMES)) - 1;
+	static uint64_t set;
 
+	if (set)
+		return set;
+	/* Linux 5.10, our floor, has all that we have names for. Newer ones follow without gaps; -EINVAL ends them. */
+	set = (UINT64_C(1) << ARRAY_LEN(NAMES)) - 1;
 	for (int i = ARRAY_LEN(NAMES); i < 64 && prctl(PR_CAPBSET_READ, i, 0, 0, 0) >= 0; i++)
 		set |= bit(i);
 	return set;
@@ -175,14 +178,17 @@ int capability_restore_effective(void)
 	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
 }
 
-int capability_apply_after_setuid(const struct capability_sets *sets)
+/* capset(2) itself takes out of the ambient set what is not both permitted and inheritable. */
+int capability_apply_after_setuid(const struct capability_sets *sets, bool changes_user)
 {
 	uint64_t ambient = sets->ambient & sets->permitted & sets->inheritable;
 	int r = set_three(sets);
 
 	if (r < 0)
 		return r;
-	if (prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0 ||
+	if (changes_user && prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
+		return -errno;
+	if ((sets->permitted & sets->inheritable) &&
 	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return -errno;
 	for (int i = 0; i < 64; i++)

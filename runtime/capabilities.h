@@ -40,7 +40,7 @@ int capability_apply_before_setuid(const struct capability_sets *sets, uint64_t 
 int capability_restore_effective(void) MUST_CHECK;
 
 /* After them: permitted, effective and inheritable in one capset(2), then ambient. What is ambient, but not both permitted and inheritable,
- * cannot be and is left out. -EPERM where a set asks for more than this process has. */
-int capability_apply_after_setuid(const struct capability_sets *sets) MUST_CHECK;
+ * cannot be and is left out. changes_user as before. -EPERM where a set asks for more than this process has. */
+int capability_apply_after_setuid(const struct capability_sets *sets, bool changes_user) MUST_CHECK;
 
 #endif

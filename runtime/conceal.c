@@ -11,9 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/buf.h"
 #include "common/cleanup.h"
-#include "common/file.h"
 #include "common/parse.h"
 #include "runtime/sys_mount.h"
 
@@ -46,9 +44,10 @@ bool conceal_needed(const struct spec_id_mapping *uids, size_t len)
 
 /* --- the pages of the binary --------------------------------------------------------------------------- */
 
-/* A part of the program in memory that has one protection, in whole pages. */
+/* A segment of the program in memory, in whole pages. */
 struct piece {
 	uintptr_t start, end;
+	uintptr_t readonly_end; /* up to there it is read-only, whatever its protection */
 	int protection;
 	off_t offset; /* in the file, where memory is as the file is */
 	bool changed; /* it may not be: written to, or relocated */
@@ -90,16 +89,13 @@ static void add_segment(struct image *image, const struct dl_phdr_info *info, co
 		.changed = (segment->p_flags & PF_W) != 0,
 	};
 
+	p.readonly_end = p.start;
 	for (int i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *relro = &info->dlpi_phdr[i];
-		struct piece head = p;
+		uintptr_t end = (info->dlpi_addr + relro->p_vaddr + relro->p_memsz) & ~mask;
 
-		head.end = (info->dlpi_addr + relro->p_vaddr + relro->p_memsz) & ~mask;
-		head.protection = PROT_READ;
-		if (relro->p_type != PT_GNU_RELRO || relro->p_vaddr != segment->p_vaddr || head.end > p.end)
-			continue;
-		add_piece(image, &head);
-		p.start = head.end;
+		if (relro->p_type == PT_GNU_RELRO && relro->p_vaddr == segment->p_vaddr && end <= p.end)
+			p.readonly_end = end;
 	}
 	add_piece(image, &p);
 }
@@ -138,7 +134,7 @@ __attribute__((no_sanitize("address"))) static void copy_pages(volatile uint64_t
  * copy and its move nothing may change in the piece, hence nothing but these calls. mmap(2), mremap(2) */
 static int replace(const struct piece *p, int file_fd)
 {
-	size_t len = p->end - p->start;
+	size_t len = p->end - p->start, readonly = p->readonly_end - p->start;
 	void *place =
 		(void *)p
 			->start; /* NOLINT(performance-no-int-to-ptr): an address from the program's headers */
@@ -153,10 +149,9 @@ static int replace(const struct piece *p, int file_fd)
 	if (copy == MAP_FAILED)
 		return -errno;
 	copy_pages(copy, place, len);
-	if ((p->protection == (PROT_READ | PROT_WRITE) || mprotect(copy, len, p->protection) == 0) &&
-	    mremap(copy, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, place) != MAP_FAILED)
-		return 0;
-	return -errno;
+	if (mremap(copy, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, place) == MAP_FAILED)
+		return -errno;
+	return readonly > 0 && mprotect(place, readonly, PROT_READ) < 0 ? -errno : 0;
 }
 
 /* --- the link ------------------------------------------------------------------------------------------ */
@@ -201,15 +196,16 @@ static int read_map(char *fields, struct prctl_mm_map *map)
  * checkpoint. */
 static int set_link_by_map(int fd)
 {
-	cleanup_buf struct buf text = BUF_INIT(4096);
+	cleanup_fd int stat_fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
 	struct prctl_mm_map map = { .exe_fd = (__u32)fd };
-	char *fields;
-	struct err e;
-	int r = file_read(AT_FDCWD, "/proc/self/stat", &text, &e);
+	char text[2048], *fields;
+	ssize_t len = stat_fd < 0 ? -1 : read(stat_fd, text, sizeof(text) - 1);
+	int r;
 
-	if (r < 0)
-		return r;
-	fields = text.len ? strrchr(text.data, ')') : NULL;
+	if (len < 0)
+		return -errno;
+	text[len] = '\0';
+	fields = strrchr(text, ')');
 	r = fields && fields[1] == ' ' ? read_map(fields + 2, &map) : -EPROTO;
 	if (r < 0)
 		return r;

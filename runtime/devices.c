@@ -148,7 +148,7 @@ static int make_links(int dev_fd, struct err *e)
 
 int devices_create(int root_fd, const struct spec_linux *linux_, bool user_namespace, struct err *e)
 {
-	cleanup_fd int dev_fd = -1;
+	leave_fd int dev_fd = -1;
 	int r = rootfd_mkdir_p(root_fd, "/dev", 0755, &dev_fd, e);
 
 	if (r == 0)

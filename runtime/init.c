@@ -80,6 +80,7 @@ static int do_mounts(const struct init_context *c, int root_fd, struct err *e)
 		.host = c->host,
 		.cgroup_path = c->cgroup_path,
 		.own_cgroup_namespace = c->plan->unshare_cgroup,
+		.fresh_fd = -1,
 	};
 	int r = 0;
 
@@ -90,6 +91,7 @@ static int do_mounts(const struct init_context *c, int root_fd, struct err *e)
 		context.idmapped = c->plan->mounts[i].idmapped ? &c->idmapped->fds[i] : NULL;
 		r = mounts_apply(&c->plan->mounts[i], &context, e);
 	}
+	fd_leave(&context.fresh_fd);
 	if (r == 0 && c->plan->setup_dev)
 		r = devices_create(root_fd, &c->args->spec->linux_, c->plan->user_namespace, e);
 	return r;
@@ -135,7 +137,7 @@ static int protect(const struct init_context *c, int root_fd, struct err *e)
 
 static int setup_rootfs(const struct init_context *c, struct err *e)
 {
-	cleanup_fd int root_fd = -1;
+	leave_fd int root_fd = -1;
 	int r = rootfs_mount(c->plan, c->args->overlay, &root_fd, e);
 
 	if (r == 0)
@@ -177,9 +179,9 @@ static int prepare(const struct init_context *c, struct program *program, struct
 	(void)umask(0); /* nodes and directories get the modes that are asked for */
 	r = enter_namespaces(c, e);
 	if (r == 0)
-		r = privileges_apply_early(c->privileges, e);
-	if (r == 0)
 		r = setup_rootfs(c, e);
+	if (r == 0)
+		r = privileges_apply_early(c->privileges, e);
 	if (r == 0)
 		r = program_prepare(program, c->sync_fd, e);
 	if (r == 0)
@@ -209,6 +211,8 @@ _Noreturn void init_run(const struct init_context *c)
 		.privileges = c->privileges,
 		.preserve_fds = (unsigned int)c->args->preserve_fds,
 		.init_process = c->args->init_process,
+		.at_root = true,
+		.starts_at_once = c->listen_fd < 0,
 		.label_fd = -1,
 	};
 	struct err e = { 0 };

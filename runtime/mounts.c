@@ -13,6 +13,54 @@
 #include "runtime/copy_up.h"
 #include "runtime/sys_mount.h"
 
+/* --- where mounts go ------------------------------------------------------------------------------------ */
+
+/* The last component of a target right below the tmpfs that was mounted last, as nearly all targets in /dev are; else NULL. */
+static const char *name_in_fresh(const struct mount_context *context, const char *target)
+{
+	size_t len = context->fresh ? strlen(context->fresh) : 0;
+	const char *name = target + len + 1;
+
+	if (len == 0 || strncmp(target, context->fresh, len) != 0 || target[len] != '/')
+		return NULL;
+	return strchr(name, '/') || *name == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ? NULL
+												       : name;
+}
+
+/* Most likely there is nothing of that name in it yet, and the directory is made and opened without being looked for first. Returns
+ * the descriptor, or -1 where it is to be found the long way. */
+static int make_in_fresh(struct mount_context *context, const char *target)
+{
+	const char *name = name_in_fresh(context, target);
+
+	if (!name)
+		return -1;
+	if (context->fresh_fd < 0)
+		context->fresh_fd = rootfd_try_open(context->root_fd, context->fresh, O_PATH | O_DIRECTORY);
+	if (context->fresh_fd < 0 || mkdirat(context->fresh_fd, name, 0755) < 0)
+		return -1;
+	return openat(context->fresh_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static int make_mount_point(struct mount_context *context, const char *target, int *ret_fd, struct err *e)
+{
+	int fd = make_in_fresh(context, target);
+
+	if (fd < 0)
+		return rootfd_mkdir_p(context->root_fd, target, 0755, ret_fd, e);
+	*ret_fd = fd;
+	return 0;
+}
+
+static void remember_fresh(struct mount_context *context, const struct plan_mount *m)
+{
+	if (context->fresh)
+		return; /* that one is below it */
+	fd_leave(&context->fresh_fd);
+	context->fresh_fd = -1;
+	context->fresh = strcmp(m->fs_type, "tmpfs") == 0 ? m->target : NULL;
+}
+
 /* procfs and sysfs behind a symlink would be somewhere else than the masks that protect them. */
 static int open_ordinary_directory(const struct plan_mount *m, int root_fd, int *ret_fd, struct err *e)
 {
@@ -82,21 +130,23 @@ static int mount_and_copy_up(const struct plan_mount *m, int root_fd, struct err
 	return r < 0 ? err_code(e, r, "cannot make '%s' read-only", m->target) : 0;
 }
 
-static int mount_fs(const struct plan_mount *m, int root_fd, struct err *e)
+static int mount_fs(const struct plan_mount *m, struct mount_context *context, struct err *e)
 {
-	cleanup_fd int fd = -1;
+	int root_fd = context->root_fd;
+	leave_fd int fd = -1;
 	int r;
 
 	if (m->options.copy_up && strcmp(m->fs_type, "tmpfs") == 0) {
 		r = mount_and_copy_up(m, root_fd, e);
 	} else {
 		r = m->no_symlink ? open_ordinary_directory(m, root_fd, &fd, e)
-				  : rootfd_mkdir_p(root_fd, m->target, 0755, &fd, e);
+				  : make_mount_point(context, m->target, &fd, e);
 		if (r < 0)
 			return r;
 		r = mount_on(fd, m->source, m->fs_type, m->options.flags, m->options.data);
 		if (r < 0)
 			return err_code(e, r, "cannot mount '%s' on '%s'", m->fs_type, m->target);
+		remember_fresh(context, m);
 	}
 	if (r == 0)
 		r = set_attributes(m, root_fd, e);
@@ -164,7 +214,7 @@ static int attach_tree(const struct plan_mount *m, int tree, int root_fd, struct
 	return too_old ? change_by_remount(m, tree, e) : 0;
 }
 
-static int mount_bind(const struct plan_mount *m, const struct mount_context *context, struct err *e)
+static int mount_bind(const struct plan_mount *m, struct mount_context *context, struct err *e)
 {
 	cleanup_fd int tree = -1;
 
@@ -177,7 +227,7 @@ static int mount_bind(const struct plan_mount *m, const struct mount_context *co
 }
 
 /* Without a namespace of its own the container would see the host's whole tree: it gets its own directory of it. */
-static int bind_own_cgroup(const struct plan_mount *m, const struct mount_context *context, struct err *e)
+static int bind_own_cgroup(const struct plan_mount *m, struct mount_context *context, struct err *e)
 {
 	char source[sizeof(context->host->mount_point) + 4096];
 	struct plan_mount bind = *m;
@@ -188,7 +238,7 @@ static int bind_own_cgroup(const struct plan_mount *m, const struct mount_contex
 	return mount_bind(&bind, context, e);
 }
 
-static int mount_cgroup(const struct plan_mount *m, const struct mount_context *context, struct err *e)
+static int mount_cgroup(const struct plan_mount *m, struct mount_context *context, struct err *e)
 {
 	struct plan_mount fs = *m;
 
@@ -202,14 +252,16 @@ static int mount_cgroup(const struct plan_mount *m, const struct mount_context *
 		fs.fs_type = "tmpfs";
 		fs.options.flags |= MS_RDONLY;
 	}
-	return mount_fs(&fs, context->root_fd, e);
+	return mount_fs(&fs, context, e);
 }
 
-int mounts_apply(const struct plan_mount *m, const struct mount_context *context, struct err *e)
+int mounts_apply(const struct plan_mount *m, struct mount_context *context, struct err *e)
 {
+	if (!name_in_fresh(context, m->target))
+		context->fresh = NULL; /* what is mounted now may cover it */
 	switch (m->kind) {
 	case PLAN_MOUNT_FS:
-		return mount_fs(m, context->root_fd, e);
+		return mount_fs(m, context, e);
 	case PLAN_MOUNT_BIND:
 		return mount_bind(m, context, e);
 	case PLAN_MOUNT_CGROUP:

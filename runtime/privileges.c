@@ -46,7 +46,8 @@ static int copy_filter(const struct seccomp_program *filter, struct privileges *
 /* Labels that nobody enforces are not passed over: whoever asks for them counts on them. */
 static int check_selinux(const struct spec_process *process, const struct spec_linux *linux_, struct err *e)
 {
-	bool on = access("/sys/fs/selinux/enforce", F_OK) == 0;
+	bool on = (process->selinux_label || linux_->mount_label) &&
+		  access("/sys/fs/selinux/enforce", F_OK) == 0;
 
 	if (process->selinux_label && !on)
 		return err_set(e, -EOPNOTSUPP, "SELinux label '%s' was asked for, but SELinux is off",
@@ -211,7 +212,8 @@ static int install_privileged(const struct privileges *p, int sync_fd, struct er
 
 int privileges_apply_user(const struct privileges *p, int sync_fd, struct err *e)
 {
-	int r = capability_apply_before_setuid(&p->capabilities, p->supported, p->process->user.uid != 0);
+	bool changes_user = p->process->user.uid != 0;
+	int r = capability_apply_before_setuid(&p->capabilities, p->supported, changes_user);
 
 	if (r < 0)
 		return err_code(e, r, "cannot limit the capabilities");
@@ -220,7 +222,7 @@ int privileges_apply_user(const struct privileges *p, int sync_fd, struct err *e
 		r = install_privileged(p, sync_fd, e);
 	if (r < 0)
 		return r;
-	r = capability_apply_after_setuid(&p->capabilities);
+	r = capability_apply_after_setuid(&p->capabilities, changes_user);
 	return r < 0 ? err_code(e, r, "cannot set the capabilities") : 0;
 }
 

@@ -61,6 +61,18 @@ static void give_stdio(const struct spec_user *user)
 	}
 }
 
+/* Of a name with a slash there is nothing to find, only to check. */
+static int find_program(struct program *p, struct err *e)
+{
+	const char *name = p->process->args.items[0];
+
+	p->unchecked = p->starts_at_once && strchr(name, '/') && strlen(name) < sizeof(p->path);
+	if (!p->unchecked)
+		return exec_path_find(name, &p->process->env, p->path, e);
+	memcpy(p->path, name, strlen(name) + 1);
+	return 0;
+}
+
 int program_prepare(struct program *p, int sync_fd, struct err *e)
 {
 	const struct spec_process *process = p->process;
@@ -71,10 +83,10 @@ int program_prepare(struct program *p, int sync_fd, struct err *e)
 	home_find(&process->env, process->user.uid, p->home);
 	(void)umask(process->user.umask.set ? (mode_t)process->user.umask.value : 022);
 	r = privileges_apply_user(p->privileges, sync_fd, e);
-	if (r == 0)
+	if (r == 0 && !(p->at_root && strcmp(process->cwd, "/") == 0))
 		r = enter_cwd(process->cwd, e);
 	if (r == 0)
-		r = exec_path_find(process->args.items[0], &process->env, p->path, e);
+		r = find_program(p, e);
 	return r == 0 ? privileges_apply_listener(p->privileges, sync_fd, e) : r;
 }
 
@@ -99,5 +111,9 @@ int program_exec(struct program *p, struct err *e)
 			return r;
 	}
 	(void)execve(p->path, p->process->args.items, env);
-	return err_errno(e, "exec %s", p->path);
+	(void)err_errno(e, "exec %s", p->path);
+	if (p->unchecked)
+		IGNORE_RESULT(exec_path_find(p->process->args.items[0], &p->process->env, p->path,
+					     e)); /* says it better */
+	return e->code;
 }

@@ -14,7 +14,10 @@ struct program {
 	const struct privileges *privileges;
 	unsigned int preserve_fds; /* beside 0, 1, 2 */
 	bool init_process;         /* under a reaper: runtime/reaper.h */
+	bool at_root;              /* the working directory is "/" already */
+	bool starts_at_once;       /* execve itself may say what it thinks of the program */
 	int label_fd;              /* of privileges_open_label; -1: none */
+	bool unchecked;            /* program_prepare's own */
 	char path[PATH_MAX];
 	char home[HOME_MAX];
 };

@@ -85,7 +85,7 @@ static int tell(const struct making *m, const char *name, const char *source, st
 /* Bound for now: what follows may lie below it. */
 static int make_bind(const struct making *m, const struct plan_mount *mount, bool covered, struct err *e)
 {
-	const struct mount_context context = { .root_fd = m->root_fd, .host = m->host };
+	struct mount_context context = { .root_fd = m->root_fd, .host = m->host, .fresh_fd = -1 };
 	cleanup_free char *key = NULL;
 	int r = covered ? 0 : mounts_apply(mount, &context, e);
 

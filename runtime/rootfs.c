@@ -160,7 +160,7 @@ struct bases {
 static void bases_close(struct bases *b)
 {
 	while (b->len > 0)
-		(void)close(b->items[--b->len].fd);
+		fd_leave(&b->items[--b->len].fd);
 }
 #define cleanup_bases __attribute__((cleanup(bases_close)))
 
@@ -239,7 +239,7 @@ static int protect_each(int root_fd, const struct bases *bases, const struct str
 	int r = 0;
 
 	for (size_t i = 0; i < paths->len && r == 0; i++) {
-		cleanup_fd int fd = -1;
+		leave_fd int fd = -1;
 
 		r = open_protected(root_fd, bases, paths->items[i], &fd, e);
 		if (r == 0 && fd >= 0)
@@ -264,15 +264,10 @@ static int open_null(struct err *e)
 
 static int mask_one(int fd, const char *path, const void *null_path, struct err *e)
 {
-	struct stat st;
-	int r;
+	int r = mount_on(fd, null_path, NULL, MS_BIND, NULL);
 
-	if (fstat(fd, &st) < 0)
-		return err_errno(e, "cannot stat '%s'", path);
-	if (S_ISDIR(st.st_mode))
+	if (r == -ENOTDIR) /* a file on a directory */
 		r = mount_on(fd, "tmpfs", "tmpfs", MS_RDONLY, "nr_blocks=1,nr_inodes=1");
-	else
-		r = mount_on(fd, null_path, NULL, MS_BIND, NULL);
 	return r < 0 ? err_code(e, r, "cannot mask '%s'", path) : 0;
 }
 
@@ -289,7 +284,7 @@ static int mask(int root_fd, const struct bases *bases, const struct strvec *pat
 
 static int make_readonly(int fd, const char *path, const void *unused, struct err *e)
 {
-	cleanup_fd int tree = mount_clone(fd, "", true);
+	leave_fd int tree = mount_clone(fd, "", true);
 	int r;
 
 	(void)unused;

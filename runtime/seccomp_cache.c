@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "common/file.h"
 
 #define CACHE_DIR      ":seccomp" /* no container's ID has a colon */
+#define CACHE_NAME     "%016llx"  /* hash of the profile */
 #define CACHE_MAGIC    0x32636373706d6173ull
 #define CACHE_FILE_MAX (1u << 20)
 #define CACHE_MAX_FILTERS \
@@ -58,7 +60,7 @@ static bool find_compiler(struct compiler *ret)
 }
 
 /* Where others can write, a filter could be anybody's. */
-static int open_dir(const char *state_root, bool make)
+static int make_dir(const char *state_root)
 {
 	cleanup_free char *path = NULL;
 	cleanup_fd int fd = -1;
@@ -68,7 +70,7 @@ static int open_dir(const char *state_root, bool make)
 		path = NULL;
 		return -ENOMEM;
 	}
-	if (make && mkdir(path, 0700) < 0 && errno != EEXIST) {
+	if (mkdir(path, 0700) < 0 && errno != EEXIST) {
 		cleanup_fd int root = -1;
 		struct err ignored;
 
@@ -97,17 +99,38 @@ static bool matches(const struct header *h, const char *body, size_t body_len, c
 				      fnv1a(body + len, body_len - len);
 }
 
+/* A file that is ours alone: another user could have made no such one, wherever the directory leads. */
+static int read_own(const char *state_root, uint64_t hash, struct buf *out)
+{
+	char path[PATH_MAX];
+	cleanup_fd int fd = -1;
+	struct stat st;
+	int r;
+
+	if (snprintf(path, sizeof(path), "%s/" CACHE_DIR "/" CACHE_NAME, state_root,
+		     (unsigned long long)hash) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 077) ||
+	    st.st_size > CACHE_FILE_MAX)
+		return -EPERM;
+	r = buf_reserve(out, (size_t)st.st_size);
+	if (r == 0)
+		r = read_exactly(fd, out->data, (size_t)st.st_size);
+	if (r == 0)
+		out->len = (size_t)st.st_size;
+	return r;
+}
+
 bool seccomp_cache_find(const char *state_root, const char *profile, size_t len, struct seccomp_program *ret)
 {
 	cleanup_buf struct buf file = BUF_INIT(CACHE_FILE_MAX);
-	cleanup_fd int dir = open_dir(state_root, false);
 	struct sock_filter *insns;
-	struct err ignored;
 	struct header h;
-	char name[24];
 
-	(void)snprintf(name, sizeof(name), "%016llx", (unsigned long long)fnv1a(profile, len));
-	if (dir < 0 || file_read(dir, name, &file, &ignored) < 0 || file.len < sizeof(h))
+	if (read_own(state_root, fnv1a(profile, len), &file) < 0 || file.len < sizeof(h))
 		return false;
 	memcpy(&h, file.data, sizeof(h));
 	if (!matches(&h, file.data + sizeof(h), file.len - sizeof(h), profile, len))
@@ -162,10 +185,10 @@ void seccomp_cache_keep(const char *state_root, const char *profile, size_t len,
 	if (buf_add(&file, &h, sizeof(h)) < 0 || buf_add(&file, profile, len) < 0 ||
 	    buf_add(&file, program->insns, filter_len) < 0)
 		return;
-	dir = open_dir(state_root, true);
+	dir = make_dir(state_root);
 	if (dir < 0)
 		return;
 	make_room(dir);
-	(void)snprintf(name, sizeof(name), "%016llx", (unsigned long long)fnv1a(profile, len));
+	(void)snprintf(name, sizeof(name), CACHE_NAME, (unsigned long long)fnv1a(profile, len));
 	IGNORE_RESULT(file_write_atomic(dir, name, file.data, file.len, 0600, &ignored)); /* best effort */
 }

@@ -2,6 +2,7 @@
 #include "runtime/state_dir.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -27,23 +28,43 @@ static int check_id(const char *id, struct err *e)
 	return state_id_valid(id) ? 0 : err_set(e, -EINVAL, "invalid container ID format: '%.100s'", id);
 }
 
-int state_dir_make(const char *state_root, const char *id, int *ret_fd, struct err *e)
+static int state_path(const char *state_root, const char *id, char **ret, struct err *e)
 {
-	cleanup_fd int root = -1;
-	int fd, r = check_id(id, e);
+	int r = check_id(id, e);
 
-	if (r == 0)
-		r = dir_make_open(AT_FDCWD, state_root, 0711, &root, e);
 	if (r < 0)
 		return r;
-	if (mkdirat(root, id, 0711) < 0) {
-		if (errno == EEXIST)
-			return err_set(e, -EEXIST, "container with given ID already exists: '%s'", id);
-		return err_errno(e, "cannot make '%s/%s'", state_root, id);
-	}
-	fd = openat(root, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return asprintf(ret, "%s/%s", state_root, id) < 0 ? err_code(e, -ENOMEM, "container '%s'", id) : 0;
+}
+
+/* The first container of all makes the directory above, too. */
+static int make_below(const char *state_root, const char *path, struct err *e)
+{
+	cleanup_fd int root = -1;
+	int r = dir_make_open(AT_FDCWD, state_root, 0711, &root, e);
+
+	if (r < 0)
+		return r;
+	return mkdir(path, 0711) < 0 ? -errno : 0;
+}
+
+int state_dir_make(const char *state_root, const char *id, int *ret_fd, struct err *e)
+{
+	cleanup_free char *path = NULL;
+	int fd, r = state_path(state_root, id, &path, e);
+
+	if (r < 0)
+		return r;
+	r = mkdir(path, 0711) < 0 ? -errno : 0;
+	if (r == -ENOENT)
+		r = make_below(state_root, path, e);
+	if (r == -EEXIST)
+		return err_set(e, -EEXIST, "container with given ID already exists: '%s'", id);
+	if (r < 0)
+		return err_code(e, r, "cannot make '%s'", path);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return err_errno(e, "cannot open '%s/%s'", state_root, id);
+		return err_errno(e, "cannot open '%s'", path);
 	*ret_fd = fd;
 	return 0;
 }
@@ -51,14 +72,10 @@ int state_dir_make(const char *state_root, const char *id, int *ret_fd, struct e
 int state_dir_open(const char *state_root, const char *id, int *ret_fd, struct err *e)
 {
 	cleanup_free char *path = NULL;
-	int fd, r = check_id(id, e);
+	int fd, r = state_path(state_root, id, &path, e);
 
 	if (r < 0)
 		return r;
-	if (asprintf(&path, "%s/%s", state_root, id) < 0) {
-		path = NULL;
-		return err_code(e, -ENOMEM, "container '%s'", id);
-	}
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
 		return err_set(e, -ENOENT, "container \"%s\" does not exist", id);
@@ -73,24 +90,27 @@ int state_dir_remove(const char *state_root, const char *id, struct err *e)
 	static const char *const FILES[] = { STATE_FILE, STATE_LOCK_FILE, STATE_CREATED_FILE,
 					     STATE_SOCKET_FILE };
 	enum { FILES_OF_RUN = 2 };
+	cleanup_free char *dir = NULL;
 	cleanup_fd int root = -1;
-	int r = check_id(id, e);
+	int r = state_path(state_root, id, &dir, e);
 
 	if (r < 0)
 		return r;
+	for (size_t i = 0; i < ARRAY_LEN(FILES); i++) {
+		char path[PATH_MAX];
+
+		/* Of one that was run, and not created, there is no more. */
+		if (i == FILES_OF_RUN && rmdir(dir) == 0)
+			return 0;
+		if (snprintf(path, sizeof(path), "%s/%s", dir, FILES[i]) < (int)sizeof(path))
+			(void)unlink(path); /* what stays is seen to below */
+	}
+	if (rmdir(dir) == 0)
+		return 0;
 	root = open(state_root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return errno == ENOENT ? 0 : err_errno(e, "cannot open '%s'", state_root);
-	for (size_t i = 0; i < ARRAY_LEN(FILES); i++) {
-		char path[STATE_ID_MAX + 32];
-
-		/* Of one that was run, and not created, there is no more. */
-		if (i == FILES_OF_RUN && unlinkat(root, id, AT_REMOVEDIR) == 0)
-			return 0;
-		(void)snprintf(path, sizeof(path), "%s/%s", id, FILES[i]);
-		(void)unlinkat(root, path, 0); /* what stays is seen to below */
-	}
-	return unlinkat(root, id, AT_REMOVEDIR) == 0 ? 0 : tree_remove(root, id, e);
+	return tree_remove(root, id, e);
 }
 
 int state_dir_lock(int dir_fd, int *ret_fd, struct err *e)

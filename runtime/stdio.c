@@ -9,7 +9,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "common/cleanup.h"
+#include "runtime/sys_mount.h"
 
 int stdio_names(struct strvec *ret, struct err *e)
 {
@@ -37,7 +37,7 @@ static bool is_null(int fd)
 
 void stdio_adopt_null(void)
 {
-	cleanup_fd int null = -1;
+	leave_fd int null = -1;
 
 	for (int fd = 0; fd < 3; fd++) {
 		if (!is_null(fd))

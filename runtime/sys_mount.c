@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/cleanup.h"
+
 #ifndef AT_RECURSIVE
 #define AT_RECURSIVE 0x8000
 #endif
@@ -38,6 +40,14 @@ struct fd_path fd_path(int fd)
 	memcpy(p.text, DIR, sizeof(DIR) - 1);
 	memcpy(p.text + sizeof(DIR) - 1, digits + at, sizeof(digits) - at);
 	return p;
+}
+
+#define FDS_LEFT_MAX 64 /* descriptors below that stay: RLIMIT_NOFILE is larger everywhere */
+
+void fd_leave(const int *fd)
+{
+	if (*fd >= FDS_LEFT_MAX)
+		cleanup_fd_fn(fd);
 }
 
 int mount_clone(int dir_fd, const char *path, bool recursive)

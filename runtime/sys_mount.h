@@ -15,6 +15,11 @@ struct fd_path {
 };
 struct fd_path fd_path(int fd);
 
+/* Descriptors of what lies in the container's root, in a process that is about to exec: a close each would be a fourth of all system
+ * calls that its mounts take, so the first few stay open until then. They are close-on-exec. */
+void fd_leave(const int *fd);
+#define leave_fd __attribute__((cleanup(fd_leave))) /* int; -1 when empty */
+
 /* A detached copy of the mount at path (dir_fd alone if path is ""), with what is mounted below it if `recursive`.
  * Returns the descriptor (owned) or -errno. open_tree(2), Linux 5.2. */
 int mount_clone(int dir_fd, const char *path, bool recursive) MUST_CHECK;

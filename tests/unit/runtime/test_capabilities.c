@@ -61,11 +61,11 @@ static struct seen *apply_in_child(const struct capability_sets *sets, uid_t uid
 	if (pid == 0) {
 		int fd;
 
-		seen->result = capability_apply_before_setuid(sets, supported, true);
+		seen->result = capability_apply_before_setuid(sets, supported, uid != 0);
 		if (seen->result == 0 && uid && (setgid(uid) < 0 || setuid(uid) < 0))
 			seen->result = -errno;
 		if (seen->result == 0)
-			seen->result = capability_apply_after_setuid(sets);
+			seen->result = capability_apply_after_setuid(sets, uid != 0);
 		fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
 		if (fd < 0 || read(fd, seen->status, sizeof(seen->status) - 1) <= 0)
 			_exit(1);

@@ -22,10 +22,11 @@ static void enter(struct place *p, struct scratch *s)
 	scratch_write(s, "host/file", "text");
 	p->context.root_fd = openat(s->fd, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	p->context.host = &p->host;
+	p->context.fresh_fd = -1;
 	CHILD_CHECK(p->context.root_fd >= 0);
 }
 
-static int apply(const struct place *p, struct plan_mount *m, const char *options, struct err *e)
+static int apply(struct place *p, struct plan_mount *m, const char *options, struct err *e)
 {
 	struct strvec list = { 0 };
 	int r;
@@ -44,8 +45,7 @@ static int apply(const struct place *p, struct plan_mount *m, const char *option
 }
 
 /* Binds <scratch>/source to target in the root. */
-static int bind(const struct place *p, const char *source, const char *target, const char *options,
-		struct err *e)
+static int bind(struct place *p, const char *source, const char *target, const char *options, struct err *e)
 {
 	struct plan_mount m = { .kind = PLAN_MOUNT_BIND,
 				.target = target,
@@ -54,7 +54,7 @@ static int bind(const struct place *p, const char *source, const char *target, c
 	return apply(p, &m, options, e);
 }
 
-static int mount_new(const struct place *p, const char *type, const char *target, const char *options,
+static int mount_new(struct place *p, const char *type, const char *target, const char *options,
 		     struct err *e)
 {
 	struct plan_mount m = { .kind = PLAN_MOUNT_FS, .target = target, .source = type, .fs_type = type };
@@ -64,14 +64,14 @@ static int mount_new(const struct place *p, const char *type, const char *target
 }
 
 /* errno of making a file in it; 0: it could be made. */
-static int try_write(const struct place *p, const char *path)
+static int try_write(struct place *p, const char *path)
 {
 	cleanup_fd int fd = openat(p->scratch->fd, path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
 
 	return fd < 0 ? errno : 0;
 }
 
-static unsigned long flags_of(const struct place *p, const char *path)
+static unsigned long flags_of(struct place *p, const char *path)
 {
 	struct statvfs fs;
 
@@ -97,7 +97,7 @@ static unsigned long flags_of(const struct place *p, const char *path)
 
 /* --- binds --- */
 
-static void bind_readonly(const struct place *p)
+static void bind_readonly(struct place *p)
 {
 	struct err e = { 0 };
 
@@ -109,7 +109,7 @@ static void bind_readonly(const struct place *p)
 }
 MOUNT_TEST(a_readonly_bind_cannot_be_written_to, bind_readonly)
 
-static void bind_with_flags(const struct place *p)
+static void bind_with_flags(struct place *p)
 {
 	struct err e = { 0 };
 
@@ -125,7 +125,7 @@ static void bind_with_flags(const struct place *p)
 }
 MOUNT_TEST(flags_of_binds_are_set_and_cleared, bind_with_flags)
 
-static void bind_trees(const struct place *p)
+static void bind_trees(struct place *p)
 {
 	struct err e = { 0 };
 
@@ -147,7 +147,7 @@ static void bind_trees(const struct place *p)
 }
 MOUNT_TEST(trees_are_bound_with_what_is_mounted_in_them, bind_trees)
 
-static void bind_files(const struct place *p)
+static void bind_files(struct place *p)
 {
 	struct err e = { 0 };
 	struct stat st;
@@ -168,7 +168,7 @@ static void bind_files(const struct place *p)
 }
 MOUNT_TEST(files_are_bound_to_files, bind_files)
 
-static void bind_through_links(const struct place *p)
+static void bind_through_links(struct place *p)
 {
 	struct err e = { 0 };
 
@@ -186,7 +186,7 @@ static void bind_through_links(const struct place *p)
 }
 MOUNT_TEST(symlinks_in_the_root_lead_nowhere_else, bind_through_links)
 
-static void bind_badly(const struct place *p)
+static void bind_badly(struct place *p)
 {
 	char text[512], source[128];
 	struct err e = { 0 };
@@ -207,7 +207,7 @@ MOUNT_TEST(binds_that_cannot_be_are_told, bind_badly)
 
 /* --- file systems --- */
 
-static void mount_tmpfs(const struct place *p)
+static void mount_tmpfs(struct place *p)
 {
 	struct err e = { 0 };
 	struct statvfs fs;
@@ -223,7 +223,33 @@ static void mount_tmpfs(const struct place *p)
 }
 MOUNT_TEST(file_systems_are_mounted_with_flags_and_data, mount_tmpfs)
 
-static void mount_badly(const struct place *p)
+/* Mount points in a new tmpfs are made without a look at what is there: there may be something all the same, or another mount. */
+static void mount_in_tmpfs(struct place *p)
+{
+	struct err e;
+
+	CHILD_OK(mount_new(p, "tmpfs", "/dev", "", &e));
+	CHILD_OK(mount_new(p, "tmpfs", "/dev/shm", "size=1m noexec", &e));
+	CHILD_CHECK(flags_of(p, "root/dev/shm") == ST_NOEXEC && flags_of(p, "root/dev") == 0);
+	CHILD_OK(mount_new(p, "tmpfs", "/dev/shm", "", &e)); /* again: it is there */
+	CHILD_CHECK(flags_of(p, "root/dev/shm") == 0);
+	CHILD_OK(mount_new(p, "tmpfs", "/dev/a/b", "nodev", &e)); /* not right below it */
+	CHILD_CHECK(flags_of(p, "root/dev/a/b") == ST_NODEV);
+	CHILD_OK(mount_new(p, "tmpfs", "/dev", "nosuid", &e)); /* covers all of that */
+	CHILD_OK(mount_new(p, "tmpfs", "/dev/a", "", &e));
+	CHILD_CHECK(flags_of(p, "root/dev") == ST_NOSUID && flags_of(p, "root/dev/a") == 0);
+
+	CHILD_OK(mount_new(p, "tmpfs", "/run", "", &e));
+	CHILD_CHECK(symlinkat("/run", p->context.root_fd, "link") == 0);
+	CHILD_OK(bind(p, "host", "/link", "", &e)); /* covers it under another name */
+	CHILD_OK(mount_new(p, "tmpfs", "/run/sub", "nodev", &e));
+	CHILD_CHECK(flags_of(p, "root/run/sub") == ST_NODEV && try_write(p, "host/sub/in-it") == 0);
+	CHILD_CHECK(try_write(p, "root/run/sub/x") == 0 &&
+		    faccessat(p->scratch->fd, "host/sub/x", F_OK, 0) < 0);
+}
+MOUNT_TEST(mount_points_in_a_new_tmpfs, mount_in_tmpfs)
+
+static void mount_badly(struct place *p)
 {
 	struct err e = { 0 };
 
@@ -237,7 +263,7 @@ static void mount_badly(const struct place *p)
 }
 MOUNT_TEST(file_systems_that_cannot_be_mounted_are_told, mount_badly)
 
-static void mount_proc(const struct place *p)
+static void mount_proc(struct place *p)
 {
 	static const char *const LINKS[][2] = { { "/elsewhere", "root/l1" },
 						{ "nowhere", "root/l2" },
@@ -265,7 +291,7 @@ static void mount_proc(const struct place *p)
 MOUNT_TEST(procfs_and_sysfs_behind_a_symlink_are_refused, mount_proc)
 
 /* A process of the new PID namespace: procfs shows that of its mounter. */
-static void mount_proc_well(const struct place *p)
+static void mount_proc_well(struct place *p)
 {
 	struct err e = { 0 };
 	int status;
@@ -284,7 +310,7 @@ MOUNT_TEST(procfs_shows_the_namespace_that_mounts_it, mount_proc_well)
 /* --- propagation --- */
 
 /* The optional fields of the mount point's line in mountinfo: "shared:12 master:3", proc_pid_mountinfo(5). */
-static bool has_tag(const struct place *p, const char *point, const char *tag)
+static bool has_tag(struct place *p, const char *point, const char *tag)
 {
 	cleanup_buf struct buf text = BUF_INIT(1u << 20);
 	char path[256];
@@ -302,7 +328,7 @@ static bool has_tag(const struct place *p, const char *point, const char *tag)
 	return strstr(line, tag) != NULL;
 }
 
-static void propagate(const struct place *p)
+static void propagate(struct place *p)
 {
 	struct err e = { 0 };
 
@@ -404,6 +430,7 @@ int main(void)
 		SCRATCH_TEST(symlinks_in_the_root_lead_nowhere_else),
 		SCRATCH_TEST(binds_that_cannot_be_are_told),
 		SCRATCH_TEST(file_systems_are_mounted_with_flags_and_data),
+		SCRATCH_TEST(mount_points_in_a_new_tmpfs),
 		SCRATCH_TEST(file_systems_that_cannot_be_mounted_are_told),
 		SCRATCH_TEST(procfs_and_sysfs_behind_a_symlink_are_refused),
 		SCRATCH_TEST(procfs_shows_the_namespace_that_mounts_it),

@@ -121,17 +121,20 @@ static void every_byte_of_the_file_is_verified(void **state)
 	}
 }
 
-static void a_directory_that_others_can_write_to_is_not_believed(void **state)
+static void a_file_of_others_is_not_believed(void **state)
 {
 	struct fixture *f = *state;
-	char path[128];
 
 	keep(f, PROFILE);
-	(void)snprintf(path, sizeof(path), "%s/:seccomp", f->root);
-	assert_int_equal(chmod(path, 0770), 0);
+	assert_int_equal(count_files(f, f->file, sizeof(f->file)), 1);
+	assert_int_equal(chmod(f->file, 0620), 0);
 	assert_false(find(f, PROFILE));
-	assert_int_equal(chmod(path, 0700), 0);
+	assert_int_equal(chmod(f->file, 0600), 0);
 	assert_true(find(f, PROFILE));
+	if (geteuid() != 0)
+		return;
+	assert_int_equal(chown(f->file, 1000, 1000), 0);
+	assert_false(find(f, PROFILE));
 }
 
 static void a_filter_with_a_listener_is_not_kept(void **state)
@@ -163,8 +166,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_filter_is_found_by_the_whole_text_of_its_profile, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(every_byte_of_the_file_is_verified, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_directory_that_others_can_write_to_is_not_believed, setup,
-						teardown),
+		cmocka_unit_test_setup_teardown(a_file_of_others_is_not_believed, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_filter_with_a_listener_is_not_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_number_of_filters_is_bounded, setup, teardown),
 	};
