@@ -58,7 +58,7 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(LDFLAGS_
 HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2
 # Across files gcc takes "return err_errno(...)" for a possible success; clang-tidy knows better (tools/analyzer_model.h).
 CFLAGS_release := -O2 -flto=auto -Wno-maybe-uninitialized -ffunction-sections -fdata-sections \
-	-fno-asynchronous-unwind-tables $(HARDEN)
+	-fno-asynchronous-unwind-tables -fno-unwind-tables $(HARDEN)
 LDFLAGS_release := -O2 -flto=auto -Wl,--gc-sections
 CFLAGS_debug := -O0
 CFLAGS_asan := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What reads the sources without running them. Each check is quiet when it finds nothing.
 
-C_DIRS := $(FOLDERS) $(wildcard tests/unit tests/fuzz bench)
+C_DIRS := $(FOLDERS) $(wildcard tests/unit tests/fuzz tests/litmus tests/stress bench)
 C_SOURCES := $(shell find $(C_DIRS) -name '*.c' 2>/dev/null)
 C_HEADERS := $(shell find $(C_DIRS) -name '*.h' 2>/dev/null)
 # Flags that clang's tools need; gcc's own warnings stay with the compiler.
