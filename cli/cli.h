@@ -26,6 +26,7 @@ struct cli_globals {
 
 /* The commands. argv[0] is the command's name. Each returns the exit code of the program. */
 int cmd_delegated(int argc, char **argv, const struct cli_globals *g); /* those of sampan-image */
+int cmd_check(int argc, char **argv, const struct cli_globals *g);
 int cmd_history(int argc, char **argv, const struct cli_globals *g);
 int cmd_image(int argc, char **argv, const struct cli_globals *g);
 int cmd_images(int argc, char **argv, const struct cli_globals *g);

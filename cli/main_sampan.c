@@ -42,6 +42,7 @@ static const struct command COMMANDS[] = {
 	{ "image", cmd_image, "Manage images" },
 	{ "system", cmd_system, "Show how much space is taken up" },
 	{ "fsck", cmd_delegated, "Check the store for damage, and repair it" },
+	{ "check", cmd_check, "Check what this machine can do, and how to cure what it cannot" },
 	{ "info", cmd_info, "Show what Sampan found on this machine" },
 	{ "version", cmd_version, "Show the version" },
 };

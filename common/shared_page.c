@@ -61,15 +61,13 @@ void shared_page_done(struct shared_page *p)
 	*p = (struct shared_page){ 0 };
 }
 
-static int map(int fd, bool writable, struct shared_page_file **ret)
+/* NULL with errno set. */
+static struct shared_page_file *map(int fd, bool writable)
 {
 	int protection = PROT_READ | (writable ? PROT_WRITE : 0);
 	void *p = mmap(NULL, SHARED_PAGE_BYTES, protection, MAP_SHARED, fd, 0);
 
-	if (p == MAP_FAILED)
-		return -errno;
-	*ret = p;
-	return 0;
+	return p == MAP_FAILED ? NULL : p;
 }
 
 /* -ENOENT; -EBADMSG. */
@@ -79,16 +77,15 @@ static int open_page(int dir_fd, const char *name, uint64_t format, bool writabl
 		openat(dir_fd, name, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	cleanup_shared_page struct shared_page p = { .words = (uint32_t)format };
 	struct stat st;
-	int r;
 
 	if (fd < 0)
 		return errno == ELOOP ? -EBADMSG : -errno;
 	/* Behind the end of a file there is a signal: pages have their size before they have their name. */
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size != SHARED_PAGE_BYTES)
 		return -EBADMSG;
-	r = map(fd, writable, &p.file);
-	if (r < 0)
-		return r;
+	p.file = map(fd, writable);
+	if (!p.file)
+		return -errno;
 	if (p.file->magic != MAGIC || p.file->format != format)
 		return -EBADMSG;
 	*ret = p;
@@ -117,10 +114,11 @@ static int make_page(int dir_fd, const char *name, uint64_t format, struct share
 	if (fd < 0)
 		return err_errno(e, "cannot make status page '%s'", name);
 	r = -posix_fallocate(fd, 0, SHARED_PAGE_BYTES);
-	if (r == 0)
-		r = map(fd, true, &p.file);
 	if (r < 0)
 		return err_code(e, r, "cannot make status page '%s'", name);
+	p.file = map(fd, true);
+	if (!p.file)
+		return err_errno(e, "cannot make status page '%s'", name);
 	p.file->magic = MAGIC;
 	p.file->format = format;
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
@@ -135,7 +133,7 @@ static int make_page(int dir_fd, const char *name, uint64_t format, struct share
 static int last_generation(const struct shared_page *p, uint32_t *ret)
 {
 	uint64_t words[SHARED_PAGE_WORDS_MAX];
-	struct shared_page_owner owner;
+	struct shared_page_owner owner = { 0 };
 	uint32_t sequence;
 	struct err ignored;
 
@@ -255,7 +253,7 @@ bool shared_page_owner_alive(const struct shared_page_owner *owner)
 {
 	cleanup_fd int pidfd = owner->pid > 0 ? process_pidfd_open(owner->pid) : -1;
 	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
-	uint64_t ticks;
+	uint64_t ticks = 0;
 
 	if (pidfd < 0 || process_start_time(owner->pid, &ticks) < 0 || ticks != owner->start_ticks)
 		return false;
