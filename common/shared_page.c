@@ -220,7 +220,7 @@ static int copy(const struct shared_page *p, uint64_t *all, uint32_t *ret_sequen
 int shared_page_read(const struct shared_page *p, uint64_t *ret_words, struct shared_page_owner *ret_owner,
 		     uint32_t *ret_sequence, struct err *e)
 {
-	uint64_t all[ALL_WORDS(SHARED_PAGE_WORDS_MAX)];
+	uint64_t all[ALL_WORDS(SHARED_PAGE_WORDS_MAX)] = { 0 };
 	size_t len = ALL_WORDS(p->words);
 	uint32_t sequence;
 
