@@ -18,9 +18,10 @@
 #include "pull/layer_entry.h"
 #include "pull/layer_xattr.h"
 #include "store/file_sum.h"
-#include "store/layer_sums.h"
+#include "store/layer_contents.h"
 
-#define CONTENTS_BYTES (1024 * sizeof(struct layer_content)) /* that are written at a time */
+#define CONTENTS_BYTES (64u << 10) /* that are written at a time */
+#define REAL_PATH_MAX  (PATH_MAX + NAME_MAX + 1)
 
 struct writer {
 	const struct layer_source *from;
@@ -32,7 +33,7 @@ struct writer {
 	uid_t uid; /* what new files have */
 	gid_t gid;
 	struct file_summer *summer; /* NULL: nobody wants checksums */
-	struct buf contents;        /* struct layer_content of files, to be written */
+	struct buf contents;        /* records of store/layer_contents.h, to be written */
 	struct err source_err;      /* code is 0 while the source is well */
 };
 
@@ -98,6 +99,67 @@ static int mark_opaque(const struct writer *w, int parent_fd, const char *name, 
 	if (fd < 0)
 		return entry_failure(w, e, "open");
 	return layer_xattr_set_opaque(fd, w->plan.shown, e);
+}
+
+/* --- what whoever seals the layer need not find out again --- */
+
+static int flush_contents(struct writer *w, struct err *e)
+{
+	int r = write_all(w->to->contents_fd, w->contents.data, w->contents.len);
+
+	buf_clear(&w->contents);
+	return r < 0 ? err_code(e, r, "cannot write the list of checksums") : 0;
+}
+
+/* r: of an addition to w->contents. */
+static int noted(struct writer *w, int r, struct err *e)
+{
+	if (r < 0)
+		return err_code(e, r, "cannot note the checksum of '%s'", w->plan.shown);
+	return w->contents.len >= CONTENTS_BYTES ? flush_contents(w, e) : 0;
+}
+
+/* The path in the tree of a name in the directory that layer_dirs_parent has found last. */
+static void real_path(const struct writer *w, const char *name, char ret[REAL_PATH_MAX])
+{
+	size_t len = strlen(w->dirs.real);
+
+	memcpy(ret, w->dirs.real, len);
+	if (len > 0)
+		ret[len++] = '/';
+	memcpy(ret + len, name, strlen(name) + 1); /* the kernel has taken it: no longer than NAME_MAX */
+}
+
+/* Of the file just made, complete. */
+static int note_content(struct writer *w, bool has_xattrs, struct err *e)
+{
+	struct layer_content content = { .size_bytes = w->plan.size_bytes,
+					 .mode = w->plan.mode & 07777,
+					 .uid = w->plan.uid,
+					 .gid = w->plan.gid };
+	char path[REAL_PATH_MAX];
+
+	if (!w->summer)
+		return 0;
+	/* Bytes that came in no order are read once more later on, by whoever seals the layer. */
+	if (file_summer_finish(w->summer, w->plan.size_bytes, &content.sum))
+		content.flags |= LAYER_CONTENT_SUM;
+	if (has_xattrs) /* they may have changed the mode */
+		content.flags |= LAYER_CONTENT_XATTRS;
+	else if (!w->to->lenient) /* else the kernel may have refused an owner or a bit of the mode */
+		content.flags |= LAYER_CONTENT_FACTS;
+	real_path(w, w->plan.name, path);
+	return noted(w, layer_content_add(&w->contents, &content, path), e);
+}
+
+static int note_link(struct writer *w, const char *target, struct err *e)
+{
+	char path[REAL_PATH_MAX];
+
+	if (!w->summer)
+		return 0;
+	real_path(w, w->plan.name, path);
+	return noted(w, layer_content_add_link(&w->contents, path, target), e);
 }
 
 /* --- one function per kind of entry --- */
@@ -224,8 +286,9 @@ static int apply_node(struct writer *w, int parent_fd, struct err *e)
 	return r < 0 ? entry_failure(w, e, "make device") : describe_by_name(w, parent_fd, e);
 }
 
-/* Finds the earlier entry that a hard link means. *ret_fd is the caller's. */
-static int find_link_target(struct writer *w, int *ret_fd, const char **ret_name, struct err *e)
+/* Finds the earlier entry that a hard link means. *ret_fd is the caller's; `ret_path` is that of the tree. */
+static int find_link_target(struct writer *w, int *ret_fd, const char **ret_name,
+			    char ret_path[REAL_PATH_MAX], struct err *e)
 {
 	char shown[LAYER_SHOWN_MAX];
 	char parent[PATH_MAX];
@@ -257,6 +320,7 @@ static int find_link_target(struct writer *w, int *ret_fd, const char **ret_name
 	if (S_ISDIR(st.st_mode))
 		return err_set(e, -EINVAL, "entry '%s' is a hard link to the directory '%s'", w->plan.shown,
 			       shown);
+	real_path(w, *ret_name, ret_path);
 	*ret_fd = fd_take(&fd);
 	return 0;
 }
@@ -272,10 +336,11 @@ static bool same_file(int fd_a, const char *a, int fd_b, const char *b)
 
 static int apply_hardlink(struct writer *w, struct err *e)
 {
+	char target_path[REAL_PATH_MAX];
 	cleanup_fd int target_fd = -1;
 	const char *target;
 	int parent_fd = -1;
-	int r = find_link_target(w, &target_fd, &target, e);
+	int r = find_link_target(w, &target_fd, &target, target_path, e);
 
 	if (r == 0)
 		r = layer_dirs_parent(&w->dirs, w->plan.parent, true, w->plan.shown, &parent_fd, e);
@@ -290,7 +355,7 @@ static int apply_hardlink(struct writer *w, struct err *e)
 			return r;
 		r = linkat(target_fd, target, parent_fd, w->plan.name, 0);
 	}
-	return r < 0 ? entry_failure(w, e, "make hard link") : 0;
+	return r < 0 ? entry_failure(w, e, "make hard link") : note_link(w, target_path, e);
 }
 
 /* --- regular files --- */
@@ -375,30 +440,6 @@ static int describe_file(const struct writer *w, int fd, struct archive_entry *f
 	return 0;
 }
 
-static int flush_contents(struct writer *w, struct err *e)
-{
-	int r = write_all(w->to->contents_fd, w->contents.data, w->contents.len);
-
-	buf_clear(&w->contents);
-	return r < 0 ? err_code(e, r, "cannot write the list of checksums") : 0;
-}
-
-static int note_content(struct writer *w, int fd, struct archive_entry *from, struct err *e)
-{
-	struct layer_content content = { .has_xattrs = layer_xattr_any(from) };
-	struct stat st;
-
-	/* Bytes that came in no order are read once more later on, by whoever seals the layer. */
-	if (!w->summer || !file_summer_finish(w->summer, w->plan.size_bytes, &content.sum))
-		return 0;
-	if (fstat(fd, &st) < 0)
-		return entry_failure(w, e, "look at");
-	content.inode = st.st_ino;
-	if (buf_add(&w->contents, &content, sizeof(content)) < 0)
-		return err_set(e, -ENOMEM, "cannot note the checksum of '%s': out of memory", w->plan.shown);
-	return w->contents.len >= CONTENTS_BYTES ? flush_contents(w, e) : 0;
-}
-
 static int apply_file(struct writer *w, int parent_fd, struct archive_entry *from, struct err *e)
 {
 	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
@@ -420,8 +461,8 @@ static int apply_file(struct writer *w, int parent_fd, struct archive_entry *fro
 		file_summer_begin(w->summer);
 	r = write_contents(w, fd, e);
 	if (r == 0)
-		r = note_content(w, fd, from, e);
-	return r < 0 ? r : describe_file(w, fd, from, e);
+		r = describe_file(w, fd, from, e);
+	return r < 0 ? r : note_content(w, layer_xattr_any(from), e);
 }
 
 /* --- the archive --- */
@@ -571,7 +612,7 @@ int layer_write(const struct layer_source *from, const struct layer_target *to, 
 	w->from = from;
 	w->to = to;
 	w->dirs.parent_fd = -1;
-	w->contents = BUF_INIT(2 * CONTENTS_BYTES);
+	w->contents = BUF_INIT(CONTENTS_BYTES + LAYER_CONTENT_RECORD_MAX);
 	old_locale = uselocale(bytes);
 	old_mask = umask(0);
 	r = learn_owner(w, e);

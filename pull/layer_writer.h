@@ -18,10 +18,10 @@ struct layer_source {
 };
 
 struct layer_target {
-	int root_fd;    /* the layer's directory, empty */
-	int implied_fd; /* where layer_dirs_finish lists implied directories */
-	int contents_fd; /* where a struct layer_content of each regular file goes (store/layer_sums.h); -1: nowhere */
-	bool lenient; /* owners, devices and capabilities that the kernel refuses us are left out */
+	int root_fd;     /* the layer's directory, empty */
+	int implied_fd;  /* where layer_dirs_finish lists implied directories */
+	int contents_fd; /* where what is known of regular files goes (store/layer_contents.h); -1: nowhere */
+	bool lenient;    /* owners, devices and capabilities that the kernel refuses us are left out */
 	uint64_t max_bytes;
 	uint64_t max_entries;
 };

@@ -38,7 +38,7 @@ struct unpack_job {
 };
 
 /* Starts a process that decodes the blob read from blob_fd (already verified; a regular file positioned at 0, or a pipe)
- * into `subdir`/tree of staging_fd, lists the contents' checksums beside it (LAYER_CONTENTS_NAME of store/layer.h), and checks that the diff ID is *expected. Makes both directories; `subdir` is one
+ * into `subdir`/tree of staging_fd, lists beside it what it knows of the files (LAYER_CONTENTS_NAME of store/layer.h), and checks that the diff ID is *expected. Makes both directories; `subdir` is one
  * component. `kind` is only a hint: the blob's first bytes tell its compression. `limits` may be NULL. Descriptors are borrowed, and may
  * be closed when this has returned. On success *ret belongs to unpack_wait or unpack_cancel. Nothing is synced.
  * Without CAP_SYS_ADMIN there is no mount namespace around the process, opaque directories are marked with user.overlay.opaque, and

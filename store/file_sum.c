@@ -51,6 +51,11 @@ struct file_sum file_sum_bytes(const void *data, size_t len)
 	return sum_of(XXH3_128bits(data, len));
 }
 
+uint64_t file_sum_hash(const void *data, size_t len, uint64_t seed)
+{
+	return XXH3_64bits_withSeed(data, len, seed);
+}
+
 struct file_summer *file_summer_new(void)
 {
 	void *s = NULL;

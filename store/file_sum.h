@@ -21,6 +21,9 @@ void file_sum_text(const struct file_sum *sum, char ret[FILE_SUM_TEXT_LEN + 1]);
 /* Of plain bytes. */
 struct file_sum file_sum_bytes(const void *data, size_t len);
 
+/* For tables in memory, whatever the machine: not for disks. */
+uint64_t file_sum_hash(const void *data, size_t len, uint64_t seed);
+
 /* Of contents as they come. What is all zero is not looked at byte by byte, and holes need not be passed at all: a sparse file has the same sum
  * however many of its zeros are on disk. */
 struct file_summer;

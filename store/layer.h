@@ -41,7 +41,7 @@ int staging_begin(const struct store *s, struct staging *ret, struct err *e) MUS
 /* Removes what is left of it. Accepts an empty one. */
 void staging_end(const struct store *s, struct staging *st);
 
-/* Beside tree/, until layer_seal: what the unpacker has learnt of the files' contents (store/layer_sums.h). */
+/* Beside tree/, until layer_seal: what the unpacker has learnt of the files (store/layer_contents.h). */
 #define LAYER_CONTENTS_NAME "contents"
 
 /* Completes staging/<name>/<subdir>, whose tree/ is ready: writes files.sum, drops LAYER_CONTENTS_NAME where there is one, and writes meta.json. Not

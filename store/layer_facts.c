@@ -2,6 +2,7 @@
 #include "store/layer_facts.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -21,13 +22,26 @@ void layer_facts_done(struct layer_facts *f)
 	buf_done(&f->text);
 }
 
+static bool must_be_escaped(unsigned char c)
+{
+	return c <= ' ' || c == 0x7f || c == '\\';
+}
+
 int layer_facts_escape(struct buf *out, const char *text)
 {
+	const unsigned char *p = (const unsigned char *)text;
 	int r = 0;
 
-	for (const unsigned char *p = (const unsigned char *)text; r == 0 && *p; p++)
-		r = *p <= ' ' || *p == 0x7f || *p == '\\' ? buf_printf(out, "\\%03o", *p)
-							  : buf_add_char(out, (char)*p);
+	while (r == 0 && *p) {
+		size_t plain = 0;
+
+		while (p[plain] && !must_be_escaped(p[plain]))
+			plain++;
+		r = buf_add(out, p, plain);
+		p += plain;
+		if (r == 0 && *p)
+			r = buf_printf(out, "\\%03o", *p++);
+	}
 	return r;
 }
 

@@ -10,16 +10,8 @@
 
 #define LAYER_SUMS_NAME "files.sum"
 
-/* What whoever wrote a layer's files learnt on the way: the checksum of each regular file's contents. An array of these in a file; of two for
- * one inode the later counts. */
-struct layer_content {
-	uint64_t inode;
-	struct file_sum sum;
-	uint64_t has_xattrs; /* extended attributes were set on it */
-};
-
-/* Writes files.sum into the directory dir_fd, whose tree/ is complete. contents_fd: the contents' checksums, from its start; what it does not have,
- * or all if it is -1, is read. Not durable before store_sync. */
+/* Writes files.sum into the directory dir_fd, whose tree/ is complete. contents_fd: what is known of the files (store/layer_contents.h); what it
+ * does not have, or all if it is -1, is looked at and read. Not durable before store_sync. */
 int layer_sums_write(int dir_fd, int contents_fd, struct err *e) MUST_CHECK;
 
 struct layer_sums_count {

@@ -15,10 +15,9 @@
 #include "store/layer_facts.h"
 #include "store/layer_sums.h"
 #include "store/layer_sums_format.h"
+#include "store/tree_path.h"
 #include "store/tree_walk.h"
 
-#define PATH_MAX_BYTES \
-	(16u << 20) /* of a path in a layer: names of 255 bytes, as deep as there is memory for */
 #define PROBLEM_MAX 128
 #define READ_BYTES  65536
 
@@ -94,44 +93,6 @@ static int check_frame(int fd, struct err *e)
 	return lseek(fd, 0, SEEK_SET) < 0 ? err_errno(e, "cannot rewind '%s'", LAYER_SUMS_NAME) : 0;
 }
 
-/* --- paths in both walks ---------------------------------------------------------------------------- */
-
-struct path {
-	struct buf text; /* escaped, so that it can be printed; "." for the root */
-	size_t *ends;    /* of the path's first n components */
-	size_t cap;
-};
-
-static void path_done(struct path *p)
-{
-	buf_done(&p->text);
-	free(p->ends);
-}
-
-static int path_set(struct path *p, size_t depth, const char *escaped_name)
-{
-	size_t keep = depth > 1 ? p->ends[depth - 1] : 0;
-	int r;
-
-	if (depth >= p->cap) {
-		size_t cap = depth + 64;
-		size_t *ends = reallocarray(p->ends, cap, sizeof(*ends));
-
-		if (!ends)
-			return -ENOMEM;
-		p->ends = ends;
-		p->cap = cap;
-	}
-	p->text.len = keep;
-	if (p->text.data)
-		p->text.data[keep] = '\0';
-	r = keep > 0 ? buf_add_char(&p->text, '/') : 0;
-	if (r == 0)
-		r = buf_add_str(&p->text, escaped_name);
-	p->ends[depth] = p->text.len;
-	return r;
-}
-
 /* --- the two sides ---------------------------------------------------------------------------------- */
 
 struct expected {
@@ -140,15 +101,15 @@ struct expected {
 	size_t cap;
 	struct layer_facts facts; /* borrows `line` */
 	size_t depth;
-	struct path path;
-	bool there; /* false at the end */
+	struct tree_path path; /* escaped, so that it can be printed; "." for the root */
+	bool there;            /* false at the end */
 };
 
 struct actual {
 	struct tree_walk *walk;
 	struct tree_entry entry;
 	struct layer_facts facts;
-	struct path path;
+	struct tree_path path; /* escaped, so that it can be printed; "." for the root */
 	bool there;
 };
 
@@ -185,7 +146,7 @@ static int next_expected(struct expected *x, struct err *e)
 	    (depth == 0) != (x->path.text.len == 0))
 		return malformed(e);
 	x->depth = (size_t)depth;
-	if (path_set(&x->path, x->depth, x->facts.fields[FACT_NAME]) < 0)
+	if (tree_path_set(&x->path, x->depth, x->facts.fields[FACT_NAME]) < 0)
 		return err_code(e, -ENOMEM, "cannot read '%s'", LAYER_SUMS_NAME);
 	x->there = true;
 	return 0;
@@ -200,7 +161,7 @@ static int next_actual(struct actual *a, struct layer_sums_count *count, struct 
 		return r;
 	count->files++;
 	r = layer_facts_of(&a->entry, true, NULL, &a->facts, e);
-	if (r == 0 && path_set(&a->path, a->entry.depth, a->facts.fields[FACT_NAME]) < 0)
+	if (r == 0 && tree_path_set(&a->path, a->entry.depth, a->facts.fields[FACT_NAME]) < 0)
 		return err_code(e, -ENOMEM, "cannot walk a layer");
 	return r;
 }
@@ -400,8 +361,8 @@ int layer_sums_check(int dir_fd, layer_damage_fn *damage, void *arg, struct laye
 {
 	struct check c = { .damage = damage,
 			   .arg = arg,
-			   .want.path.text = BUF_INIT(PATH_MAX_BYTES),
-			   .have.path.text = BUF_INIT(PATH_MAX_BYTES),
+			   .want.path = TREE_PATH_INIT,
+			   .have.path = TREE_PATH_INIT,
 			   .summer = file_summer_new() };
 	cleanup_fd int tree_fd = -1;
 	int r = open_both(dir_fd, &c, &tree_fd, e);
@@ -412,8 +373,8 @@ int layer_sums_check(int dir_fd, layer_damage_fn *damage, void *arg, struct laye
 	file_summer_free(c.summer);
 	tree_walk_free(c.have.walk);
 	layer_facts_done(&c.have.facts);
-	path_done(&c.have.path);
-	path_done(&c.want.path);
+	tree_path_done(&c.have.path);
+	tree_path_done(&c.want.path);
 	free(c.want.line);
 	cleanup_stream_fn(&c.want.file);
 	return r;

@@ -6,15 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/buf.h"
 #include "common/cleanup.h"
-#include "common/strvec.h"
 
-#define OPEN_DIR (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+#define NAMES_MAX_BYTES ((size_t)1 << 30) /* of one directory */
+#define OPEN_DIR        (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
 
 /* A directory that we are in, or above. */
 struct level {
-	struct strvec names; /* sorted */
-	size_t next;
+	struct buf text; /* before each name the type that the directory gives (DT_*) */
+	char **names;    /* in `text`; sorted */
+	size_t len, next;
 	dev_t device;
 	ino_t inode;
 };
@@ -26,7 +28,7 @@ struct tree_walk {
 	struct level *levels;
 	size_t depth, cap;
 	char *pending; /* a directory that was returned and is to be entered */
-	bool started;
+	bool started, spares_files;
 };
 
 static int compare_names(const void *a, const void *b)
@@ -34,7 +36,45 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int list_names(int dir_fd, struct strvec *ret)
+static void level_done(struct level *l)
+{
+	buf_done(&l->text);
+	free(l->names);
+	*l = (struct level){ 0 };
+}
+
+static int add_name(struct level *l, const struct dirent *entry)
+{
+	const char type = (char)entry->d_type;
+	int r;
+
+	if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+		return 0;
+	r = buf_add(&l->text, &type, 1);
+	if (r == 0)
+		r = buf_add(&l->text, entry->d_name, strlen(entry->d_name) + 1);
+	l->len += r == 0;
+	return r;
+}
+
+static int sort_names(struct level *l)
+{
+	char *at = l->text.data;
+
+	if (l->len == 0)
+		return 0;
+	l->names = calloc(l->len, sizeof(*l->names));
+	if (!l->names)
+		return -ENOMEM;
+	for (size_t i = 0; i < l->len; i++) {
+		l->names[i] = at + 1;
+		at += strlen(at + 1) + 2;
+	}
+	qsort(l->names, l->len, sizeof(*l->names), compare_names);
+	return 0;
+}
+
+static int list_names(int dir_fd, struct level *ret)
 {
 	cleanup_dir DIR *dir = NULL;
 	const struct dirent *entry;
@@ -48,19 +88,16 @@ static int list_names(int dir_fd, struct strvec *ret)
 		return -ENOMEM;
 	}
 	while (r == 0 && (errno = 0, entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			r = strvec_add(ret, entry->d_name);
+		r = add_name(ret, entry);
 	if (r == 0 && errno)
 		r = -errno;
-	if (r == 0 && ret->len > 1)
-		qsort(ret->items, ret->len, sizeof(*ret->items), compare_names);
-	return r;
+	return r < 0 ? r : sort_names(ret);
 }
 
 /* Takes dir_fd. */
 static int enter(struct tree_walk *w, int dir_fd)
 {
-	struct level level = { 0 };
+	struct level level = { .text = BUF_INIT(NAMES_MAX_BYTES) };
 	struct stat st;
 	int r = fstat(dir_fd, &st) < 0 ? -errno : 0;
 
@@ -77,10 +114,10 @@ static int enter(struct tree_walk *w, int dir_fd)
 	if (r == 0) {
 		level.device = st.st_dev;
 		level.inode = st.st_ino;
-		r = list_names(dir_fd, &level.names);
+		r = list_names(dir_fd, &level);
 	}
 	if (r < 0) {
-		strvec_done(&level.names);
+		level_done(&level);
 		(void)close(dir_fd); /* a directory: nothing to lose */
 		return r;
 	}
@@ -97,7 +134,7 @@ static int leave(struct tree_walk *w)
 	struct stat st;
 	int fd;
 
-	strvec_done(&w->levels[--w->depth].names);
+	level_done(&w->levels[--w->depth]);
 	if (w->depth == 0)
 		return 0;
 	up = &w->levels[w->depth - 1];
@@ -136,7 +173,7 @@ void tree_walk_free(struct tree_walk *w)
 	if (!w)
 		return;
 	for (size_t i = 0; i < w->depth; i++)
-		strvec_done(&w->levels[i].names);
+		level_done(&w->levels[i]);
 	free(w->levels);
 	free(w->pending);
 	cleanup_fd_fn(&w->fd);
@@ -158,13 +195,39 @@ static int enter_pending(struct tree_walk *w)
 	return enter(w, fd);
 }
 
-static int return_entry(struct tree_walk *w, int parent_fd, const char *name, struct tree_entry *ret)
+static int look(struct tree_entry *entry)
 {
-	if (fstatat(parent_fd, name, &ret->st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstatat(entry->parent_fd, entry->name, &entry->st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
-	ret->depth = w->depth;
-	ret->name = name;
-	ret->parent_fd = parent_fd;
+	entry->is_known = true;
+	return 0;
+}
+
+int tree_entry_look(struct tree_entry *entry, struct err *e)
+{
+	int r = entry->is_known ? 0 : look(entry);
+
+	return r < 0 ? err_code(e, r, "cannot look at '%s'", entry->name) : 0;
+}
+
+void tree_walk_spare_files(struct tree_walk *w)
+{
+	w->spares_files = true;
+}
+
+static int return_entry(struct tree_walk *w, int parent_fd, const char *name, unsigned char type,
+			struct tree_entry *ret)
+{
+	int r;
+
+	*ret = (struct tree_entry){ .depth = w->depth, .name = name, .parent_fd = parent_fd };
+	if (w->spares_files && type == DT_REG) {
+		ret->st.st_mode = S_IFREG;
+		return 1;
+	}
+	r = look(ret);
+	if (r < 0)
+		return r;
 	if (!S_ISDIR(ret->st.st_mode) || ret->st.st_dev != w->device)
 		return 1;
 	w->pending = strdup(name);
@@ -179,13 +242,16 @@ static int next_entry(struct tree_walk *w, struct tree_entry *ret)
 		return r;
 	if (!w->started) {
 		w->started = true;
-		return return_entry(w, w->tree_fd, ".", ret);
+		return return_entry(w, w->tree_fd, ".", DT_DIR, ret);
 	}
 	while (w->depth > 0) {
 		struct level *top = &w->levels[w->depth - 1];
 
-		if (top->next < top->names.len)
-			return return_entry(w, w->fd, top->names.items[top->next++], ret);
+		if (top->next < top->len) {
+			const char *name = top->names[top->next++];
+
+			return return_entry(w, w->fd, name, (unsigned char)name[-1], ret);
+		}
 		r = leave(w);
 		if (r < 0)
 			return r;

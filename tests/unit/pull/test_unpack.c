@@ -525,6 +525,32 @@ static void a_job_can_be_cancelled_at_any_time(void **state)
 	assert_string_equal(f->e.text, "cannot read the layer's blob: bad file descriptor");
 }
 
+static void what_is_noted_of_files_is_true_whatever_becomes_of_their_names(void **state)
+{
+	struct fixture *f = *state;
+
+	TAR(&f->tar, .name = "dir/file", .type = '0', .data = "first", .uid = 3);
+	TAR(&f->tar, .name = "dir/link", .type = '1', .link = "dir/file");
+	TAR(&f->tar, .name = "alias", .type = '2', .link = "dir");
+	TAR(&f->tar, .name = "alias/file", .type = '0', .data = "second one", .mode = 04755);
+	TAR(&f->tar, .name = "dir/link-by-alias", .type = '1', .link = "alias/file");
+	TAR(&f->tar, .name = "link-of-link", .type = '1', .link = "dir/link");
+	TAR(&f->tar, .name = "gone/file", .type = '0', .data = "in a directory that a file replaces");
+	TAR(&f->tar, .name = "gone", .type = '0', .data = "that file");
+	TAR(&f->tar, .name = "again", .type = '0', .data = "a file that a directory replaces");
+	TAR(&f->tar, .name = "again", .type = '5');
+	TAR(&f->tar, .name = "again/file", .type = '0', .data = "", .mode = 0600);
+	TAR(&f->tar, .name = "fifo", .type = '6');
+	TAR(&f->tar, .name = "fifo-link", .type = '1', .link = "fifo");
+	TAR(&f->tar, .name = "fifo-link", .type = '0', .data = "no more");
+	TAR(&f->tar, .name = "link-to-fifo", .type = '0', .data = "of which nothing is known");
+	TAR(&f->tar, .name = "link-to-fifo", .type = '1', .link = "fifo");
+	unpack_well(f);
+	assert_content(f, "dir/link", "first");
+	assert_content(f, "link-of-link", "first");
+	assert_content(f, "dir/link-by-alias", "second one");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -546,6 +572,7 @@ int main(void)
 		T(access_control_lists),
 		T(holes_stay_holes),
 		T(large_files_arrive_whole),
+		T(what_is_noted_of_files_is_true_whatever_becomes_of_their_names),
 		T(an_empty_layer_is_a_layer),
 		T(bytes_behind_the_archive_belong_to_the_diff_id),
 		T(a_blob_may_come_through_a_pipe_and_a_sha512_is_fine),

@@ -15,6 +15,8 @@
 #include "pull/hash.h"
 #include "pull/layer_writer.h"
 #include "pull/unpack.h"
+#include "store/layer.h"
+#include "store/layer_sums.h"
 #include "tests/unit/pull/tar_fixture.h"
 
 #define TAR_MAX ((size_t)64 << 20)
@@ -165,10 +167,36 @@ static inline int unpack_tar(struct fixture *f)
 	return unpack_tar_limited(f, NULL);
 }
 
+static inline void read_sums(struct fixture *f, int dir_fd, int contents_fd, struct buf *ret)
+{
+	if (layer_sums_write(dir_fd, contents_fd, &f->e) < 0 ||
+	    file_read(dir_fd, LAYER_SUMS_NAME, ret, &f->e) < 0)
+		fail_msg("%s", f->e.text);
+}
+
+/* What the writer has noted of the files is what one finds who looks at each of them. */
+static inline void assert_noted_truly(struct fixture *f)
+{
+	struct buf noted = BUF_INIT(TAR_MAX), found = BUF_INIT(TAR_MAX);
+	int dir_fd = openat(f->tree_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int contents_fd = openat(dir_fd, LAYER_CONTENTS_NAME, O_RDONLY | O_CLOEXEC);
+
+	assert_true(contents_fd >= 0);
+	read_sums(f, dir_fd, contents_fd, &noted);
+	read_sums(f, dir_fd, -1, &found);
+	assert_string_equal(noted.data, found.data);
+	assert_int_equal(unlinkat(dir_fd, LAYER_SUMS_NAME, 0), 0);
+	(void)close(contents_fd);
+	(void)close(dir_fd);
+	buf_done(&noted);
+	buf_done(&found);
+}
+
 static inline void unpack_well(struct fixture *f)
 {
 	if (unpack_tar(f) < 0)
 		fail_msg("unpacking failed: %s", f->e.text);
+	assert_noted_truly(f);
 	buf_clear(&f->tar);
 }
 

@@ -10,7 +10,9 @@
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
+#include "common/buf.h"
 #include "common/strvec.h"
+#include "store/layer_contents.h"
 #include "tests/unit/store/fixture.h"
 
 struct layer {
@@ -229,31 +231,136 @@ static void damage_to_the_checksums_themselves_is_seen(void **state)
 	(void)close(fd);
 }
 
-static void what_the_unpacker_has_learnt_is_used_and_the_last_of_an_inode_counts(void **state)
+/* What an unpacker would note of a file with these contents. */
+static struct layer_content content_of(const char *text)
+{
+	cleanup_file_summer struct file_summer *s = file_summer_new();
+	struct layer_content c = { .size_bytes = strlen(text),
+				   .mode = 0644,
+				   .uid = geteuid(),
+				   .gid = getegid(),
+				   .flags = LAYER_CONTENT_SUM | LAYER_CONTENT_FACTS };
+
+	file_summer_add(s, 0, text, strlen(text));
+	assert_true(file_summer_finish(s, strlen(text), &c.sum));
+	return c;
+}
+
+/* Seals with these records, and looks for damage. */
+static void seal_with(struct layer *l, const struct buf *records)
+{
+	cleanup_fd int fd = openat(l->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	assert_int_equal(write_all(fd, records->data, records->len), 0);
+	if (layer_sums_write(l->fd, fd, &l->e) < 0 || check(l) < 0)
+		fail_msg("%s", l->e.text);
+}
+
+static void what_the_unpacker_has_learnt_is_used_and_the_last_of_a_path_counts(void **state)
 {
 	struct layer *l = *state;
-	struct layer_content contents[3] = { 0 };
-	cleanup_file_summer struct file_summer *s = file_summer_new();
-	cleanup_fd int fd = openat(l->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	struct stat st;
+	struct layer_content first = content_of("first"), right = content_of("contents"), wrong = right;
+	cleanup_buf struct buf records = BUF_INIT(4096);
 
-	write_file(l->tree_fd, "file", "contents");
+	assert_int_equal(mkdirat(l->tree_fd, "dir", 0755), 0);
+	write_file(l->tree_fd, "dir/file", "contents");
 	write_file(l->tree_fd, "unlisted", "is read");
-	assert_int_equal(fstatat(l->tree_fd, "file", &st, 0), 0);
-	for (size_t i = 0; i < 3; i++)
-		contents[i].inode = st.st_ino;
-	contents[1].inode += 1000000;
-	file_summer_add(s, 0, "contents", 8);
-	assert_true(file_summer_finish(s, 8, &contents[2].sum));
-	assert_int_equal(write_all(fd, contents, sizeof(contents)), 0);
-	assert_int_equal(layer_sums_write(l->fd, fd, &l->e), 0);
-	assert_int_equal(check(l), 0);
+	assert_int_equal(fchmodat(l->tree_fd, "dir/file", 0644, 0), 0);
+	assert_int_equal(layer_content_add(&records, &first, "dir/file"), 0);
+	assert_int_equal(layer_content_add(&records, &first, "gone"), 0);
+	assert_int_equal(layer_content_add(&records, &right, "dir/file"), 0);
+	seal_with(l, &records);
 	assert_int_equal(l->problems.len, 0);
-	/* It is believed: this one is wrong. */
-	memset(&contents[2].sum, 1, sizeof(contents[2].sum));
-	assert_int_equal(pwrite(fd, contents, sizeof(contents), 0), sizeof(contents));
-	assert_int_equal(layer_sums_write(l->fd, fd, &l->e), 0);
-	assert_one_problem(l, "file: altered");
+	/* It is believed: these are wrong. */
+	memset(&wrong.sum, 1, sizeof(wrong.sum));
+	wrong.mode = 04711;
+	assert_int_equal(layer_content_add(&records, &wrong, "dir/file"), 0);
+	seal_with(l, &records);
+	assert_int_equal(l->problems.len, 1);
+	assert_string_equal(l->problems.items[0], "dir/file: altered, mode");
+	/* Without LAYER_CONTENT_FACTS mode, size and owner are looked at. */
+	wrong.flags = LAYER_CONTENT_SUM;
+	assert_int_equal(layer_content_add(&records, &wrong, "dir/file"), 0);
+	seal_with(l, &records);
+	assert_int_equal(l->problems.len, 1);
+	assert_string_equal(l->problems.items[0], "dir/file: altered");
+	wrong.flags = 0;
+	assert_int_equal(layer_content_add(&records, &wrong, "dir/file"), 0);
+	seal_with(l, &records);
+	assert_int_equal(l->problems.len, 0);
+}
+
+static void a_link_stands_for_the_file_that_its_target_was_then(void **state)
+{
+	struct layer *l = *state;
+	struct layer_content one = content_of("one"), two = content_of("second");
+	cleanup_buf struct buf records = BUF_INIT(4096);
+
+	write_file(l->tree_fd, "file", "one");
+	assert_int_equal(fchmodat(l->tree_fd, "file", 0644, 0), 0);
+	assert_int_equal(linkat(l->tree_fd, "file", l->tree_fd, "link", 0), 0);
+	assert_int_equal(linkat(l->tree_fd, "link", l->tree_fd, "link-of-link", 0), 0);
+	assert_int_equal(unlinkat(l->tree_fd, "file", 0), 0);
+	write_file(l->tree_fd, "file", "second");
+	assert_int_equal(fchmodat(l->tree_fd, "file", 0644, 0), 0);
+	write_file(l->tree_fd, "link-to-what-is-not-listed", "is read");
+	assert_int_equal(layer_content_add(&records, &one, "file"), 0);
+	assert_int_equal(layer_content_add_link(&records, "link", "file"), 0);
+	assert_int_equal(layer_content_add_link(&records, "link-of-link", "link"), 0);
+	assert_int_equal(layer_content_add(&records, &two, "file"), 0);
+	assert_int_equal(layer_content_add(&records, &two, "link-to-what-is-not-listed"), 0);
+	assert_int_equal(layer_content_add_link(&records, "link-to-what-is-not-listed", "nothing"), 0);
+	seal_with(l, &records);
+	assert_int_equal(l->problems.len, 0);
+}
+
+static void thousands_of_records_are_found_again(void **state)
+{
+	struct layer *l = *state;
+	cleanup_buf struct buf records = BUF_INIT(1 << 20);
+	char name[32];
+
+	for (int i = 0; i < 3000; i++) {
+		struct layer_content c;
+
+		(void)snprintf(name, sizeof(name), "file-%d", i);
+		write_file(l->tree_fd, name, name);
+		assert_int_equal(fchmodat(l->tree_fd, name, 0644, 0), 0);
+		c = content_of(name);
+		assert_int_equal(layer_content_add(&records, &c, name), 0);
+	}
+	seal_with(l, &records);
+	assert_int_equal(l->problems.len, 0);
+	assert_int_equal(l->count.files, 3001);
+}
+
+static void malformed_records_are_refused(void **state)
+{
+	struct layer *l = *state;
+	struct layer_content c = content_of("x");
+	cleanup_buf struct buf records = BUF_INIT(4096);
+	const uint32_t huge = UINT32_MAX - 7;
+
+	assert_int_equal(layer_content_add(&records, &c, "a"), 0);
+	assert_int_equal(layer_content_add_link(&records, "b", "a"), 0);
+	for (int i = 0; i < 4; i++) {
+		cleanup_fd int fd = openat(l->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+		cleanup_buf struct buf bad = BUF_INIT(4096);
+
+		assert_int_equal(buf_add(&bad, records.data, records.len), 0);
+		if (i == 0)
+			bad.len -= 8; /* the last record is cut */
+		else if (i == 1)
+			bad.len -= 3;
+		else if (i == 2)
+			memcpy(bad.data + sizeof(c), &huge, sizeof(huge)); /* the first path's length */
+		else
+			bad.data[sizeof(c) + 8 + 1] = 'x'; /* its NUL */
+		assert_int_equal(write_all(fd, bad.data, bad.len), 0);
+		assert_int_equal(layer_sums_write(l->fd, fd, &l->e), -EBADMSG);
+		assert_string_equal(l->e.text,
+				    "cannot keep a layer's checksums: the list of checksums is malformed");
+	}
 }
 
 static void depth_costs_neither_stack_nor_descriptors(void **state)
@@ -324,7 +431,10 @@ int main(void)
 		LAYER_TEST(owners_and_device_numbers_are_checked),
 		LAYER_TEST(extended_attributes_are_checked),
 		LAYER_TEST(damage_to_the_checksums_themselves_is_seen),
-		LAYER_TEST(what_the_unpacker_has_learnt_is_used_and_the_last_of_an_inode_counts),
+		LAYER_TEST(what_the_unpacker_has_learnt_is_used_and_the_last_of_a_path_counts),
+		LAYER_TEST(a_link_stands_for_the_file_that_its_target_was_then),
+		LAYER_TEST(thousands_of_records_are_found_again),
+		LAYER_TEST(malformed_records_are_refused),
 		LAYER_TEST(what_its_owner_may_not_read_is_no_damage),
 		LAYER_TEST(depth_costs_neither_stack_nor_descriptors),
 	};
