@@ -1,143 +1,159 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pulling and unpacking an image of about 100 MB from one docker-registry on loopback."""
-import glob
-import gzip
-import hashlib
-import json
+"""Pulling and unpacking each image from one docker-registry on loopback, beside podman, docker, containerd and the bare stages."""
 import os
 import pathlib
-import platform
-import shutil
 import subprocess
 import sys
+import time
 
+import images
 import measure
 
 sys.path.insert(0, "tests/integration")
 
 from registry_fixture import Registry  # noqa: E402 (needs the path)
 
-ARCH = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
-SUITE = "bookworm"
-# The second and third layer: what is in these packages.
-LAYERS = [["cpp-12", "gcc-12", "libgcc-12-dev"], ["libpython3.11-stdlib", "libpython3.11-minimal", "perl-modules-5.36"]]
 STORE_MIB = 4096
+WAIT_S = 30
 
 
-# --- the image, made once -------------------------------------------------------------------------------
+class Store:
+    """A new ext4 for each run, of which nothing is in the page cache; what the registry will read is."""
+
+    def __init__(self, folder, fresh_ext4, registry_blobs=()):
+        self.folder, self.fresh_ext4, self.registry_blobs = folder, fresh_ext4, registry_blobs
+
+    def unmount(self):
+        for below in ("p/overlay", "d/overlay2"):
+            subprocess.run(["umount", f"{self.folder}/{below}"], stderr=subprocess.DEVNULL, check=False)
+        while os.path.ismount(self.folder):
+            subprocess.run(["umount", self.folder], check=True)
+
+    def fresh(self):
+        self.unmount()
+        self.fresh_ext4(self.folder, STORE_MIB)
+        with open(f"{self.folder}.img", "rb") as image:
+            os.fsync(image.fileno())
+            os.posix_fadvise(image.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        for blob in self.registry_blobs:
+            with open(blob, "rb") as file:
+                while file.read(1 << 20):
+                    pass
 
 
-def write_blob(layout, data):
-    digest = hashlib.sha256(data).hexdigest()
-    with open(f"{layout}/blobs/sha256/{digest}", "wb") as file:
-        file.write(data)
-    return {"digest": f"sha256:{digest}", "size": len(data)}
+# --- daemons: started on the new store before each run, which their start is no part of ----------------------
 
 
-def add_layer(layout, tar_file):
-    with open(tar_file, "rb") as file:
-        data = file.read()
-    media = "application/vnd.oci.image.layer.v1.tar+gzip"
-    return f"sha256:{hashlib.sha256(data).hexdigest()}", {"mediaType": media,
-                                                           **write_blob(layout, gzip.compress(data, 6, mtime=0))}
+class Daemon:
+    def __init__(self, argv, client, log):
+        self.argv, self.client, self.log, self.process = argv, client, log, None
+
+    def start(self):
+        with open(self.log, "wb") as out:
+            self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        deadline = time.monotonic() + WAIT_S
+        while subprocess.run([*self.client, "version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                             check=False).returncode != 0:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                sys.exit(f"bench: {self.argv[0]} does not answer: see {self.log}")
+            time.sleep(0.05)
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(WAIT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+
+    def pids(self):
+        return [self.process.pid] if self.process else []
 
 
-def layer_tars(work):
-    """Yields the tar file of each layer."""
-    subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", SUITE, f"{work}/0.tar"], check=True)
-    yield f"{work}/0.tar"
-    for number, packages in enumerate(LAYERS, 1):
-        folder = f"{work}/{number}"
-        os.makedirs(folder)
-        subprocess.run(["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", *packages], cwd=folder, check=True)
-        for package in sorted(glob.glob(f"{folder}/*.deb")):
-            subprocess.run(["dpkg-deb", "-x", package, f"{folder}/root"], check=True)
-        subprocess.run(["tar", "-cf", f"{folder}.tar", "--numeric-owner", "--owner=0", "--group=0", "--sort=name",
-                        "-C", f"{folder}/root", "."], check=True)
-        yield f"{folder}.tar"
+def docker(store, work):
+    socket = f"unix://{work}/docker.sock"
+    argv = ["/usr/sbin/dockerd", "--data-root", f"{store}/d", "--exec-root", f"{work}/docker", "--pidfile", f"{work}/docker.pid",
+            "-H", socket, "--bridge=none", "--iptables=false", "--ip6tables=false", "--storage-driver=overlay2"]
+    return Daemon(argv, ["/usr/bin/docker", "-H", socket], f"{work}/docker.log")
 
 
-def make_image(cache):
-    """The OCI layout of the image, in the cache."""
-    layout = f"{cache}/image"
-    if os.path.exists(f"{layout}/index.json"):
-        return layout
-    work = f"{cache}/work"
-    shutil.rmtree(work, ignore_errors=True)
-    os.makedirs(f"{layout}/blobs/sha256", exist_ok=True)
-    os.makedirs(work)
-    diff_ids, layers = zip(*(add_layer(layout, tar) for tar in layer_tars(work)))
-    config = {"architecture": ARCH, "os": "linux", "rootfs": {"type": "layers", "diff_ids": list(diff_ids)},
-              "config": {"Cmd": ["/bin/sh"]}}
-    manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": list(layers),
-                "config": {"mediaType": "application/vnd.oci.image.config.v1+json",
-                           **write_blob(layout, json.dumps(config).encode())}}
-    entry = {"mediaType": manifest["mediaType"], **write_blob(layout, json.dumps(manifest).encode()),
-             "annotations": {"org.opencontainers.image.ref.name": "1"}}
-    with open(f"{layout}/oci-layout", "w", encoding="utf-8") as file:
-        file.write('{"imageLayoutVersion": "1.0.0"}')
-    shutil.rmtree(work)
-    with open(f"{layout}/index.json", "w", encoding="utf-8") as file:
-        json.dump({"schemaVersion": 2, "manifests": [entry]}, file)
-    return layout
-
-
-def layer_blobs(layout):
-    """Paths of the compressed layers, the lowest first."""
-    with open(f"{layout}/index.json", encoding="utf-8") as file:
-        digest = json.load(file)["manifests"][0]["digest"]
-    with open(f"{layout}/blobs/{digest.replace(':', '/')}", encoding="utf-8") as file:
-        return [f"{layout}/blobs/{layer['digest'].replace(':', '/')}" for layer in json.load(file)["layers"]]
+def containerd(store, work):
+    config = f"{work}/containerd.toml"
+    with open(config, "w", encoding="utf-8") as file:
+        file.write(f'version = 2\nroot = "{store}/c"\nstate = "{work}/containerd"\n'
+                   f'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "{work}/containerd.sock"\n')
+    return Daemon(["containerd", "--config", config], ["ctr", "-a", f"{work}/containerd.sock"], f"{work}/containerd.log")
 
 
 # --- the contenders -------------------------------------------------------------------------------------
 
 
-def contenders(store, reference, fresh, layout):
-    podman = ["podman", "--root", f"{store}/p", "--runroot", f"{store}/pr", "--storage-driver", "overlay", "pull", "--quiet",
-              "--tls-verify=false", reference]
-    skopeo = (f"skopeo copy --quiet --src-tls-verify=false docker://{reference} oci:{store}/img:1 && "
-              f"umoci unpack --image {store}/img:1 {store}/bundle")
-    blobs = layer_blobs(layout)
-    each = " ".join(f"'{os.path.abspath(blob)}'" for blob in blobs)
+def sampan(store):
+    return [os.path.abspath("out/release/sampan"), "--root", f"{store}/s", "--state-dir", f"{store}/ss"]
 
-    def after_podman(_number):
-        subprocess.run(["umount", f"{store}/p/overlay"], stderr=subprocess.DEVNULL, check=False)
 
-    def contender(name, command, after=None):
-        return measure.Contender(name, command, prepare=lambda _: fresh(), after=after)
+def podman_root(store):
+    return ["podman", "--root", f"{store}/p", "--runroot", f"{store}/pr", "--storage-driver", "overlay"]
 
-    result = []
-    if os.path.exists("out/release/libexec/sampan/sampan-image"):
-        result.append(contender("sampan pull", [os.path.abspath("out/release/sampan"), "--root", f"{store}/s", "--state-dir",
-                                                f"{store}/ss", "pull", "-q", "--tls-verify=false", reference]))
+
+def with_daemon(name, daemon, command, store):
+    def prepare(_number):
+        store.fresh()
+        daemon.start()
+    return measure.Contender(name, [*daemon.client, *command], prepare, lambda _number: daemon.stop(), daemon.pids)
+
+
+def contenders(store, reference, image, work):
+    folder = store.folder
+    stages = os.path.abspath("out/release/bench/stages")
+    podman = [*podman_root(folder), "pull", "--quiet", "--tls-verify=false", reference]
+    blobs, tars = [list(map(os.path.abspath, paths)) for paths in (image.blobs(), image.tars)]
+    each = [path for pair in zip(blobs, tars) for path in pair]
+
+    def contender(name, command):
+        return measure.Contender(name, command, lambda _number: store.fresh())
+
+    result = [contender("sampan", [*sampan(folder), "pull", "-q", "--tls-verify=false", reference]),
+              contender("podman", podman)]
+    if image.compression == "gzip":  # Docker 20.10 knows no other
+        result.append(with_daemon("docker", docker(folder, work), ["pull", "--quiet", reference], store))
     return result + [
-        contender("podman pull", podman, after_podman),
-        contender("podman pull, then syncfs", ["sh", "-c", '"$@" && sync -f "$0"', store, *podman], after_podman),
-        contender("skopeo copy + umoci unpack", ["sh", "-c", skopeo]),
-        contender("floor: SHA-256 of the blobs (openssl)", ["openssl", "dgst", "-sha256", *blobs]),
-        contender("floor: inflate to /dev/null (pigz)", ["sh", "-c", f"pigz -dc {each} >/dev/null"]),
-        contender("floor: inflate + untar (bsdtar)", ["sh", "-c", f'for b in {each}; do n=$((n + 1)); mkdir "$0/$n"; '
-                                                      'bsdtar -xpf "$b" -C "$0/$n" || exit; done', store]),
-        contender("floor: the same, then syncfs", ["sh", "-c", f'for b in {each}; do n=$((n + 1)); mkdir "$0/$n"; '
-                                                   'bsdtar -xpf "$b" -C "$0/$n" || exit; done; sync -f "$0"', store]),
+        with_daemon("containerd", containerd(folder, work), ["images", "pull", "--plain-http", reference], store),
+        contender("stages, one after the other", [stages, "all", folder, *each]),
+        contender("stage: SHA-256 of the blobs", [stages, "sha256", *blobs]),
+        contender("stage: inflate", [stages, "inflate", *blobs]),
+        contender("stage: SHA-256 of the tars", [stages, "sha256", *tars]),
+        contender("stage: extract", [stages, "extract", folder, *tars]),
     ]
 
 
-def run(work, cache, rounds, fresh_ext4):
+def publish(registry, image):
+    """Its reference. What the registry has already is not sent again."""
+    reference = registry.ref(f"bench/{image.name}:{image.compression}")
+    subprocess.run(["skopeo", "copy", "--quiet", "--dest-tls-verify=false", f"oci:{image.layout}:1", f"docker://{reference}"],
+                   check=True)
+    return reference
+
+
+def registry_files(directory, image):
+    hexes = [os.path.basename(blob) for blob in image.blobs()]
+    return [f"{directory}/registry/docker/registry/v2/blobs/sha256/{digest[:2]}/{digest}/data" for digest in hexes]
+
+
+def run(work, cache, rounds, fresh_ext4, chosen):
     """[(title, rows)]"""
+    tables = []
     os.makedirs(cache, exist_ok=True)
-    layout = make_image(cache)
-    store = f"{work}/store"
-
-    def fresh():
-        subprocess.run(["umount", store], stderr=subprocess.DEVNULL, check=False)
-        fresh_ext4(store, STORE_MIB)
-
-    with Registry(pathlib.Path(work) / "registry") as registry:
-        reference = registry.ref("bench:1")
-        subprocess.run(["skopeo", "copy", "--quiet", "--dest-tls-verify=false", f"oci:{layout}:1", f"docker://{reference}"],
-                       check=True)
-        rows = measure.compare(contenders(store, reference, fresh, layout), rounds)
-    size = sum(os.path.getsize(blob) for blob in layer_blobs(layout)) / 1e6
-    return [(f"Pull and unpack of {size:.0f} MB in {len(layer_blobs(layout))} layers", rows)]
+    every = images.make_all(f"{cache}/images")
+    with Registry(pathlib.Path(cache) / "registry") as registry:
+        for image in every.values():
+            if chosen and f"{image.name}-{image.compression}" not in chosen:
+                continue
+            reference = publish(registry, image)
+            store = Store(f"{work}/store", fresh_ext4, registry_files(registry.directory, image) + image.blobs() + image.tars)
+            rows = measure.compare(contenders(store, reference, image, work), rounds, memory=True)
+            tables.append((f"Pull: {image.describe()}", rows))
+            print(measure.table(*tables[-1]), flush=True)
+            store.unmount()
+    return tables

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""run.py [--only start|pull] [--rounds N]: Sampan beside crun, runc, podman, and skopeo with umoci.
+"""run.py [--only start|pull|push] [--rounds N] [--images LIST]: Sampan beside crun, runc, podman, docker, containerd and skopeo.
 
 All alternate in one run, so that what else the machine does hits all alike. Prints Markdown tables, and writes
-the numbers to out/bench.json. Needs root.
+the numbers to out/bench.json. Needs root. Images are made once, and kept below /var/tmp/sampan-bench.
 
 Everything happens in a mount namespace of its own, in which /sys/fs/cgroup is a cgroup2 mount on hybrid hosts too:
 else crun and runc would make a cgroup in each v1 hierarchy and Sampan one. Stores lie on a fresh ext4 in a loop file.
@@ -20,9 +20,11 @@ import tempfile
 
 import measure
 import pull
+import push
 import start
 
 WORK = "/tmp/bench"
+CACHE = "/var/tmp/sampan-bench"
 
 
 def version(*command):
@@ -41,7 +43,9 @@ def machine():
             "cpu": models[0] if models else "unknown", "cpus": os.cpu_count(),
             "versions": {"sampan": version("out/release/sampan", "--version"), "crun": version("crun", "--version"),
                          "runc": version("runc", "--version"), "podman": version("podman", "--version"),
-                         "skopeo": version("skopeo", "--version"), "umoci": version("umoci", "--version")}}
+                         "docker": version("/usr/bin/docker", "--version"), "containerd": version("containerd", "--version"),
+                         "skopeo": version("skopeo", "--version"), "registry": version("docker-registry", "--version")},
+            "load": " ".join(f"{load:.1f}" for load in os.getloadavg())}
 
 
 def private_namespace():
@@ -60,13 +64,18 @@ def fresh_ext4(folder, size_mib):
     with open(image, "wb") as file:
         file.truncate(size_mib << 20)
     subprocess.run(["mke2fs", "-q", "-t", "ext4", "-E", "lazy_itable_init=0,lazy_journal_init=0", image], check=True)
-    subprocess.run(["mount", "-o", "loop", image, folder], check=True)
+    # Straight to the disk: else all that is written would be copied to the page cache a second time.
+    loop = subprocess.run(["losetup", "--find", "--show", "--direct-io=on", image], stdout=subprocess.PIPE, text=True,
+                          check=True).stdout.strip()
+    subprocess.run(["mount", loop, folder], check=True)
+    subprocess.run(["losetup", "--detach", loop], check=True)  # when it is unmounted
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=["start", "pull"])
-    parser.add_argument("--rounds", type=int, help="runs of each (default 40 for start, 5 for pull)")
+    parser.add_argument("--only", choices=["start", "pull", "push"])
+    parser.add_argument("--rounds", type=int, help="runs of each (default 40 for start, 5 for pull and push)")
+    parser.add_argument("--images", help="of b-gzip,b-zstd,c-gzip,c-zstd,d-gzip,d-zstd (default all)")
     args = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("bench: run it as root")
@@ -77,11 +86,13 @@ def main():
     work = tempfile.mkdtemp(dir=WORK)
     tables = []
     try:
-        if args.only != "pull":
+        if args.only in (None, "start"):
             fresh_ext4(f"{work}/start", 256)
             tables += start.run(f"{work}/start", args.rounds or 40)
-        if args.only != "start":
-            tables += pull.run(work, f"{WORK}/cache", args.rounds or 5, fresh_ext4)
+            print("\n".join(measure.table(title, rows) for title, rows in tables))
+        for name, part in (("pull", pull), ("push", push)):
+            if args.only in (None, name):
+                tables += part.run(work, CACHE, args.rounds or 5, fresh_ext4, args.images and args.images.split(","))
     finally:
         for name in ("start", "store"):
             subprocess.run(["umount", f"{work}/{name}"], stderr=subprocess.DEVNULL, check=False)
@@ -89,9 +100,7 @@ def main():
 
     facts = machine()
     print(f"{facts['date']}, {facts['cpus']} x {facts['cpu']} ({facts['arch']}), Linux {facts['kernel']}; "
-          f"{'; '.join(facts['versions'].values())}\n")
-    for title, rows in tables:
-        print(measure.table(title, rows))
+          f"{'; '.join(facts['versions'].values())}; load {facts['load']}")
     os.makedirs("out", exist_ok=True)
     with open("out/bench.json", "w", encoding="utf-8") as file:
         json.dump({"machine": facts, "tables": dict(tables)}, file, indent=1)

@@ -11,7 +11,7 @@ deps: ## apt-get install what is missing to build and check
 demo: ## the main job, shown: registry, pull, run under limits (as root)
 	@tools/demo
 
-bench: ## against crun, runc, podman, skopeo + umoci (as root)
+bench: ## against crun, runc, podman, docker, containerd, skopeo (as root)
 	@tools/install-deps build test bench
 	@$(SUBMAKE) CONFIG=release programs bench-programs
 	@/usr/bin/python3 bench/run.py $(BENCH_ARGS)
@@ -26,6 +26,6 @@ deb: ## out/sampan_VERSION_ARCH.deb
 
 # The bench's own programs: one source each.
 $(O)/bench/%: $(O)/obj/bench/%.o $(call archives,common)
-	$(call link,$^,)
+	$(call link,$^,$(LIBS_IMAGE))
 .PHONY: bench-programs
 bench-programs: $(patsubst bench/%.c,$(O)/bench/%,$(wildcard bench/*.c))
