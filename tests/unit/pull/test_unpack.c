@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <locale.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
@@ -551,6 +552,65 @@ static void what_is_noted_of_files_is_true_whatever_becomes_of_their_names(void 
 	assert_content(f, "dir/link-by-alias", "second one");
 }
 
+static void a_large_layer_of_small_files_arrives_whole(void **state)
+{
+	struct fixture *f = *state;
+	static char data[40000];
+	char name[64];
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof(data) - 1; i++)
+		data[i] = (char)('a' + i * i % 23);
+	for (int i = 0; i < 1200; i++) {
+		size_t start = i % 100 == 0 ? (size_t)(sizeof(data) - 1 - 32767 - (size_t)(i / 100) % 3)
+			       : i % 7 == 0 ? sizeof(data) - 1
+					    : sizeof(data) - 4000 - (size_t)i;
+
+		(void)snprintf(name, sizeof(name), "dir-%d/file-%d", i / 50, i % 40);
+		TAR(&f->tar, .name = name, .type = '0', .data = data + start,
+		    .mode = i % 11 == 0 ? 04711 : 0640, .uid = (unsigned int)i % 3);
+		(void)snprintf(name, sizeof(name), "dir-%d/link-%d", i / 50, i);
+		if (i % 50 == 49)
+			TAR(&f->tar, .name = name, .type = '1', .link = "dir-0/file-7");
+	}
+	assert_true(f->tar.len > (5 << 20));
+	unpack_well(f);
+	st = look(f, "dir-3/file-6");
+	assert_int_equal(st.st_mtim.tv_sec, TAR_TIME);
+	assert_int_equal(st.st_mode, S_IFREG | 0640);
+	assert_int_equal(st.st_uid, 1);
+	assert_int_equal(look(f, "dir-0/file-7").st_nlink, 25);
+}
+
+static void a_file_system_without_space_is_told_of(void **state)
+{
+	struct fixture *f = *state;
+	static char data[5000];
+	char name[64], target[96];
+	struct digest d;
+
+	memset(data, 'x', sizeof(data) - 1);
+	(void)snprintf(target, sizeof(target), "%s/staging", f->dir);
+	if (mount("tmpfs", target, "tmpfs", 0, "size=2m") < 0)
+		skip();
+	(void)close(f->staging_fd);
+	f->staging_fd = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 0; i < 1500; i++) {
+		(void)snprintf(name, sizeof(name), "file-%d", i);
+		TAR(&f->tar, .name = name, .type = '0', .data = data);
+	}
+	tar_end(&f->tar);
+	d = digest_of(f->tar.data, f->tar.len);
+	assert_int_equal(unpack_blob(f, f->tar.data, f->tar.len, &d, NULL), -ENOSPC);
+	assert_non_null(strstr(f->e.text, "cannot write 'file-"));
+	assert_non_null(strstr(f->e.text, "no space left on device"));
+	cleanup_fd_fn(&f->tree_fd);
+	(void)close(f->staging_fd);
+	assert_int_equal(umount2(target, MNT_DETACH), 0);
+	f->staging_fd = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	f->layers = 0;
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -572,6 +632,8 @@ int main(void)
 		T(access_control_lists),
 		T(holes_stay_holes),
 		T(large_files_arrive_whole),
+		T(a_large_layer_of_small_files_arrives_whole),
+		T(a_file_system_without_space_is_told_of),
 		T(what_is_noted_of_files_is_true_whatever_becomes_of_their_names),
 		T(an_empty_layer_is_a_layer),
 		T(bytes_behind_the_archive_belong_to_the_diff_id),
