@@ -114,13 +114,17 @@ def contenders(store, reference, image, work):
     def contender(name, command):
         return measure.Contender(name, command, lambda _number: store.fresh())
 
+    def synced(command):
+        return ["sh", "-c", '"$@" && sync -f "$0"', folder, *command]
+
     result = [contender("sampan", [*sampan(folder), "pull", "-q", "--tls-verify=false", reference]),
-              contender("podman", podman)]
+              contender("podman", podman), contender("podman, then syncfs", synced(podman))]
     if image.compression == "gzip":  # Docker 20.10 knows no other
         result.append(with_daemon("docker", docker(folder, work), ["pull", "--quiet", reference], store))
     return result + [
         with_daemon("containerd", containerd(folder, work), ["images", "pull", "--plain-http", reference], store),
         contender("stages, one after the other", [stages, "all", folder, *each]),
+        contender("the same, then syncfs", synced([stages, "all", folder, *each])),
         contender("stage: SHA-256 of the blobs", [stages, "sha256", *blobs]),
         contender("stage: inflate", [stages, "inflate", *blobs]),
         contender("stage: SHA-256 of the tars", [stages, "sha256", *tars]),
