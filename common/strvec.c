@@ -19,7 +19,7 @@ static int grow(struct strvec *v)
 	size_t cap = v->cap ? v->cap * 2 : 8;
 	char **items;
 
-	if (v->len >= STRVEC_MAX)
+	if (v->len >= (v->max ? v->max : STRVEC_MAX))
 		return -EFBIG;
 	if (v->len + 2 <= v->cap)
 		return 0;

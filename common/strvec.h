@@ -15,12 +15,13 @@ struct strvec {
 	char **items;
 	size_t len;
 	size_t cap;
+	size_t max; /* entries; 0: STRVEC_MAX */
 };
 
 void strvec_done(struct strvec *v);
 #define cleanup_strvec __attribute__((cleanup(strvec_done)))
 
-/* Append a copy. -EFBIG over STRVEC_MAX, -ENOMEM. */
+/* Append a copy. -EFBIG over the maximum, -ENOMEM. */
 int strvec_add(struct strvec *v, const char *text) MUST_CHECK;
 int strvec_addf(struct strvec *v, const char *fmt, ...) MUST_CHECK PRINTF_LIKE(2, 3);
 

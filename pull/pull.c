@@ -187,8 +187,8 @@ static int commit_layers(const struct pull *p, struct err *e)
 	return r;
 }
 
-/* The layers that an overlay of the image is made of: from the last one that hides all below it. */
-static int list_layers(const struct pull *p, struct strvec *out, uint64_t *ret_size)
+/* The layers that an overlay of the image is made of, from the last one that hides all below it; and those below. */
+static int list_layers(const struct pull *p, struct strvec *out, struct strvec *hidden, uint64_t *ret_size)
 {
 	size_t first = 0;
 	uint64_t size = 0;
@@ -196,6 +196,9 @@ static int list_layers(const struct pull *p, struct strvec *out, uint64_t *ret_s
 	for (size_t i = 0; i < p->fetch.jobs_len; i++)
 		if (layer_keys_is_opaque(&p->fetch.jobs[i].keys, p->fetch.jobs[i].key))
 			first = i;
+	for (size_t i = 0; i < first; i++)
+		if (strvec_add(hidden, p->fetch.jobs[i].key) < 0)
+			return -ENOMEM;
 	for (size_t i = first; i < p->fetch.jobs_len; i++) {
 		struct layer_meta meta = { 0 };
 		struct err ignored; /* a size that is not known counts as 0 */
@@ -217,7 +220,7 @@ static int bind_names(const struct pull *p, struct err *e)
 		.manifest = p->image.manifest_digest,
 		.config = p->image.manifest.config.digest,
 	};
-	int r = list_layers(p, &record.layers, &record.size_bytes);
+	int r = list_layers(p, &record.layers, &record.hidden, &record.size_bytes);
 
 	if (r < 0)
 		(void)err_code(e, r, "cannot bind a name");
@@ -229,6 +232,7 @@ static int bind_names(const struct pull *p, struct err *e)
 			r = image_bind(p->store, &record, e);
 	}
 	strvec_done(&record.layers);
+	strvec_done(&record.hidden);
 	return r;
 }
 

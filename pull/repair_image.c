@@ -41,6 +41,18 @@ static void repair_done(struct repair *p)
 }
 #define cleanup_repair __attribute__((cleanup(repair_done)))
 
+/* The image's record has its layers in two lists. */
+static size_t layers_of(const struct image_record *image)
+{
+	return image->hidden.len + image->layers.len;
+}
+
+static const char *layer_of(const struct image_record *image, size_t index)
+{
+	return index < image->hidden.len ? image->hidden.items[index]
+					 : image->layers.items[index - image->hidden.len];
+}
+
 /* True, and out of the list, if it was in it. */
 static bool take(struct strvec *list, const char *text)
 {
@@ -59,8 +71,8 @@ static bool is_needed(const struct repair *p)
 	bool needed = strvec_has(p->blobs, i->manifest.text) || strvec_has(p->blobs, i->config.text) ||
 		      strvec_has(p->blobs, i->index.text);
 
-	for (size_t n = 0; !needed && n < i->layers.len; n++)
-		needed = strvec_has(p->layers, i->layers.items[n]);
+	for (size_t n = 0; !needed && n < layers_of(i); n++)
+		needed = strvec_has(p->layers, layer_of(i, n));
 	return needed;
 }
 
@@ -140,7 +152,7 @@ static int load_documents(struct repair *p, struct err *e)
 	if (r == 0)
 		r = image_load_config(p->store, p->image, &p->config, NULL, e);
 	if (r == 0 && (p->manifest.layers_len != p->config.diff_ids_len ||
-		       p->image->layers.len > p->manifest.layers_len))
+		       layers_of(p->image) > p->manifest.layers_len))
 		r = err_set(e, -EINVAL, "its manifest and its config do not have the same layers");
 	return r;
 }
@@ -178,10 +190,11 @@ static int unpack(const struct repair *p, const struct descriptor *blob, const s
 static int fix_implied(const struct repair *p, size_t index, const char *subdir, struct err *e)
 {
 	cleanup_strvec struct strvec lower = { 0 };
+	size_t last = index < p->image->hidden.len ? 0 : p->image->hidden.len;
 	int r = 0;
 
-	for (size_t i = index; r == 0 && i > 0; i--)
-		r = strvec_take(&lower, layer_tree_path(p->store, p->image->layers.items[i - 1]));
+	for (size_t i = index; r == 0 && i > last; i--)
+		r = strvec_take(&lower, layer_tree_path(p->store, layer_of(p->image, i - 1)));
 	return r < 0 ? err_code(e, r, "cannot list the layers")
 		     : unpack_fix_implied(p->staging.fd, subdir, &lower, e);
 }
@@ -189,7 +202,7 @@ static int fix_implied(const struct repair *p, size_t index, const char *subdir,
 /* Layer `index` of the image's record, whose layers are the last ones of the manifest's. */
 static int stage_layer(struct repair *p, size_t index, const char *subdir, struct err *e)
 {
-	size_t position = p->manifest.layers_len - p->image->layers.len + index;
+	size_t position = p->manifest.layers_len - layers_of(p->image) + index;
 	const struct descriptor *blob = &p->manifest.layers[position];
 	const struct digest *diff_id = &p->config.diff_ids[position];
 	struct unpack_result result = { 0 };
@@ -212,7 +225,7 @@ static int stage_layer(struct repair *p, size_t index, const char *subdir, struc
 
 static int repair_layer(struct repair *p, size_t index, struct err *e)
 {
-	const char *key = p->image->layers.items[index];
+	const char *key = layer_of(p->image, index);
 	char subdir[24];
 	int r;
 
@@ -233,8 +246,8 @@ static int repair_layers(struct repair *p, struct err *e)
 {
 	int r = load_documents(p, e);
 
-	for (size_t i = 0; r == 0 && i < p->image->layers.len; i++)
-		if (strvec_has(p->layers, p->image->layers.items[i]))
+	for (size_t i = 0; r == 0 && i < layers_of(p->image); i++)
+		if (strvec_has(p->layers, layer_of(p->image, i)))
 			r = repair_layer(p, i, e);
 	return r;
 }

@@ -132,6 +132,8 @@ static int check_image(struct fsck *f, const char *file, struct err *e)
 			r = need_blob(f, &record.config);
 		if (r == 0)
 			r = need_layers(f, &record.layers);
+		if (r == 0)
+			r = need_layers(f, &record.hidden);
 	}
 	return r < 0 ? err_code(e, r, "cannot note what was found") : 0;
 }

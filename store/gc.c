@@ -49,6 +49,8 @@ static int use_image(struct gc *gc, const struct image_record *r)
 	int ret = strvec_add_all(&gc->used, &r->layers);
 
 	if (ret == 0)
+		ret = strvec_add_all(&gc->used, &r->hidden);
+	if (ret == 0)
 		ret = use_digest(gc, &r->index);
 	if (ret == 0)
 		ret = use_digest(gc, &r->manifest);

@@ -16,6 +16,14 @@
 
 /* --- binding -------------------------------------------------------------------------------------- */
 
+static int check_layers(const struct store *s, const struct strvec *keys, struct err *e)
+{
+	for (size_t i = 0; i < keys->len; i++)
+		if (!layer_exists(s, keys->items[i]))
+			return err_set(e, -ENOENT, "its layer '%.64s' is not in the store", keys->items[i]);
+	return 0;
+}
+
 /* Under the shared lock: nothing of this can go away before the name is bound. */
 static int check_parts(const struct store *s, const struct image_record *r, struct err *e)
 {
@@ -25,11 +33,7 @@ static int check_parts(const struct store *s, const struct image_record *r, stru
 		return err_set(e, -ENOENT, "its config '%s' is not in the store", r->config.text);
 	if (digest_is_set(&r->index) && !blob_exists(s, &r->index))
 		return err_set(e, -ENOENT, "its index '%s' is not in the store", r->index.text);
-	for (size_t i = 0; i < r->layers.len; i++)
-		if (!layer_exists(s, r->layers.items[i]))
-			return err_set(e, -ENOENT, "its layer '%.64s' is not in the store",
-				       r->layers.items[i]);
-	return 0;
+	return check_layers(s, &r->layers, e) < 0 ? e->code : check_layers(s, &r->hidden, e);
 }
 
 /* The renames that brought the parts into place reach the disk before the name that needs them. */

@@ -16,9 +16,11 @@ struct image_record {
 	struct digest manifest;
 	struct digest config; /* the image's ID */
 	struct strvec layers; /* keys, base first */
-	char *bound;          /* RFC 3339: when */
-	uint64_t size_bytes;  /* unpacked, the sum of its layers */
-	bool is_additional;   /* it is in an additional store (store/store.h): the name cannot be removed */
+	struct strvec
+		hidden; /* keys of layers below, all of which `layers` hide: no overlay needs them, a push does */
+	char *bound;         /* RFC 3339: when */
+	uint64_t size_bytes; /* unpacked, the sum of its layers */
+	bool is_additional;  /* it is in an additional store (store/store.h): the name cannot be removed */
 };
 void image_record_done(struct image_record *r);
 #define cleanup_image_record __attribute__((cleanup(image_record_done)))

@@ -19,6 +19,7 @@ void image_record_done(struct image_record *r)
 	free(r->name);
 	free(r->bound);
 	strvec_done(&r->layers);
+	strvec_done(&r->hidden);
 	*r = (struct image_record){ 0 };
 }
 
@@ -73,10 +74,19 @@ static const struct json_field RECORD[] = {
 	{ "manifest", offsetof(struct image_record, manifest), json_read_digest, .required = true },
 	{ "config", offsetof(struct image_record, config), json_read_digest, .required = true },
 	{ "layers", offsetof(struct image_record, layers), json_read_strvec, .required = true },
+	{ "hidden", offsetof(struct image_record, hidden), json_read_strvec },
 	{ "bound", offsetof(struct image_record, bound), json_read_string, .required = true },
 	{ "size", offsetof(struct image_record, size_bytes), json_read_u64, .required = true },
 	{ 0 }
 };
+
+static int check_keys(const struct strvec *keys, const char *member, struct err *e)
+{
+	for (size_t i = 0; i < keys->len; i++)
+		if (!store_key_ok(keys->items[i]))
+			return err_set(e, -EBADMSG, "%s[%zu] is not a layer's key", member, i);
+	return 0;
+}
 
 /* What the JSON says must fit the file that it is in: keys become paths. */
 static int check_record(const struct image_record *r, const char *file, struct err *e)
@@ -88,10 +98,8 @@ static int check_record(const struct image_record *r, const char *file, struct e
 		return ret;
 	if (ret < 0 || strcmp(encoded, file) != 0)
 		return err_set(e, -EBADMSG, "it says that it is for '%.255s'", r->name);
-	for (size_t i = 0; i < r->layers.len; i++)
-		if (!store_key_ok(r->layers.items[i]))
-			return err_set(e, -EBADMSG, "layers[%zu] is not a layer's key", i);
-	return 0;
+	ret = check_keys(&r->layers, "layers", e);
+	return ret < 0 ? ret : check_keys(&r->hidden, "hidden", e);
 }
 
 int image_record_read(const struct store *s, const char *file, struct image_record *ret, struct err *e)
@@ -139,6 +147,8 @@ int image_record_write(const struct store *s, const char *file, const struct ima
 	json_out_string(o, "manifest", r->manifest.text);
 	json_out_string(o, "config", r->config.text);
 	json_out_strvec(o, "layers", &r->layers);
+	if (r->hidden.len > 0)
+		json_out_strvec(o, "hidden", &r->hidden);
 	json_out_string(o, "bound", r->bound ? r->bound : now);
 	json_out_u64(o, "size", r->size_bytes);
 	json_out_end(o);

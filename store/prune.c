@@ -94,7 +94,7 @@ static uint64_t bytes_without(const struct usage *u, const struct usage_image *i
 	uint64_t size = 0;
 
 	for (size_t i = 0; i < u->layers_len; i++) {
-		if (strvec_has(&image->record.layers, u->layers[i].key))
+		if (usage_image_needs(image, u->layers[i].key))
 			images_of[i]--;
 		if (images_of[i] > 0 || u->layers[i].in_container)
 			size += u->layers[i].size_bytes;

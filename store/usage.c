@@ -157,9 +157,9 @@ static int read_images(const struct store *s, struct usage *u, struct err *e)
 	return r < 0 ? err_code(e, r, "cannot list images") : 0;
 }
 
-static bool needs(const struct usage_image *image, const char *key)
+bool usage_image_needs(const struct usage_image *image, const char *key)
 {
-	return strvec_has(&image->record.layers, key);
+	return strvec_has(&image->record.layers, key) || strvec_has(&image->record.hidden, key);
 }
 
 /* Whether another image, not just another name, needs it too. */
@@ -167,27 +167,31 @@ static bool is_shared(const struct usage *u, const struct usage_image *image, co
 {
 	for (size_t i = 0; i < u->images_len; i++)
 		if (!digest_equal(&u->images[i].record.config, &image->record.config) &&
-		    needs(&u->images[i], key))
+		    usage_image_needs(&u->images[i], key))
 			return true;
 	return false;
+}
+
+static void count_layers(struct usage *u, struct usage_image *image, const struct strvec *keys)
+{
+	for (size_t n = 0; n < keys->len; n++) {
+		struct usage_layer *layer = find_layer(u, keys->items[n]);
+
+		if (!layer)
+			continue;
+		layer->images++;
+		if (is_shared(u, image, layer->key))
+			image->shared_bytes += layer->size_bytes;
+		else
+			image->unique_bytes += layer->size_bytes;
+	}
 }
 
 static void count_images(struct usage *u)
 {
 	for (size_t i = 0; i < u->images_len; i++) {
-		struct usage_image *image = &u->images[i];
-
-		for (size_t n = 0; n < image->record.layers.len; n++) {
-			struct usage_layer *layer = find_layer(u, image->record.layers.items[n]);
-
-			if (!layer)
-				continue;
-			layer->images++;
-			if (is_shared(u, image, layer->key))
-				image->shared_bytes += layer->size_bytes;
-			else
-				image->unique_bytes += layer->size_bytes;
-		}
+		count_layers(u, &u->images[i], &u->images[i].record.layers);
+		count_layers(u, &u->images[i], &u->images[i].record.hidden);
 	}
 }
 

@@ -49,6 +49,9 @@ void usage_done(struct usage *u);
 /* Looks at everything; `with_containers`: also at the sizes of what containers have written, which takes long. */
 int usage_read(const struct store *s, bool with_containers, struct usage *ret, struct err *e) MUST_CHECK;
 
+/* Whether a layer is among the image's, hidden ones included. */
+bool usage_image_needs(const struct usage_image *image, const char *key);
+
 /* All layers, each once; and of those the ones that no container needs. */
 uint64_t usage_layers_bytes(const struct usage *u);
 uint64_t usage_reclaimable_bytes(const struct usage *u);

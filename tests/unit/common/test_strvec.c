@@ -64,6 +64,19 @@ static void a_vector_takes_its_maximum_and_no_more(void **state)
 	assert_null(v.items[STRVEC_MAX]);
 }
 
+static void a_vector_may_have_a_maximum_of_its_own(void **state)
+{
+	cleanup_strvec struct strvec small = { .max = 2 }, large = { .max = STRVEC_MAX + 1 };
+
+	(void)state;
+	assert_int_equal(strvec_add(&small, "x"), 0);
+	assert_int_equal(strvec_add(&small, "y"), 0);
+	assert_int_equal(strvec_add(&small, "z"), -EFBIG);
+	for (size_t i = 0; i <= STRVEC_MAX; i++)
+		assert_int_equal(strvec_add(&large, "x"), 0);
+	assert_int_equal(strvec_add(&large, "x"), -EFBIG);
+}
+
 static void taking_keeps_the_very_string(void **state)
 {
 	cleanup_strvec struct strvec v = { 0 };
@@ -189,6 +202,7 @@ int main(void)
 		cmocka_unit_test(membership_is_of_whole_strings),
 		cmocka_unit_test(removing_keeps_the_order_and_the_end),
 		cmocka_unit_test(done_leaves_an_empty_vector),
+		cmocka_unit_test(a_vector_may_have_a_maximum_of_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
