@@ -153,8 +153,11 @@ static int push_all(const struct store *s, const struct push_list *l, const stru
 	int r = 0;
 
 	progress_init(&progress, stderr);
-	if (!f->quiet)
+	if (!f->quiet) {
 		o->observer = image_transfer_observer(&progress);
+		o->changed = image_transfer_changed;
+		o->changed_arg = &progress;
+	}
 	for (size_t i = 0; r == 0 && i < l->sources.len; i++)
 		r = push_one(s, l->sources.items[i], l->targets.items[i], f, o, &progress, e);
 	progress_done(&progress);

@@ -114,8 +114,11 @@ static int save_all(const struct store *s, char **images, enum transport_kind ki
 	if (r < 0)
 		return r;
 	progress_init(&progress, stderr);
-	if (!f->quiet)
+	if (!f->quiet) {
 		o->observer = image_transfer_observer(&progress);
+		o->changed = image_transfer_changed;
+		o->changed_arg = &progress;
+	}
 	for (size_t i = 0; r == 0 && images[i]; i++)
 		r = save_one(s, images[i], o, layout, f->quiet, e);
 	progress_draw(&progress, true);

@@ -62,6 +62,18 @@ struct transfer_observer image_transfer_observer(struct progress *p)
 	return (struct transfer_observer){ .blobs = on_blobs, .blob = on_blob, .tick = on_tick, .arg = p };
 }
 
+void image_transfer_changed(void *arg, const struct push_change *c)
+{
+	char was[FORMAT_MAX], is[FORMAT_MAX];
+	const struct progress *p = arg;
+
+	format_short_id(c->was->text, was);
+	format_short_id(c->is->text, is);
+	(void)fprintf(p->out, "layer %s goes as %s, %s: %s\n", was, is,
+		      c->is_other_tar ? "a tar made anew of its files" : "the same tar compressed anew",
+		      c->why);
+}
+
 int image_transfer_options(const char *format, struct opt_u64 level, struct opt_u64 jobs,
 			   struct push_options *ret, struct err *e)
 {

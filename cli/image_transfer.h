@@ -11,6 +11,9 @@
 /* Shows on `p`, which is borrowed. */
 struct transfer_observer image_transfer_observer(struct progress *p);
 
+/* push_options.changed, with the struct progress: says why a layer goes under another digest. */
+void image_transfer_changed(void *arg, const struct push_change *c);
+
 /* --compression-format, --compression-level (either may be absent) and --jobs into `ret`. -EINVAL. */
 int image_transfer_options(const char *format, struct opt_u64 level, struct opt_u64 jobs,
 			   struct push_options *ret, struct err *e) MUST_CHECK;

@@ -8,11 +8,12 @@
 
 #include "common/digest.h"
 #include "common/err.h"
+#include "oci/descriptor.h"
 #include "pull/sink.h"
 
 enum compression_kind { COMPRESSION_NONE, COMPRESSION_GZIP, COMPRESSION_ZSTD };
 
-#define COMPRESSION_LEVEL_DEFAULT 0 /* gzip 6, zstd 3 */
+#define COMPRESSION_LEVEL_DEFAULT 0 /* gzip by ISA-L, which is fast; zstd 3 */
 #define COMPRESSION_GZIP_MAX      9
 #define COMPRESSION_ZSTD_MAX      20
 
@@ -30,6 +31,9 @@ int compression_set_level(struct compression *c, uint64_t level, struct err *e) 
 /* The media type of such a layer: the image-spec's or docker's, which has none for zstd (the image-spec's is taken then). */
 const char *compression_media_type(enum compression_kind kind, int is_docker);
 
+/* How such a layer is compressed. */
+enum compression_kind compression_of(enum media_kind kind);
+
 struct encoder;
 
 struct encoder_result {
@@ -38,8 +42,10 @@ struct encoder_result {
 	uint64_t size_bytes;   /* of the blob */
 };
 
-/* `fd` is borrowed, and written from where it stands. The same tar gives the same blob. -ENOMEM. */
-int encoder_new(const struct compression *c, int fd, struct encoder **ret, struct err *e) MUST_CHECK;
+/* `fd` is borrowed, and written from where it stands. `diff_id` is the tar's, where somebody else makes sure of it; NULL: it is computed. The same tar gives
+ * the same blob on the same machine. -ENOMEM. */
+int encoder_new(const struct compression *c, int fd, const struct digest *diff_id, struct encoder **ret,
+		struct err *e) MUST_CHECK;
 void encoder_free(struct encoder *enc);
 void encoder_free_fn(struct encoder **enc);
 #define cleanup_encoder __attribute__((cleanup(encoder_free_fn)))
@@ -47,7 +53,7 @@ void encoder_free_fn(struct encoder **enc);
 /* The next bytes of the tar. write(2)'s errors. */
 int encoder_write(struct encoder *enc, const void *data, size_t len, struct err *e) MUST_CHECK;
 
-/* A sink that does the same, for one try. */
+/* A sink that does the same. To begin it anew after it was written to, `fd` must be a regular file, and all of it the encoder's. */
 struct sink encoder_sink(struct encoder *enc);
 
 /* The end. Only encoder_free may follow. */

@@ -83,22 +83,11 @@ static int open_merged(const struct overlay_plan *plan, int staging_fd, int *ret
 
 static int pack(int tree_fd, int out_fd, int cancel_fd, struct err *e)
 {
-	struct encoder_result result;
+	struct packer_result ignored; /* nobody asks for digests */
 	struct worker w = { 0 };
-	struct worker_event event = { 0 };
 	int r = packer_tree(tree_fd, out_fd, &w, e);
 
-	while (r == 0 && event.kind != WORKER_DONE) {
-		r = worker_wait(&w, cancel_fd, e);
-		if (r == 0)
-			r = packer_receive(&w, &event, &result, e);
-		if (r == 0 && event.kind == WORKER_FAILED) {
-			*e = event.error;
-			r = e->code;
-		}
-	}
-	worker_stop(&w);
-	return r;
+	return r < 0 ? r : packer_wait(&w, cancel_fd, &ignored, e);
 }
 
 static int export(const struct store *s, const struct container_record *c, const struct staging *st,

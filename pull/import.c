@@ -85,20 +85,13 @@ static void import_done(struct import *i)
 /* What is compressed may be anything: it is expanded, and hashed, where nothing can come of it. */
 static int expand(struct import *i, int fd, int plain_fd, struct err *e)
 {
+	struct packer_result result = { 0 };
 	struct worker w = { 0 };
-	struct worker_event event = { 0 };
 	int r = packer_expand(fd, MEDIA_UNKNOWN, plain_fd, &w, e);
 
-	while (r == 0 && event.kind != WORKER_DONE) {
-		r = worker_wait(&w, i->options->cancel_fd, e);
-		if (r == 0)
-			r = packer_receive(&w, &event, &i->layer, e);
-		if (r == 0 && event.kind == WORKER_FAILED) {
-			*e = event.error;
-			r = e->code;
-		}
-	}
-	worker_stop(&w);
+	if (r == 0)
+		r = packer_wait(&w, i->options->cancel_fd, &result, e);
+	i->layer = result.blob;
 	return r;
 }
 
@@ -146,7 +139,7 @@ static int write_layout(const struct import *i, const char *path, int plain_fd, 
 	if (r == 0)
 		r = layout_open_dir(path, &l, e);
 	if (r == 0)
-		r = layout_put_layer(l, &i->layer.diff_id, i->layer.size_bytes, plain_fd, e);
+		r = layout_put_layer(l, &i->layer.diff_id, i->layer.size_bytes, plain_fd, false, e);
 	if (r == 0)
 		r = layout_put_document(l, &i->config, true, i->config_text.data, i->config_text.len, e);
 	if (r == 0)

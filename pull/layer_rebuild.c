@@ -2,7 +2,6 @@
 #include "pull/layer_rebuild.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,50 +13,65 @@
 #include "pull/hash.h"
 #include "pull/layer_entry.h"
 #include "pull/split_file.h"
-#include "store/layer.h"
 
-#define BLOCK_BYTES 65536
+#define BLOCK_BYTES ((size_t)256 << 10)
 
 struct rebuild {
-	int dir_fd, tree_fd;
+	int tree_fd;
 	struct split_reader *reader;
 	struct split_record *record;
 	const struct sink *sink;
-	struct hash hash;
+	struct hash *hash; /* NULL: nobody asks */
 	char *block;
 };
 
 static void rebuild_done(struct rebuild *b)
 {
 	split_reader_free(b->reader);
-	hash_done(&b->hash);
 	free(b->record);
 	free(b->block);
 	cleanup_fd_fn(&b->tree_fd);
-	cleanup_fd_fn(&b->dir_fd);
 }
 #define cleanup_rebuild __attribute__((cleanup(rebuild_done)))
 
-static int open_layer(const struct store *s, const char *key, struct rebuild *b, int *ret_split_fd,
-		      struct err *e)
+void layer_rebuild_done(struct layer_rebuild *l)
 {
-	int r = layer_open_dir(s, key, &b->dir_fd, e);
+	cleanup_fd_fn(&l->dir_fd);
+	l->dir_fd = -1;
+	layer_meta_done(&l->meta);
+}
+
+int layer_rebuild_open(const struct store *s, const char *key, struct layer_rebuild *ret, struct err *e)
+{
+	cleanup_layer_rebuild struct layer_rebuild l = { .dir_fd = -1 };
+	int r = layer_open_dir(s, key, &l.dir_fd, e);
 
 	if (r < 0)
 		return r == -ENOENT ? err_set(e, r, "it is not in the store") : r;
-	b->tree_fd = openat(b->dir_fd, "tree", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (b->tree_fd < 0)
-		return err_errno(e, "cannot open 'tree'");
-	*ret_split_fd = openat(b->dir_fd, LAYER_SPLIT_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (*ret_split_fd < 0 && errno == ENOENT)
+	r = layer_meta_read(s, key, &l.meta, e);
+	if (r < 0)
+		return r;
+	*ret = l;
+	l = (struct layer_rebuild){ .dir_fd = -1 };
+	return 0;
+}
+
+int layer_rebuild_split(const struct layer_rebuild *l, int *ret_fd, struct err *e)
+{
+	int fd = openat(l->dir_fd, LAYER_SPLIT_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT)
 		return err_set(e, -EOPNOTSUPP,
 			       "what its tar had beside files was not kept (pull it again after sampan rmi)");
-	return *ret_split_fd < 0 ? err_errno(e, "cannot open '%s'", LAYER_SPLIT_NAME) : 0;
+	if (fd < 0)
+		return err_errno(e, "cannot open '%s'", LAYER_SPLIT_NAME);
+	*ret_fd = fd;
+	return 0;
 }
 
 static int pass(struct rebuild *b, const void *data, size_t len, struct err *e)
 {
-	int r = hash_update(&b->hash, data, len, e);
+	int r = b->hash ? hash_update(b->hash, data, len, e) : 0;
 
 	return r < 0 ? r : b->sink->write(b->sink->arg, data, len, e);
 }
@@ -127,24 +141,43 @@ static int pass_all(struct rebuild *b, struct err *e)
 	}
 }
 
-static int rebuild(struct rebuild *b, int split_fd, const struct digest *diff_id, struct err *e)
+static int rebuild(const struct layer_rebuild *l, const struct sink *sink, struct hash *hash, struct err *e)
 {
-	struct digest actual;
-	int r;
+	cleanup_rebuild struct rebuild b = { .tree_fd = -1, .sink = sink, .hash = hash };
+	cleanup_fd int split_fd = -1;
+	int r = layer_rebuild_split(l, &split_fd, e);
 
-	b->record = malloc(sizeof(*b->record));
-	b->block = malloc(BLOCK_BYTES);
-	if (!b->record || !b->block)
+	if (r < 0)
+		return r;
+	b.tree_fd = openat(l->dir_fd, "tree", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (b.tree_fd < 0)
+		return err_errno(e, "cannot open 'tree'");
+	b.record = malloc(sizeof(*b.record));
+	b.block = malloc(BLOCK_BYTES);
+	if (!b.record || !b.block)
 		return err_code(e, -ENOMEM, "cannot rebuild a tar");
-	r = hash_init(&b->hash, digest_algorithm(diff_id), e);
+	r = split_reader_new(split_fd, &b.reader, e);
 	if (r == 0)
-		r = split_reader_new(split_fd, &b->reader, e);
+		r = sink->begin(sink->arg, e);
+	return r < 0 ? r : pass_all(&b, e);
+}
+
+int layer_rebuild_unchecked(const struct layer_rebuild *l, const struct sink *sink, struct err *e)
+{
+	return rebuild(l, sink, NULL, e);
+}
+
+int layer_rebuild_tar(const struct layer_rebuild *l, const struct sink *sink, struct err *e)
+{
+	const struct digest *diff_id = &l->meta.diff_id;
+	cleanup_hash struct hash hash = { 0 };
+	struct digest actual;
+	int r = hash_init(&hash, digest_algorithm(diff_id), e);
+
 	if (r == 0)
-		r = b->sink->begin(b->sink->arg, e);
+		r = rebuild(l, sink, &hash, e);
 	if (r == 0)
-		r = pass_all(b, e);
-	if (r == 0)
-		r = hash_final(&b->hash, &actual, e);
+		r = hash_final(&hash, &actual, e);
 	if (r < 0 || digest_equal(&actual, diff_id))
 		return r;
 	return err_set(e, -EBADMSG,
@@ -152,19 +185,4 @@ static int rebuild(struct rebuild *b, int split_fd, const struct digest *diff_id
 		       "had a file "
 		       "twice)",
 		       actual.text, diff_id->text);
-}
-
-int layer_tar_rebuild(const struct store *s, const char *key, const struct sink *sink, struct err *e)
-{
-	cleanup_rebuild struct rebuild b = { .dir_fd = -1, .tree_fd = -1, .sink = sink };
-	cleanup_fd int split_fd = -1;
-	struct layer_meta meta = { 0 };
-	int r = open_layer(s, key, &b, &split_fd, e);
-
-	if (r == 0)
-		r = layer_meta_read(s, key, &meta, e);
-	if (r == 0)
-		r = rebuild(&b, split_fd, &meta.diff_id, e);
-	layer_meta_done(&meta);
-	return r < 0 ? err_wrap(e, "cannot rebuild layer '%.12s'", key) : 0;
 }

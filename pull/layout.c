@@ -15,6 +15,7 @@
 #include "common/file.h"
 #include "common/json_write.h"
 #include "oci/reference.h"
+#include "pull/hash.h"
 
 #define BLOCK_BYTES    ((size_t)256 << 10)
 #define LAYOUT_VERSION "{\"imageLayoutVersion\":\"1.0.0\"}"
@@ -193,15 +194,18 @@ static ssize_t read_block(int fd, char *block, uint64_t left, uint64_t at, struc
 	return n > 0 ? n : err_set(e, -EIO, "a layer has become shorter");
 }
 
-/* Copies a file from its start to the archive, or to another file (-1: to the archive). */
-static int copy_file(struct layout *l, int from_fd, uint64_t size, int to_fd, struct err *e)
+/* Copies a file from its start to the archive, or to another file (-1: to the archive). `digest` is what it is to have; NULL: that is certain. */
+static int copy_file(struct layout *l, int from_fd, uint64_t size, const struct digest *digest, int to_fd,
+		     struct err *e)
 {
 	cleanup_free char *block = malloc(BLOCK_BYTES);
+	cleanup_hash struct hash hash = { 0 };
+	struct digest actual;
 	uint64_t at = 0;
-	int r = 0;
+	int r = block ? 0 : out_of_memory(e);
 
-	if (!block)
-		return out_of_memory(e);
+	if (r == 0 && digest)
+		r = hash_init(&hash, digest_algorithm(digest), e);
 	while (r == 0 && at < size) {
 		ssize_t n = read_block(from_fd, block, size - at, at, e);
 
@@ -209,11 +213,17 @@ static int copy_file(struct layout *l, int from_fd, uint64_t size, int to_fd, st
 			return (int)n;
 		if (to_fd < 0 && archive_write_data(l->archive, block, (size_t)n) != n)
 			return failure(l, e);
-		if (to_fd >= 0)
-			r = write_all(to_fd, block, (size_t)n);
+		if (to_fd >= 0 && (r = write_all(to_fd, block, (size_t)n)) < 0)
+			return err_code(e, r, "cannot write a layer");
+		if (digest)
+			r = hash_update(&hash, block, (size_t)n, e);
 		at += (uint64_t)n;
 	}
-	return r < 0 ? err_code(e, r, "cannot write a layer") : 0;
+	if (r == 0 && digest)
+		r = hash_final(&hash, &actual, e);
+	if (r < 0 || !digest || digest_equal(&actual, digest))
+		return r;
+	return err_set(e, -EBADMSG, "its blob in the store is damaged (sampan fsck --repair)");
 }
 
 int layout_open_archive(int fd, enum transport_kind kind, struct layout **ret, struct err *e)
@@ -267,7 +277,7 @@ bool layout_has(const struct layout *l, const struct digest *digest)
 }
 
 /* All of it or nothing: another process may read the directory. */
-static int put_in_dir(struct layout *l, const struct digest *digest, uint64_t size, int from_fd,
+static int put_in_dir(struct layout *l, const struct digest *digest, uint64_t size, int from_fd, bool check,
 		      struct err *e)
 {
 	char name[NAME_MAX_BYTES], path[32];
@@ -281,7 +291,7 @@ static int put_in_dir(struct layout *l, const struct digest *digest, uint64_t si
 	fd = openat(dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return err_errno(e, "cannot make a file in '%s'", name);
-	r = copy_file(l, from_fd, size, fd, e);
+	r = copy_file(l, from_fd, size, check ? digest : NULL, fd, e);
 	if (r < 0)
 		return r;
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
@@ -296,7 +306,7 @@ static int note_written(struct layout *l, const struct digest *digest, struct er
 	return strvec_add(&l->written, digest->text) < 0 ? out_of_memory(e) : 0;
 }
 
-int layout_put_layer(struct layout *l, const struct digest *digest, uint64_t size_bytes, int fd,
+int layout_put_layer(struct layout *l, const struct digest *digest, uint64_t size_bytes, int fd, bool check,
 		     struct err *e)
 {
 	char name[NAME_MAX_BYTES];
@@ -305,11 +315,11 @@ int layout_put_layer(struct layout *l, const struct digest *digest, uint64_t siz
 	if (layout_has(l, digest))
 		return 0;
 	if (l->dir_fd >= 0)
-		return put_in_dir(l, digest, size_bytes, fd, e);
+		return put_in_dir(l, digest, size_bytes, fd, check, e);
 	blob_name(l, digest, false, name);
 	r = write_header(l, name, size_bytes, false, e);
 	if (r == 0)
-		r = copy_file(l, fd, size_bytes, -1, e);
+		r = copy_file(l, fd, size_bytes, check ? digest : NULL, -1, e);
 	return r < 0 ? r : note_written(l, digest, e);
 }
 

@@ -30,8 +30,8 @@ bool layout_wants_plain(const struct layout *l);
 
 bool layout_has(const struct layout *l, const struct digest *digest);
 
-/* A layer, from the start of a regular file. Nothing is done if it is there. `digest` is right. */
-int layout_put_layer(struct layout *l, const struct digest *digest, uint64_t size_bytes, int fd,
+/* A layer, from the start of a regular file. Nothing is done if it is there. `digest` is right; with `check` nobody has made sure of that yet (-EBADMSG). */
+int layout_put_layer(struct layout *l, const struct digest *digest, uint64_t size_bytes, int fd, bool check,
 		     struct err *e) MUST_CHECK;
 
 /* A config, a manifest or an index. In docker's form manifests and indexes have no place: nothing is done. */

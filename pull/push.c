@@ -47,6 +47,7 @@ static int begin(struct push *p, const char *source, struct err *e)
 	p->transfer.store = p->store;
 	p->transfer.staging_fd = p->staging.fd;
 	p->transfer.compression = p->options->compression;
+	p->transfer.anew = p->options->anew;
 	p->transfer.jobs = p->options->jobs;
 	p->transfer.cancel_fd = p->options->cancel_fd;
 	p->transfer.observer = p->options->observer;
@@ -113,15 +114,41 @@ static int push_manifest(struct push *p, struct push_result *ret, struct err *e)
 	return 0;
 }
 
+static void tell_of_changes(const struct push *p)
+{
+	const struct push_options *o = p->options;
+
+	for (size_t i = 0; o->changed && i < p->transfer.len; i++) {
+		const struct transfer_blob *b = &p->transfer.blobs[i];
+		const struct push_change change = {
+			.was = &p->image.manifest.layers[i].digest,
+			.is = &b->made.blob.digest,
+			.is_other_tar = !digest_equal(&b->made.blob.diff_id, &b->diff_id),
+			.why = b->made.why,
+		};
+
+		if (b->was_made && b->made.why[0])
+			o->changed(o->changed_arg, &change);
+	}
+}
+
+static int finish_image(struct push *p, bool to_oci, struct err *e)
+{
+	int r = stored_image_finish(&p->image, &p->transfer, to_oci, e);
+
+	if (r == 0)
+		tell_of_changes(p);
+	return r;
+}
+
 static int push(struct push *p, struct push_result *ret, struct err *e)
 {
-	int r = stored_image_list(p->store, &p->image, p->target.domain, p->registry.path, p->options->anew,
-				  &p->transfer, e);
+	int r = stored_image_list(p->store, &p->image, p->target.domain, p->registry.path, &p->transfer, e);
 
 	if (r == 0)
 		r = transfer_run(&p->transfer, e);
 	if (r == 0)
-		r = stored_image_finish(&p->image, &p->transfer, false, e);
+		r = finish_image(p, false, e);
 	if (r == 0)
 		r = push_config(p, e);
 	return r < 0 ? r : push_manifest(p, ret, e);
@@ -184,15 +211,16 @@ int push_to_layout(const struct store *s, const char *source, const struct strve
 	p.transfer.layout = layout;
 	if (layout_wants_plain(layout))
 		p.transfer.compression = (struct compression){ .kind = COMPRESSION_NONE };
-	r = stored_image_list(s, &p.image, NULL, NULL, options->anew, &p.transfer, e);
+	r = stored_image_list(s, &p.image, NULL, NULL, &p.transfer, e);
 	if (r == 0)
 		r = transfer_run(&p.transfer, e);
 	if (r == 0)
-		r = stored_image_finish(&p.image, &p.transfer, !layout_wants_plain(layout), e);
+		r = finish_image(&p, !layout_wants_plain(layout), e);
 	if (r == 0)
 		r = put_documents(&p, layout, e);
 	if (r == 0)
 		r = add_image(&p, names, layout, e);
-	*ret_changed = p.image.is_changed;
+	/* docker's form has tars, and knows of no blobs. */
+	*ret_changed = layout_wants_plain(layout) ? p.image.has_other_diff_ids : p.image.is_changed;
 	return r < 0 && r != -EINTR ? err_wrap(e, "cannot save '%s'", source) : r;
 }

@@ -15,14 +15,23 @@
 #include "pull/transfer.h"
 #include "store/store.h"
 
+/* A layer that went out as another blob than the one that was pulled, though nobody asked for that. */
+struct push_change {
+	const struct digest *was, *is;
+	bool is_other_tar; /* not even the diff ID is the same */
+	const char *why;
+};
+
 struct push_options {
 	bool tls_verify;
 	const char *auth_file; /* NULL: where auth_find (pull/auth_file.h) looks */
 	unsigned int jobs;     /* 0: TRANSFER_DEFAULT_JOBS */
 	int cancel_fd;         /* -1: none */
 	bool anew; /* layers are compressed as `compression` says, even if the registry has others */
-	struct compression compression; /* of layers that must be made again */
+	struct compression compression; /* with `anew` */
 	struct transfer_observer observer;
+	void (*changed)(void *arg, const struct push_change *change); /* NULL: nobody wants to know */
+	void *changed_arg;
 };
 
 struct push_result {
@@ -32,7 +41,10 @@ struct push_result {
 	bool was_there;
 };
 
-/* Pushes the image that `source` names to the repository and tag of `target`, a reference. Layers that the registry has, there or in a repository that it
+/* A layer that must be sent goes as the blob that was pulled: the kept one, or one made again bit for bit; where that is not possible (pull/packer.h), as
+ * another of the same tar, of which `changed` is told.
+ *
+ * Pushes the image that `source` names to the repository and tag of `target`, a reference. Layers that the registry has, there or in a repository that it
  * can take them over from, are not made, let alone sent. Holds the store's lock, shared. -EINVAL, -ENOENT, -EACCES, and others of pull/registry.h. */
 int push_image(const struct store *s, const char *source, const char *target,
 	       const struct push_options *options, struct push_result *ret, struct err *e) MUST_CHECK;

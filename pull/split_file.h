@@ -12,6 +12,8 @@
 #define SPLIT_PATH_MAX   4096  /* with the NUL */
 #define SPLIT_RAW_MAX    65536 /* bytes of one record; longer runs are several */
 #define SPLIT_HEADER_MAX 1024  /* bytes of a gzip header that are kept */
+#define SPLIT_START_BYTES \
+	512 /* of what follows it are kept too: enough to tell one compressor from another */
 
 /* Of a gzip header that begins there (RFC 1952, 2.3); 0: there is none, or not all of it. Pure. */
 size_t gzip_header_len(const void *data, size_t len);
@@ -26,8 +28,8 @@ void split_writer_free(struct split_writer *w);
 void split_writer_free_fn(struct split_writer **w);
 #define cleanup_split_writer __attribute__((cleanup(split_writer_free_fn)))
 
-/* The blob's gzip header, as it was. First of all, if at all. */
-int split_writer_gzip(struct split_writer *w, const void *header, size_t len, struct err *e) MUST_CHECK;
+/* The blob's gzip header, as it was, and how it went on. First of all, if at all. */
+int split_writer_gzip(struct split_writer *w, const void *start, size_t len, struct err *e) MUST_CHECK;
 
 /* Both as struct tar_split_out wants them; `arg` is the writer. */
 int split_writer_raw(void *arg, const void *data, size_t len, struct err *e);

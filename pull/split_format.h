@@ -9,7 +9,7 @@
 #define SPLIT_MAGIC      "sampan tar-split 1\n"
 #define SPLIT_HEAD_BYTES 9
 
-#define SPLIT_KIND_GZIP  'G' /* the gzip header of the blob */
+#define SPLIT_KIND_GZIP  'G' /* the gzip header of the blob, and some bytes behind it */
 #define SPLIT_KIND_RAW   'R' /* bytes of the tar */
 #define SPLIT_KIND_FILE  'F' /* contents of a file: the number is their size; SPLIT_KIND_PATH follows */
 #define SPLIT_KIND_PATH  'P'

@@ -123,9 +123,9 @@ size_t gzip_header_len(const void *data, size_t len)
 	return at <= len ? at : 0;
 }
 
-int split_writer_gzip(struct split_writer *w, const void *header, size_t len, struct err *e)
+int split_writer_gzip(struct split_writer *w, const void *start, size_t len, struct err *e)
 {
-	return put_record(w, SPLIT_KIND_GZIP, len, header, len, e);
+	return put_record(w, SPLIT_KIND_GZIP, len, start, len, e);
 }
 
 int split_writer_raw(void *arg, const void *data, size_t len, struct err *e)

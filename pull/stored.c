@@ -108,7 +108,7 @@ static void find_mounts(const struct store *s, const char *domain, const char *p
 /* --- the list of layers --------------------------------------------------------------------------------------- */
 
 int stored_image_list(const struct store *s, const struct stored_image *i, const char *domain,
-		      const char *path, bool anew, struct transfer *t, struct err *e)
+		      const char *path, struct transfer *t, struct err *e)
 {
 	size_t len = i->manifest.layers_len;
 	cleanup_free struct layer_keys *keys = calloc(len + 1, sizeof(*keys));
@@ -129,7 +129,9 @@ int stored_image_list(const struct store *s, const struct stored_image *i, const
 		b->size_bytes = i->manifest.layers[n].size_bytes;
 		b->diff_id = i->config.diff_ids[n];
 		b->is_lost = !key;
-		b->phase = anew && key ? TRANSFER_ABSENT : TRANSFER_WAITING;
+		b->kind = media_kind_of(i->manifest.layers[n].media_type ? i->manifest.layers[n].media_type
+									 : "");
+		b->phase = t->anew && key ? TRANSFER_ABSENT : TRANSFER_WAITING;
 		if (key)
 			(void)snprintf(b->key, sizeof(b->key), "%s", key);
 	}
@@ -160,6 +162,15 @@ static int rewrite_config(struct stored_image *i, struct err *e)
 	return hash_into(&i->config_text, &i->config_digest, e);
 }
 
+/* Whether layer `n` went out as another blob than the one that was pulled. */
+static bool is_other(const struct stored_image *i, const struct transfer *t, size_t n)
+{
+	struct encoder_result out;
+
+	transfer_outcome(t, n, &out);
+	return !digest_equal(&out.digest, &i->manifest.layers[n].digest);
+}
+
 /* Borrows what it points at. */
 static void describe_layer(const struct stored_image *i, const struct transfer *t, size_t n, bool is_docker,
 			   struct descriptor *ret)
@@ -173,14 +184,14 @@ static void describe_layer(const struct stored_image *i, const struct transfer *
 	*ret = i->manifest.layers[n];
 	ret->digest = out.digest;
 	ret->size_bytes = out.size_bytes;
-	if (b->was_made)
-		ret->media_type = (char *)(uintptr_t)compression_media_type(t->compression.kind, is_docker);
-	else if (!is_docker && ret->media_type)
-		ret->media_type = (char *)(uintptr_t)compression_media_type(
-			media_kind_of(ret->media_type) == MEDIA_LAYER_ZSTD   ? COMPRESSION_ZSTD
-			: media_kind_of(ret->media_type) == MEDIA_LAYER_GZIP ? COMPRESSION_GZIP
-									     : COMPRESSION_NONE,
-			false);
+	if (is_other(i, t, n)) {
+		ret->media_type = (char *)(uintptr_t)compression_media_type(b->made.compression, is_docker);
+		ret->annotations =
+			(struct strvec){ 0 }; /* they may be about offsets in the blob that it was */
+	} else if (!is_docker && ret->media_type) {
+		ret->media_type = (char *)(uintptr_t)
+			compression_media_type(compression_of(media_kind_of(ret->media_type)), false);
+	}
 }
 
 static int rewrite_manifest(struct stored_image *i, const struct transfer *t, bool is_docker, struct err *e)
@@ -212,7 +223,7 @@ static int rewrite_manifest(struct stored_image *i, const struct transfer *t, bo
 int stored_image_finish(struct stored_image *i, const struct transfer *t, bool to_oci, struct err *e)
 {
 	bool was_docker = repack_is_docker(&i->manifest), is_docker = was_docker && !to_oci;
-	bool others = was_docker != is_docker, other_diff_ids = false;
+	bool others = was_docker != is_docker;
 	int r = 0;
 
 	i->diff_ids = calloc(t->len + 1, sizeof(*i->diff_ids));
@@ -223,16 +234,18 @@ int stored_image_finish(struct stored_image *i, const struct transfer *t, bool t
 
 		transfer_outcome(t, n, &out);
 		i->diff_ids[n] = out.diff_id;
-		others |= !digest_equal(&out.digest, &i->manifest.layers[n].digest);
-		other_diff_ids |= !digest_equal(&out.diff_id, &i->config.diff_ids[n]);
+		i->has_other_diff_ids |= !digest_equal(&out.diff_id, &i->config.diff_ids[n]);
+		if (!is_other(i, t, n))
+			continue;
+		others = true;
 		/* zstd is none of docker's schema 2. */
-		if (t->compression.kind == COMPRESSION_ZSTD && others)
+		if (t->blobs[n].was_made && t->blobs[n].made.compression == COMPRESSION_ZSTD)
 			is_docker = false;
 	}
 	i->manifest_digest = i->record.manifest;
 	i->config_digest = i->record.config;
 	i->manifest_type = i->manifest.media_type ? i->manifest.media_type : repack_manifest_type(is_docker);
-	if (other_diff_ids)
+	if (i->has_other_diff_ids)
 		r = rewrite_config(i, e);
-	return r == 0 && (others || other_diff_ids) ? rewrite_manifest(i, t, is_docker, e) : r;
+	return r == 0 && (others || i->has_other_diff_ids) ? rewrite_manifest(i, t, is_docker, e) : r;
 }

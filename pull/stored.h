@@ -22,6 +22,7 @@ struct stored_image {
 	struct digest manifest_digest, config_digest;
 	const char *manifest_type;
 	struct digest *diff_ids; /* as they went out; as many as the manifest has layers */
+	bool has_other_diff_ids; /* than the config that was pulled says */
 	bool is_changed;         /* manifest or config are not those that were pulled */
 };
 void stored_image_done(struct stored_image *i);
@@ -32,9 +33,9 @@ int stored_image_load(const struct store *s, const char *what, struct stored_ima
 		      struct err *e) MUST_CHECK;
 
 /* Fills the transfer's list with the layers, base first. `domain` and `path` are of the repository that they go to, for mounts from others of that
- * registry; NULL: no registry. `anew`: whatever the digest, layers are packed and compressed as the transfer says. */
+ * registry; NULL: no registry. */
 int stored_image_list(const struct store *s, const struct stored_image *i, const char *domain,
-		      const char *path, bool anew, struct transfer *t, struct err *e) MUST_CHECK;
+		      const char *path, struct transfer *t, struct err *e) MUST_CHECK;
 
 /* After the transfer: where layers went out as others, rewrites manifest and config. `to_oci`: the media types shall be the image-spec's. */
 int stored_image_finish(struct stored_image *i, const struct transfer *t, bool to_oci,

@@ -5,11 +5,13 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "pull/packer.h"
+#include "store/blob.h"
 
 static void close_blob(struct transfer_blob *b)
 {
@@ -55,7 +57,7 @@ void transfer_outcome(const struct transfer *t, size_t index, struct encoder_res
 
 	if (b->twin != TRANSFER_NO_TWIN)
 		b = &t->blobs[b->twin];
-	*ret = b->was_made ? b->made
+	*ret = b->was_made ? b->made.blob
 			   : (struct encoder_result){ .diff_id = b->diff_id,
 						      .digest = b->digest,
 						      .size_bytes = b->size_bytes };
@@ -139,6 +141,11 @@ static int open_nameless(const struct transfer *t, int *ret_fd, struct err *e)
 
 /* --- one step of one blob -------------------------------------------------------------------------------------- */
 
+static bool wants_plain(const struct transfer *t)
+{
+	return !t->registry && layout_wants_plain(t->layout);
+}
+
 /* Files that wait to be sent take up space: so many, and no more, are under way at a time. */
 static bool may_make(const struct transfer *t)
 {
@@ -168,9 +175,43 @@ static int lost(struct err *e)
 		       "it is not in the store (a layer above hides all of it, so it was not kept)");
 }
 
+static int expand_or_go_on(struct transfer *t, struct transfer_blob *b, struct err *e);
+
+/* Whether the blob was kept when the layer was unpacked: then nothing need be made. */
+static bool open_kept(const struct transfer *t, struct transfer_blob *b)
+{
+	cleanup_fd int fd = -1;
+	struct stat st;
+	struct err ignored; /* then it is made again */
+
+	if (t->anew || blob_open(t->store, &b->digest, &fd, &ignored) < 0 || fstat(fd, &st) < 0 ||
+	    (uint64_t)st.st_size != b->size_bytes)
+		return false;
+	b->fd = fd_take(&fd);
+	b->is_kept = true;
+	return true;
+}
+
+static int start_packing(struct transfer *t, struct transfer_blob *b, struct err *e)
+{
+	bool anew = t->anew || wants_plain(t);
+	int r;
+
+	if (open_kept(t, b))
+		return expand_or_go_on(t, b, e);
+	r = open_nameless(t, &b->fd, e);
+	if (r == 0)
+		r = packer_start(t->store, b->key, anew ? &t->compression : NULL, b->fd, &b->own, e);
+	if (r < 0)
+		return r;
+	b->worker = &b->own;
+	enter(t, b, TRANSFER_MAKING);
+	return 0;
+}
+
 static int start_making(struct transfer *t, struct transfer_blob *b, struct err *e)
 {
-	struct worker *w = NULL;
+	struct worker *w;
 	int r;
 
 	if (b->is_lost)
@@ -179,19 +220,17 @@ static int start_making(struct transfer *t, struct transfer_blob *b, struct err 
 		return 0;
 	if (b->text)
 		return write_text(t, b, e);
-	if (!b->key[0]) {
-		w = idle_downloader(t, e);
-		if (!w)
-			return e->code; /* 0: all are busy */
-	}
+	if (b->key[0])
+		return start_packing(t, b, e);
+	w = idle_downloader(t, e);
+	if (!w)
+		return e->code; /* 0: all are busy */
 	r = open_nameless(t, &b->fd, e);
-	if (r == 0 && b->key[0])
-		r = packer_start(t->store, b->key, &t->compression, b->fd, &b->own, e);
-	else if (r == 0)
+	if (r == 0)
 		r = worker_fetch(w, t->source, &b->digest, b->size_bytes, b->fd, e);
 	if (r < 0)
 		return r;
-	b->worker = w ? w : &b->own;
+	b->worker = w;
 	enter(t, b, TRANSFER_MAKING);
 	return 0;
 }
@@ -233,15 +272,15 @@ static bool is_next(const struct transfer *t, const struct transfer_blob *b)
 
 static int start_sending(struct transfer *t, struct transfer_blob *b, struct err *e)
 {
-	const struct digest *digest = b->was_made ? &b->made.digest : &b->digest;
-	uint64_t size = b->was_made ? b->made.size_bytes : b->size_bytes;
+	const struct digest *digest = b->was_made ? &b->made.blob.digest : &b->digest;
+	uint64_t size = b->was_made ? b->made.blob.size_bytes : b->size_bytes;
 	struct worker *w;
 	int r;
 
 	if (!t->registry && !is_next(t, b))
 		return 0;
 	if (!t->registry) {
-		r = layout_put_layer(t->layout, digest, size, b->fd, e);
+		r = layout_put_layer(t->layout, digest, size, b->fd, b->is_kept, e);
 		if (r < 0)
 			return r;
 		close_blob(b);
@@ -263,7 +302,7 @@ static int start_one(struct transfer *t, struct transfer_blob *b, struct err *e)
 {
 	switch (b->phase) {
 	case TRANSFER_WAITING:
-		return start_looking(t, b, b->was_made ? &b->made.digest : &b->digest, e);
+		return start_looking(t, b, b->was_made ? &b->made.blob.digest : &b->digest, e);
 	case TRANSFER_ABSENT:
 		return start_making(t, b, e);
 	case TRANSFER_READY:
@@ -280,7 +319,7 @@ static int expand_or_go_on(struct transfer *t, struct transfer_blob *b, struct e
 {
 	int r;
 
-	if (t->registry || !layout_wants_plain(t->layout) || b->text || b->was_made) {
+	if (!wants_plain(t) || b->text || b->was_made) {
 		enter(t, b, TRANSFER_READY);
 		return 0;
 	}
@@ -302,15 +341,15 @@ static int on_made(struct transfer *t, struct transfer_blob *b, struct err *e)
 	worker_stop(&b->own);
 	cleanup_fd_fn(&b->plain_fd);
 	b->plain_fd = -1;
-	if (!digest_is_set(&b->made.digest))
+	if (!digest_is_set(&b->made.blob.digest))
 		return err_set(e, -EPROTO, "a worker process talks nonsense");
-	if (b->phase == TRANSFER_EXPANDING && !digest_equal(&b->made.diff_id, &b->diff_id))
+	if (b->phase == TRANSFER_EXPANDING && !digest_equal(&b->made.blob.diff_id, &b->diff_id))
 		return err_set(e, -EBADMSG, "its tar has digest %s where the config says %s",
-			       b->made.diff_id.text, b->diff_id.text);
+			       b->made.blob.diff_id.text, b->diff_id.text);
 	b->was_made = true;
-	b->size_bytes = b->made.size_bytes;
+	b->size_bytes = b->made.blob.size_bytes;
 	b->mounts.len = 0;
-	enter(t, b, digest_equal(&b->made.digest, &b->digest) ? TRANSFER_READY : TRANSFER_WAITING);
+	enter(t, b, digest_equal(&b->made.blob.digest, &b->digest) ? TRANSFER_READY : TRANSFER_WAITING);
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "oci/descriptor.h"
 #include "pull/encoder.h"
 #include "pull/layout.h"
+#include "pull/packer.h"
 #include "pull/registry.h"
 #include "pull/source.h"
 #include "pull/uploader.h"
@@ -47,8 +48,9 @@ struct transfer_blob {
 	struct upload_mounts mounts;
 	/* what becomes of it */
 	enum transfer_phase phase;
+	bool is_kept;  /* fd is the store's own, and nobody has looked at its digest yet */
 	bool was_made; /* `made` is what went out, whatever the digest above */
-	struct encoder_result made;
+	struct packer_result made;
 	size_t twin; /* an earlier blob that is the same */
 	int fd;      /* its bytes; -1: not here */
 	int plain_fd;
@@ -71,8 +73,9 @@ struct transfer {
 	struct source *source;             /* of blobs that are not from the store; NULL: there are none */
 	struct registry_options *registry; /* where they go to; NULL: to `layout` */
 	struct layout *layout;
-	struct compression compression; /* of what is packed */
-	unsigned int jobs;              /* 0: TRANSFER_DEFAULT_JOBS */
+	bool anew; /* layers of the store are packed, and as `compression` says; false: they are made as they were pulled */
+	struct compression compression;
+	unsigned int jobs; /* 0: TRANSFER_DEFAULT_JOBS */
 	int cancel_fd;
 	struct transfer_observer observer;
 

@@ -361,7 +361,7 @@ static int list_names(const struct tar *t, int fd, struct strvec *out, struct er
 
 static int write_dir(struct tar *t, int fd, const struct stat *st, struct err *e)
 {
-	cleanup_strvec struct strvec names = { 0 };
+	cleanup_strvec struct strvec names = { .max = TREE_TAR_NAMES_MAX };
 	int r;
 
 	if (++t->depth > TREE_TAR_DEPTH_MAX)

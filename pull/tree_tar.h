@@ -10,6 +10,7 @@
 #include "pull/sink.h"
 
 #define TREE_TAR_DEPTH_MAX 1024    /* of directories */
+#define TREE_TAR_NAMES_MAX 8000000 /* in one directory */
 #define TREE_TAR_LINKS_MAX 2000000 /* files of several names that are remembered */
 
 /* Writes the tar of the directory `tree_fd` (borrowed) into a sink. Nothing is followed. Sockets are left out, as tar leaves them out.

@@ -65,14 +65,16 @@ static int decode(struct decoder *from, struct outlet *to, struct digest *ret, s
 	return r < 0 ? r : hash_final(to->hash, ret, e);
 }
 
-/* Its header is what a compressor's choices can be told by, later. */
-static int keep_gzip_header(const struct decoder *from, struct split_writer *kept, struct err *e)
+/* Its header and its first bytes are what a compressor's choices can be told by, later. */
+static int keep_gzip_start(const struct decoder *from, struct split_writer *kept, struct err *e)
 {
 	const void *data;
-	size_t len = decoder_peek(from, &data);
+	size_t all = decoder_peek(from, &data), len = gzip_header_len(data, all);
 
-	len = gzip_header_len(data, len);
-	return len > 0 && len <= SPLIT_HEADER_MAX ? split_writer_gzip(kept, data, len, e) : 0;
+	if (len == 0 || len > SPLIT_HEADER_MAX)
+		return 0;
+	len += SPLIT_START_BYTES;
+	return split_writer_gzip(kept, data, len < all ? len : all, e);
 }
 
 /* What goes on once this process is confined. */
@@ -88,7 +90,7 @@ static int work(const struct unpack_decoder *task, struct hash *h, struct digest
 	if (r == 0)
 		r = split_writer_new(task->split_fd, &kept, e);
 	if (r == 0)
-		r = keep_gzip_header(from, kept, e);
+		r = keep_gzip_start(from, kept, e);
 	out.arg = kept;
 	if (r == 0)
 		r = tar_split_new(&out, &split, e);

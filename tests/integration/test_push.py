@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """sampan push: what is sent, what is not, over bad lines and to picky registries; skopeo is the judge of what has arrived."""
+import gzip
+import io
 import json
 import os
 import random
@@ -7,6 +9,7 @@ import re
 import signal
 import stat
 import subprocess
+import tarfile
 import time
 
 import pytest
@@ -109,9 +112,160 @@ def test_another_repository_of_the_same_registry_takes_the_layers_over(sampan, o
     assert manifest_of(other, "another/name", "v2")[2] == image.digest
 
 
-def test_layers_are_packed_for_a_registry_that_lacks_them_and_skopeo_agrees(sampan, other, pulled, tmp_path):
+def recompressed(layer, *command):
+    """The same layer, compressed by another program."""
+    layer.blob = subprocess.run(command, input=layer.content, stdout=subprocess.PIPE, check=True).stdout
+    layer.digest, layer.size = sha256(layer.blob), len(layer.blob)
+    return layer
+
+
+def gnu_layers():
+    """Two layers that GNU gzip has compressed: zlib does not make the same bytes."""
+    return Image([recompressed(layer, "gzip", "-n", "-9") for layer in two_layers().layers], cmd=["/bin/sh"])
+
+
+def pulled_from(sampan, registry, image, *arguments):
+    ref = registry.push("push/other", f"t{time.monotonic_ns()}", image)
+    sampan("pull", "-q", *arguments, ref, check=True)
+    return ref
+
+
+NOT_ZLIB = "it was not compressed by zlib, but by another program whose output cannot be redone"
+
+
+@pytest.mark.parametrize("level", [1, 4, 6, 9])
+@pytest.mark.parametrize("docker", [False, True])
+def test_what_zlib_compressed_is_made_again_bit_for_bit(sampan, other, registry, level, docker):
+    image = two_layers(docker=docker)
+    for layer in image.layers:
+        layer.blob = gzip.compress(layer.content, level)
+        layer.digest, layer.size = sha256(layer.blob), len(layer.blob)
+    image = Image(image.layers, cmd=["/bin/sh"], docker=docker)
+    ref = pulled_from(sampan, registry, image)
+    assert not list(sampan.root.glob(f"blobs/sha256/{image.layers[0].digest[7:]}"))
+    done = sampan("push", ref, other.ref("new/app:v1"), check=True)
+    assert done.stdout == f"v1: digest: {image.digest} size: {len(image.text)}\n"
+    assert " anew" not in done.stderr
+    assert manifest_of(other, "new/app", "v1")[2] == image.digest
+
+
+def test_layers_that_were_not_compressed_are_made_again_bit_for_bit(sampan, other, registry):
+    image = Image([Layer([root(), file("a", os.urandom(3000))], compression=None)])
+    sampan("push", pulled_from(sampan, registry, image), other.ref("new/app:v1"), check=True)
+    assert manifest_of(other, "new/app", "v1")[2] == image.digest
+
+
+@pytest.mark.parametrize("command", [("gzip", "-n"), ("zstd", "-q", "-19")])
+def test_kept_blobs_are_pushed_as_they_came(sampan, other, registry, command):
+    image = Image([recompressed(layer, *command) for layer in two_layers().layers])
+    if command[0] == "zstd":
+        for layer in image.value["layers"]:
+            layer["mediaType"] = "application/vnd.oci.image.layer.v1.tar+zstd"
+        image = as_document(image)
+    ref = pulled_from(sampan, registry, image, "--keep-blobs")
+    done = sampan("push", ref, other.ref("new/app:v1"), check=True)
+    assert done.stdout.startswith(f"v1: digest: {image.digest} ")
+    assert "preparing" not in done.stderr and " anew" not in done.stderr
+    assert manifest_of(other, "new/app", "v1")[2] == image.digest
+
+
+def as_document(image):
+    """After a change of its `value`."""
+    image.text = json.dumps(image.value).encode()
+    image.digest = sha256(image.text)
+    return image
+
+
+def test_a_kept_blob_that_is_damaged_is_refused_by_the_registry(sampan, other, registry):
+    image = gnu_layers()
+    ref = pulled_from(sampan, registry, image, "--keep-blobs")
+    blob = sampan.root / "blobs/sha256" / image.layers[1].digest[7:]
+    blob.write_bytes(blob.read_bytes()[:-1] + b"x")
+    done = sampan("push", "--jobs", "1", ref, other.ref("new/app:v1"))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith(": provided digest did not match uploaded content")
+
+
+def test_zstd_is_compressed_anew_with_zstd_and_annotations_about_the_old_blob_go(sampan, other, registry):
+    image = Image([recompressed(layer, "zstd", "-q", "-19") for layer in two_layers().layers])
+    for layer in image.value["layers"]:
+        layer["mediaType"] = "application/vnd.oci.image.layer.v1.tar+zstd"
+        layer["annotations"] = {"io.github.containers.zstd-chunked.manifest-position": "1:2:3:4"}
+    ref = pulled_from(sampan, registry, as_document(image))
+    done = sampan("push", ref, other.ref("new/app:v1"), check=True)
+    assert done.stderr.count(": it was not compressed with gzip, which is all that can be redone\n") == 2
+    layers = manifest_of(other, "new/app", "v1")[1]["layers"]
+    assert [sorted(layer) for layer in layers] == [["digest", "mediaType", "size"]] * 2
+    assert {layer["mediaType"] for layer in layers} == {"application/vnd.oci.image.layer.v1.tar+zstd"}
+    sampan("rmi", ref, check=True)
+    sampan("pull", "-q", other.ref("new/app:v1"), check=True)
+
+
+def test_a_file_that_a_layer_has_twice_makes_another_tar_and_that_is_said(sampan, other, registry):
+    image = Image([Layer([root(), file("twice", b"first"), file("twice", b"the second")])])
+    ref = pulled_from(sampan, registry, image)
+    done = sampan("push", ref, other.ref("new/app:v1"), check=True)
+    assert re.search(r"^layer [0-9a-f]{12} goes as [0-9a-f]{12}, a tar made anew of its files: its file 'twice' has another "
+                     r"size than in its tar \(a later entry replaced it, or it is damaged: sampan fsck\)$", done.stderr, re.M)
+    sampan("rmi", ref, check=True)
+    sampan("pull", "-q", other.ref("new/app:v1"), check=True)
+    assert [path.read_bytes() for path in sampan.root.glob("layers/*/tree/twice")] == [b"the second"]
+
+
+def test_a_damaged_layer_is_not_pushed(sampan, other, pulled):
+    big = next(sampan.root.glob("layers/*/tree/etc/big"))
+    with open(big, "r+b") as out:
+        out.write(b"damage")
+    done = sampan("push", pulled, other.ref("new/app:v1"))
+    assert done.returncode == 1
+    assert re.search(r": layer sha256:[0-9a-f]{64}: its file 'etc/(big|again)' is damaged: altered \(sampan fsck --repair\)$",
+                     done.stderr.splitlines()[-1]), done.stderr
+
+
+@pytest.mark.parametrize("drop", [False, True])
+def test_layers_that_a_later_one_hides_are_pushed_too(sampan, other, registry, drop):
+    image = Image([Layer([root(), file("below", b"1" * 5000)]), Layer([directory("etc"), file("etc/x", b"2")]),
+                   Layer([root(), file(".wh..wh..opq"), file("above", b"3")])])
+    ref = pulled_from(sampan, registry, image)
+    if drop:
+        sampan("image", "prune", "-f", check=True)
+    assert sampan("push", ref, other.ref("new/app:v1"), check=True).stdout.startswith(f"v1: digest: {image.digest} ")
+    assert sampan("fsck", check=True).returncode == 0
+    layers = json.loads(next((sampan.root / "names").iterdir()).read_text())
+    assert (len(layers["hidden"]), len(layers["layers"])) == (2, 1)
+    damaged = next(sampan.root.glob("layers/*/tree/below"))
+    damaged.write_bytes(b"")
+    assert sampan("fsck").returncode == 1
+    sampan("fsck", "--repair", check=True)
+    assert damaged.read_bytes() == b"1" * 5000
+    sampan("rmi", ref, check=True)
+    assert os.listdir(sampan.root / "layers") == []
+
+
+def test_a_directory_of_many_files_is_packed(sampan, other, registry):
+    many = 70000
+    image = Image([Layer([root(), *(file(f"f{n}") for n in range(many)), file("twice", b"one"), file("twice", b"2")])])
+    ref = pulled_from(sampan, registry, image)
+    done = sampan("push", ref, other.ref("new/app:v1"), check=True)
+    assert "a tar made anew of its files" in done.stderr
+    digest = manifest_of(other, "new/app", "v1")[1]["layers"][0]["digest"]
+    blob = other.request("GET", f"/v2/new/app/blobs/{digest}")[2]
+    with tarfile.open(fileobj=io.BytesIO(blob)) as archive:
+        assert len(archive.getmembers()) == many + 2
+
+
+def test_layers_are_packed_for_a_registry_that_lacks_them_and_skopeo_agrees(sampan, other, registry, tmp_path):
+    image = gnu_layers()
+    pulled = pulled_from(sampan, registry, image)
     done = sampan("push", pulled, other.ref("new/app:v1"), check=True)
     assert "layers were packed anew, so the registry has the image under another digest" in done.stderr
+    layers = manifest_of(other, "new/app", "v1")[1]["layers"]
+    others = [(was, now) for was, now in zip(image.layers, layers) if was.digest != now["digest"]]
+    assert others  # of little data both may make the same
+    for was, now in others:
+        assert f"layer {was.digest[7:19]} goes as {now['digest'][7:19]}, the same tar compressed anew: {NOT_ZLIB}\n" in done.stderr
+        blob = other.request("GET", f"/v2/new/app/blobs/{now['digest']}")[2]
+        assert sha256(gzip.decompress(blob)) == was.diff_id
     digest = re.fullmatch(r"v1: digest: (sha256:[0-9a-f]{64}) size: \d+\n", done.stdout)[1]
     assert manifest_of(other, "new/app", "v1")[2] == digest
     # skopeo checks the digest of every blob, and the diff IDs.

@@ -8,7 +8,7 @@ import tarfile
 import tempfile
 
 import pytest
-from image_fixture import (Image, Index, Layer, directory, file, foreign_architecture, machine_architecture, root,
+from image_fixture import (Image, Index, Layer, directory, file, foreign_architecture, machine_architecture, root, sha256,
                            write_docker_archive, write_layout, write_oci_archive)
 
 pytestmark = pytest.mark.root
@@ -94,6 +94,43 @@ def test_an_image_that_is_named_by_its_id_is_saved_without_a_name(sampan, pulled
     sampan("rmi", *pulled, check=True)
     assert sampan("load", "-i", tmp_path / "some-image.tar", check=True).stdout == (
         "Loaded image: localhost/some-image:latest\n")
+
+
+def test_the_manifest_that_was_pulled_is_saved(sampan, registry, tmp_path):
+    image = small_image("three")
+    ref = registry.push("save/three", "v3", image)
+    sampan("pull", "-q", ref, check=True)
+    done = sampan("save", "--format", "oci-archive", "-o", tmp_path / "a.tar", ref, check=True)
+    assert " anew" not in done.stderr
+    with tarfile.open(tmp_path / "a.tar") as archive:
+        assert json.load(archive.extractfile("index.json"))["manifests"][0]["digest"] == image.digest
+    done = sampan("save", "-o", tmp_path / "d.tar", ref, check=True)
+    assert " anew" not in done.stderr
+    with tarfile.open(tmp_path / "d.tar") as archive:
+        saved = json.load(archive.extractfile("manifest.json"))
+    assert saved[0]["Layers"] == [f"{layer.diff_id[7:]}.tar" for layer in image.layers]
+
+
+@pytest.mark.parametrize("form", ["oci-archive", "oci-dir", "docker-archive"])
+def test_a_kept_blob_is_saved_unless_it_is_damaged(sampan, registry, tmp_path, form):
+    image = small_image("kept")
+    for layer in image.layers:
+        layer.blob = subprocess.run(["gzip", "-n"], input=layer.content, stdout=subprocess.PIPE, check=True).stdout
+        layer.digest, layer.size = sha256(layer.blob), len(layer.blob)
+    image = Image(image.layers)
+    ref = registry.push("save/kept", "v1", image)
+    sampan("pull", "-q", "--keep-blobs", ref, check=True)
+    sampan("save", "-q", "--format", form, "-o", tmp_path / "good", ref, check=True)
+    if form == "oci-dir":
+        index = json.loads((tmp_path / "good/index.json").read_text())
+        assert index["manifests"][0]["digest"] == image.digest
+    blob = sampan.root / "blobs/sha256" / image.layers[0].digest[7:]
+    blob.write_bytes(blob.read_bytes()[:-9] + b"x" * 9)
+    done = sampan("save", "-q", "--format", form, "-o", tmp_path / "bad", ref)
+    assert done.returncode == 1
+    assert f"layer {image.layers[0].digest}: " in done.stderr.splitlines()[-1]
+    if form != "docker-archive":
+        assert done.stderr.endswith(": its blob in the store is damaged (sampan fsck --repair)\n")
 
 
 # --- other tools ---------------------------------------------------------------------------------------------------

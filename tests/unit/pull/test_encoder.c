@@ -40,7 +40,7 @@ static int encode(const struct compression *c, const unsigned char *tar, size_t 
 	int fd = memfd_create("blob", MFD_CLOEXEC);
 
 	assert_true(fd >= 0);
-	assert_int_equal(encoder_new(c, fd, &enc, &e), 0);
+	assert_int_equal(encoder_new(c, fd, NULL, &enc, &e), 0);
 	for (size_t at = 0; at < TAR_BYTES; at += piece)
 		assert_int_equal(encoder_write(enc, tar + at, TAR_BYTES - at < piece ? TAR_BYTES - at : piece,
 					       &e),
@@ -121,7 +121,7 @@ static void a_full_disk_is_told(void **state)
 	struct err e;
 
 	(void)state;
-	assert_int_equal(encoder_new(&c, fd, &enc, &e), 0);
+	assert_int_equal(encoder_new(&c, fd, NULL, &enc, &e), 0);
 	assert_int_equal(encoder_write(enc, tar, 1000, &e), -ENOSPC);
 	assert_string_equal(e.text, "cannot write: no space left on device");
 }
