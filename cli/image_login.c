@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sampan login */
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "cli/image_main.h"
+#include "cli/image_prompt.h"
 #include "common/cleanup.h"
-#include "common/file.h"
 #include "pull/auth_file.h"
 #include "pull/login.h"
 
-#define PASSWORD_MAX 32768
+#define TERMINAL_CURE "use --username and --password-stdin"
 
 struct login_flags {
 	const char *user, *password, *auth_file;
@@ -47,104 +43,6 @@ static const struct command_def LOGIN = {
 
 /* --- asking ------------------------------------------------------------------------------------------ */
 
-/* Without the end of the line. */
-static char *take_line(struct buf *b)
-{
-	while (b->len > 0 && (b->data[b->len - 1] == '\n' || b->data[b->len - 1] == '\r'))
-		b->data[--b->len] = 0;
-	return buf_take(b);
-}
-
-/* Waits for a key; false: for a signal instead. */
-static bool wait_for_key(int signals)
-{
-	struct pollfd fds[] = { { .fd = STDIN_FILENO, .events = POLLIN },
-				{ .fd = signals, .events = POLLIN } };
-
-	while (poll(fds, ARRAY_LEN(fds), -1) < 0)
-		if (errno != EINTR)
-			break;
-	return !fds[1].revents;
-}
-
-static int read_line(int signals, struct buf *out, struct err *e)
-{
-	char c = 0;
-
-	while (c != '\n') {
-		ssize_t n;
-
-		if (!wait_for_key(signals))
-			return err_set(e, -EINTR, "interrupted");
-		n = read(STDIN_FILENO, &c, 1);
-		if (n < 0 && errno != EINTR)
-			return err_errno(e, "cannot read from the terminal");
-		if (n == 0)
-			break;
-		if (n > 0 && buf_add_char(out, c) < 0)
-			return err_set(e, -EFBIG, "the line is longer than %d bytes", PASSWORD_MAX);
-	}
-	return 0;
-}
-
-/* Ctrl-C must not leave a terminal that shows nothing: signals wait until ECHO is back, and end us then. */
-static int read_hidden(const struct termios *before, const char *text, struct buf *out, struct err *e)
-{
-	struct termios quiet = *before;
-	cleanup_fd int signals = -1;
-	sigset_t set, old;
-	int r;
-
-	(void)sigemptyset(&set); /* these cannot fail */
-	(void)sigaddset(&set, SIGINT);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGHUP);
-	(void)sigaddset(&set, SIGTSTP);
-	(void)sigprocmask(SIG_BLOCK, &set, &old);
-	signals = signalfd(-1, &set, SFD_CLOEXEC);
-	quiet.c_lflag &= ~(tcflag_t)ECHO;
-	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH,
-			&quiet); /* before the question: an answer may come at once */
-	(void)fputs(text, stderr);
-	r = read_line(signals, out, e);
-	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, before);
-	(void)fputs("\n", stderr);
-	(void)sigprocmask(SIG_SETMASK, &old, NULL);
-	return r;
-}
-
-static int prompt(const char *text, bool hidden, char **ret, struct err *e)
-{
-	cleanup_buf struct buf line = BUF_INIT(PASSWORD_MAX);
-	struct termios before;
-	int r;
-
-	if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &before) < 0)
-		return err_set(e, -EINVAL,
-			       "there is no terminal to ask at (use --username and --password-stdin)");
-	if (hidden) {
-		r = read_hidden(&before, text, &line, e);
-	} else {
-		(void)fputs(text, stderr);
-		r = read_line(-1, &line, e);
-	}
-	if (r < 0)
-		return r;
-	*ret = take_line(&line);
-	return *ret ? 0 : err_code(e, -ENOMEM, "cannot keep a line");
-}
-
-static int read_password(char **ret, struct err *e)
-{
-	cleanup_buf struct buf text = BUF_INIT(PASSWORD_MAX);
-	int r = read_fd(STDIN_FILENO, &text, e);
-
-	if (r < 0)
-		return err_wrap(e, "the password");
-	*ret = take_line(&text);
-	return *ret ? 0 : err_code(e, -ENOMEM, "cannot keep a password");
-}
-
 static int copy(const char *text, char **ret, struct err *e)
 {
 	*ret = strdup(text);
@@ -153,16 +51,17 @@ static int copy(const char *text, char **ret, struct err *e)
 
 static int ask_user(const struct login_flags *f, struct secret *ret, struct err *e)
 {
-	int r = f->user ? copy(f->user, &ret->user, e) : prompt("Username: ", false, &ret->user, e);
+	int r = f->user ? copy(f->user, &ret->user, e)
+			: image_prompt("Username: ", false, TERMINAL_CURE, &ret->user, e);
 
 	if (r < 0)
 		return r;
 	if (f->password_stdin)
-		r = read_password(&ret->password, e);
+		r = image_read_line(STDIN_FILENO, "the password", &ret->password, e);
 	else if (f->password)
 		r = copy(f->password, &ret->password, e);
 	else
-		r = prompt("Password: ", true, &ret->password, e);
+		r = image_prompt("Password: ", true, TERMINAL_CURE, &ret->password, e);
 	if (r < 0)
 		return r;
 	if (!ret->user || !ret->user[0] || !ret->password || !ret->password[0])

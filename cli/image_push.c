@@ -147,19 +147,16 @@ static int push_one(const struct store *s, const char *source, const char *targe
 }
 
 static int push_all(const struct store *s, const struct push_list *l, const struct push_flags *f,
-		    struct push_options *o, struct err *e)
+		    const struct push_options *o, struct err *e)
 {
+	struct push_options shown;
 	struct progress progress;
 	int r = 0;
 
 	progress_init(&progress, stderr);
-	if (!f->quiet) {
-		o->observer = image_transfer_observer(&progress);
-		o->changed = image_transfer_changed;
-		o->changed_arg = &progress;
-	}
+	shown = image_transfer_shown(o, &progress, f->quiet);
 	for (size_t i = 0; r == 0 && i < l->sources.len; i++)
-		r = push_one(s, l->sources.items[i], l->targets.items[i], f, o, &progress, e);
+		r = push_one(s, l->sources.items[i], l->targets.items[i], f, &shown, &progress, e);
 	progress_done(&progress);
 	return r;
 }

@@ -98,10 +98,11 @@ static int save_one(const struct store *s, const char *what, const struct push_o
 }
 
 static int save_all(const struct store *s, char **images, enum transport_kind kind,
-		    const struct save_flags *f, struct push_options *o, struct err *e)
+		    const struct save_flags *f, const struct push_options *o, struct err *e)
 {
 	cleanup_image_output struct image_output out = { .fd = -1 };
 	cleanup_layout struct layout *layout = NULL;
+	struct push_options shown;
 	struct progress progress;
 	int r;
 
@@ -114,13 +115,9 @@ static int save_all(const struct store *s, char **images, enum transport_kind ki
 	if (r < 0)
 		return r;
 	progress_init(&progress, stderr);
-	if (!f->quiet) {
-		o->observer = image_transfer_observer(&progress);
-		o->changed = image_transfer_changed;
-		o->changed_arg = &progress;
-	}
+	shown = image_transfer_shown(o, &progress, f->quiet);
 	for (size_t i = 0; r == 0 && images[i]; i++)
-		r = save_one(s, images[i], o, layout, f->quiet, e);
+		r = save_one(s, images[i], &shown, layout, f->quiet, e);
 	progress_draw(&progress, true);
 	progress_done(&progress);
 	if (r == 0)

@@ -62,7 +62,8 @@ struct transfer_observer image_transfer_observer(struct progress *p)
 	return (struct transfer_observer){ .blobs = on_blobs, .blob = on_blob, .tick = on_tick, .arg = p };
 }
 
-void image_transfer_changed(void *arg, const struct push_change *c)
+/* Why a layer goes under another digest. */
+static void on_changed(void *arg, const struct push_change *c)
 {
 	char was[FORMAT_MAX], is[FORMAT_MAX];
 	const struct progress *p = arg;
@@ -72,6 +73,18 @@ void image_transfer_changed(void *arg, const struct push_change *c)
 	(void)fprintf(p->out, "layer %s goes as %s, %s: %s\n", was, is,
 		      c->is_other_tar ? "a tar made anew of its files" : "the same tar compressed anew",
 		      c->why);
+}
+
+struct push_options image_transfer_shown(const struct push_options *o, struct progress *p, bool quiet)
+{
+	struct push_options shown = *o;
+
+	if (quiet)
+		return shown;
+	shown.observer = image_transfer_observer(p);
+	shown.changed = on_changed;
+	shown.changed_arg = p;
+	return shown;
 }
 
 int image_transfer_options(const char *format, struct opt_u64 level, struct opt_u64 jobs,

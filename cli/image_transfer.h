@@ -11,8 +11,8 @@
 /* Shows on `p`, which is borrowed. */
 struct transfer_observer image_transfer_observer(struct progress *p);
 
-/* push_options.changed, with the struct progress: says why a layer goes under another digest. */
-void image_transfer_changed(void *arg, const struct push_change *c);
+/* The same options, with all that there is to tell shown on `p`, which is borrowed; `quiet`: nothing is. */
+struct push_options image_transfer_shown(const struct push_options *o, struct progress *p, bool quiet);
 
 /* --compression-format, --compression-level (either may be absent) and --jobs into `ret`. -EINVAL. */
 int image_transfer_options(const char *format, struct opt_u64 level, struct opt_u64 jobs,

@@ -19,7 +19,7 @@ static const struct {
 	{ "load", image_load },     { "login", image_login },       { "logout", image_logout },
 	{ "sign", image_sign },     { "verify", image_verify },     { "fsck", image_fsck },
 	{ "copy", image_copy },     { "manifest", image_manifest }, { "import", image_import },
-	{ "export", image_export },
+	{ "export", image_export }, { "search", image_search },
 };
 
 struct image_options {

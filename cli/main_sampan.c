@@ -22,6 +22,7 @@ static const struct command COMMANDS[] = {
 	{ "run", cmd_run, "Create a container from an image and run it" },
 	{ "pull", cmd_delegated, "Download an image" },
 	{ "push", cmd_delegated, "Upload an image to a registry" },
+	{ "search", cmd_delegated, "Search registries for images" },
 	{ "save", cmd_delegated, "Write images to an archive" },
 	{ "load", cmd_delegated, "Read images from an archive" },
 	{ "copy", cmd_delegated, "Copy an image between registries and files" },

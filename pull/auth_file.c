@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/file.h>
 
 #include "common/cleanup.h"
 #include "common/file.h"
@@ -247,11 +248,33 @@ int auth_find(const char *given, const char *domain, const char *path, struct se
 
 /* --- changes ----------------------------------------------------------------------------------------- */
 
-/* A file that is not there yet is an empty one. */
-static int read_to_change(const char *file, struct auth_document *ret, struct err *e)
+/* Two logins at once must not lose one: who changes a file holds its directory (flock), as the file itself is replaced. */
+static int lock_for(const char *file, int *ret_fd, struct err *e)
 {
-	int r = auth_document_read(file, ret, e);
+	const char *slash = strrchr(file, '/');
+	cleanup_free char *dir = slash ? strndup(file, (size_t)(slash - file) + 1) : strdup(".");
+	cleanup_fd int fd = -1;
+	int r;
 
+	if (!dir)
+		return err_code(e, -ENOMEM, "cannot keep credentials");
+	r = dir_make_open(AT_FDCWD, dir, 0700, &fd, e);
+	if (r < 0)
+		return r;
+	while (flock(fd, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return err_errno(e, "cannot lock '%s'", dir);
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+/* A file that is not there yet is an empty one. */
+static int read_to_change(const char *file, int *ret_lock_fd, struct auth_document *ret, struct err *e)
+{
+	int r = lock_for(file, ret_lock_fd, e);
+
+	if (r == 0)
+		r = auth_document_read(file, ret, e);
 	return r == -ENOENT ? auth_document_parse("{}", 2, ret, e) : r;
 }
 
@@ -259,7 +282,8 @@ int auth_file_set(const char *file, const char *key, const struct secret *s, str
 {
 	cleanup_auth_document struct auth_document d = { 0 };
 	cleanup_free char *helper = NULL;
-	int r = read_to_change(file, &d, e);
+	cleanup_fd int lock_fd = -1;
+	int r = read_to_change(file, &lock_fd, &d, e);
 
 	if (r == 0)
 		r = auth_document_helper(&d, key, &helper, e);
@@ -275,8 +299,9 @@ int auth_file_remove(const char *file, const char *key, bool *ret_removed, struc
 	cleanup_auth_document struct auth_document d = { 0 };
 	cleanup_free char *helper = NULL;
 	struct auth_entry entry = { 0 };
+	cleanup_fd int lock_fd = -1;
 	bool had = false;
-	int r = read_to_change(file, &d, e);
+	int r = read_to_change(file, &lock_fd, &d, e);
 
 	if (r == 0 && key)
 		r = auth_document_helper(&d, key, &helper, e);

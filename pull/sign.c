@@ -154,20 +154,32 @@ static int make_payload(const struct reference *ref, const struct digest *subjec
 	return sigstore_payload_encode(&p, out, e);
 }
 
-static int make_signature(const char *key_file, struct parts *p, struct err *e)
+static void wipe(char *text)
+{
+	if (text)
+		explicit_bzero(text, strlen(text));
+	free(text);
+}
+
+static int make_signature(const struct sign_options *o, struct parts *p, struct err *e)
 {
 	cleanup_buf struct buf key = BUF_INIT(SIGSTORE_KEY_MAX);
-	int r = file_read(AT_FDCWD, key_file, &key, e);
+	char *passphrase = NULL;
+	int r = file_read(AT_FDCWD, o->key_file, &key, e);
 
-	if (r < 0)
-		return r;
-	r = sigstore_sign(key.data ? key.data : "", p->payload.data, p->payload.len, &p->signature, e);
+	if (r == 0 && !key.data)
+		r = err_set(e, -EINVAL, "'%s' is empty", o->key_file);
+	if (r == 0 && sigstore_key_is_encrypted(key.data) && o->passphrase)
+		r = o->passphrase(o->passphrase_arg, &passphrase, e);
+	if (r == 0)
+		r = sigstore_sign(key.data, passphrase, p->payload.data, p->payload.len, &p->signature, e);
+	wipe(passphrase);
 	if (key.data)
 		explicit_bzero(key.data, key.len);
 	return r;
 }
 
-static int sign(struct remote *remote, const char *key_file, struct digest *ret, struct err *e)
+static int sign(struct remote *remote, const struct sign_options *options, struct digest *ret, struct err *e)
 {
 	cleanup_parts struct parts p = { .payload = BUF_INIT(SIGSTORE_PAYLOAD_MAX),
 					 .config = BUF_INIT(CONFIG_MAX_BYTES) };
@@ -178,7 +190,7 @@ static int sign(struct remote *remote, const char *key_file, struct digest *ret,
 	if (r == 0)
 		r = make_payload(&remote->reference, &subject, &p.payload, e);
 	if (r == 0)
-		r = make_signature(key_file, &p, e);
+		r = make_signature(options, &p, e);
 	if (r == 0)
 		r = read_old(remote, &subject, &p.old, e);
 	if (r == 0)
@@ -202,6 +214,6 @@ int sign_image(const char *text, const struct sign_options *options, struct dige
 	int r = remote_open(&remote, text, options->tls_verify, options->auth_file, true, e);
 
 	if (r == 0)
-		r = sign(&remote, options->key_file, ret, e);
+		r = sign(&remote, options, ret, e);
 	return r < 0 ? err_wrap(e, "cannot sign '%s'", text) : 0;
 }

@@ -11,6 +11,9 @@
 struct sign_options {
 	const char *
 		key_file; /* a private key in PEM; read when there is a worker already, who must not see it */
+	/* Asked for what decrypts the key, if it is encrypted; *ret is owned, and wiped. NULL: there is nothing. */
+	int (*passphrase)(void *arg, char **ret, struct err *e);
+	void *passphrase_arg;
 	bool tls_verify;
 	const char *auth_file; /* NULL: where auth_find looks */
 };

@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <openssl/obj_mac.h>
 #include <openssl/pem.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "common/json_read.h"
 #include "common/json_stream.h"
 #include "common/json_write.h"
+#include "pull/cosign_key.h"
 
 #define SIGNATURE_TYPE "cosign container image signature"
 #define RSA_BITS_MIN   2048
@@ -126,14 +128,16 @@ static void free_context(EVP_MD_CTX **ctx)
 }
 #define cleanup_context __attribute__((cleanup(free_context)))
 
-/* A password that is asked for is one that nobody gives. */
-static int no_password(char *buf, int size, int for_writing, void *arg)
+/* For PEM's own encryption. `arg` is the passphrase, or NULL: then one that is asked for is one that nobody gives. */
+static int give_passphrase(char *buf, int size, int for_writing, void *arg)
 {
-	(void)buf;
-	(void)size;
-	(void)for_writing;
-	(void)arg;
-	return -1;
+	size_t len = arg ? strlen(arg) : 0;
+
+	(void)for_writing; /* we only read */
+	if (!arg || size < 0 || len > (size_t)size)
+		return -1;
+	memcpy(buf, arg, len);
+	return (int)len;
 }
 
 static int check_kind(const EVP_PKEY *key, struct err *e)
@@ -159,31 +163,57 @@ static int check_kind(const EVP_PKEY *key, struct err *e)
 		       RSA_BITS_MIN);
 }
 
-static int read_key(const char *pem, bool private_key, EVP_PKEY **ret, struct err *e)
+static int check_key(EVP_PKEY *key, EVP_PKEY **ret, struct err *e)
+{
+	int r = check_kind(key, e);
+
+	if (r == 0)
+		*ret = key;
+	else
+		EVP_PKEY_free(key);
+	return r;
+}
+
+static int read_public_key(const char *pem, EVP_PKEY **ret, struct err *e)
 {
 	BIO *bio = BIO_new_mem_buf(pem, -1);
-	cleanup_key EVP_PKEY *key = NULL;
-	int r;
+	EVP_PKEY *key;
 
 	if (!bio)
 		return err_code(e, -ENOMEM, "cannot read a key");
-	if (private_key && strstr(pem, "ENCRYPTED")) {
-		BIO_free(bio);
-		return err_set(e, -EOPNOTSUPP,
-			       "the key is encrypted (cosign's own format, and keys with a password, are not "
-			       "supported; "
-			       "make one with openssl genpkey -algorithm ed25519)");
-	}
-	key = private_key ? PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL)
-			  : PEM_read_bio_PUBKEY(bio, NULL, no_password, NULL);
+	key = PEM_read_bio_PUBKEY(bio, NULL, give_passphrase, NULL);
 	BIO_free(bio);
 	ERR_clear_error();
-	if (!key)
-		return err_set(e, -EINVAL, "there is no %s key in PEM", private_key ? "private" : "public");
-	r = check_kind(key, e);
-	if (r == 0)
-		*ret = ptr_take(key);
-	return r;
+	return key ? check_key(key, ret, e) : err_set(e, -EINVAL, "there is no public key in PEM");
+}
+
+bool sigstore_key_is_encrypted(const char *pem)
+{
+	return strstr(pem, "ENCRYPTED") != NULL;
+}
+
+static int read_private_key(const char *pem, const char *passphrase, EVP_PKEY **ret, struct err *e)
+{
+	EVP_PKEY *key = NULL;
+	BIO *bio;
+	int r;
+
+	if (sigstore_key_is_encrypted(pem) && !passphrase)
+		return err_set(e, -EACCES, "the key is encrypted, and there is no passphrase for it");
+	if (cosign_key_is_one(pem)) {
+		r = cosign_key_open(pem, passphrase, &key, e);
+		return r < 0 ? r : check_key(key, ret, e);
+	}
+	bio = BIO_new_mem_buf(pem, -1);
+	if (!bio)
+		return err_code(e, -ENOMEM, "cannot read a key");
+	key = PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, (void *)(uintptr_t)passphrase);
+	BIO_free(bio);
+	ERR_clear_error();
+	if (!key && sigstore_key_is_encrypted(pem))
+		return err_set(e, -EACCES,
+			       "the key cannot be decrypted (another passphrase, or it is damaged)");
+	return key ? check_key(key, ret, e) : err_set(e, -EINVAL, "there is no private key in PEM");
 }
 
 static const EVP_MD *hash_of(const EVP_PKEY *key)
@@ -193,12 +223,11 @@ static const EVP_MD *hash_of(const EVP_PKEY *key)
 
 /* --- signatures -------------------------------------------------------------------------------------- */
 
-/* Strict: whole groups, padding at the end alone. -EINVAL. */
-static int decode_base64(const char *text, unsigned char *out, size_t *ret_len)
+int sigstore_base64_decode(const char *text, size_t max, unsigned char *out, size_t *ret_len)
 {
 	size_t len = strlen(text), padding = 0;
 
-	if (len == 0 || len % 4 != 0 || len > SIGSTORE_SIGNATURE_MAX)
+	if (len == 0 || len % 4 != 0 || len > max)
 		return -EINVAL;
 	while (padding < 2 && text[len - 1 - padding] == '=')
 		padding++;
@@ -230,12 +259,12 @@ int sigstore_verify(const struct strvec *keys, const void *payload, size_t len, 
 	size_t raw_len = 0;
 	int r;
 
-	if (decode_base64(signature, raw, &raw_len) < 0)
+	if (sigstore_base64_decode(signature, SIGSTORE_SIGNATURE_MAX, raw, &raw_len) < 0)
 		return err_set(e, -EACCES, "it is no base64");
 	for (size_t i = 0; i < keys->len; i++) {
 		cleanup_key EVP_PKEY *key = NULL;
 
-		r = read_key(keys->items[i], false, &key, e);
+		r = read_public_key(keys->items[i], &key, e);
 		if (r < 0)
 			return keys->len > 1 ? err_wrap(e, "key %zu", i + 1) : r;
 		r = verify_one(key, payload, len, raw, raw_len, e);
@@ -245,14 +274,15 @@ int sigstore_verify(const struct strvec *keys, const void *payload, size_t len, 
 	return err_set(e, -EACCES, "it was not made with %s", keys->len == 1 ? "the key" : "one of the keys");
 }
 
-int sigstore_sign(const char *pem, const void *payload, size_t len, char **ret, struct err *e)
+int sigstore_sign(const char *pem, const char *passphrase, const void *payload, size_t len, char **ret,
+		  struct err *e)
 {
 	cleanup_key EVP_PKEY *key = NULL;
 	cleanup_context EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	unsigned char raw[SIGSTORE_SIGNATURE_MAX / 4 * 3];
 	size_t raw_len = sizeof(raw);
 	char *text;
-	int r = read_key(pem, true, &key, e);
+	int r = read_private_key(pem, passphrase, &key, e);
 
 	if (r < 0)
 		return r;

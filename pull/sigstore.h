@@ -4,6 +4,7 @@
 #ifndef SAMPAN_PULL_SIGSTORE_H
 #define SAMPAN_PULL_SIGSTORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/buf.h"
@@ -41,8 +42,15 @@ int sigstore_payload_encode(const struct sigstore_payload *p, struct buf *out, s
 int sigstore_verify(const struct strvec *keys, const void *payload, size_t len, const char *signature,
 		    struct err *e) MUST_CHECK;
 
-/* Signs with a private key (PEM, PKCS#8 or SEC1, without a password). *ret: base64, owned. -EINVAL malformed, -EOPNOTSUPP encrypted, or of another
- * kind. */
-int sigstore_sign(const char *key, const void *payload, size_t len, char **ret, struct err *e) MUST_CHECK;
+/* Signs with a private key (PEM: PKCS#8, SEC1, or as cosign encrypts it). `passphrase` is what decrypts it, and may be NULL where sigstore_key_is_encrypted
+ * says no. *ret: base64, owned. -EINVAL malformed, -EACCES another passphrase, -EOPNOTSUPP a key of another kind. */
+int sigstore_sign(const char *key, const char *passphrase, const void *payload, size_t len, char **ret,
+		  struct err *e) MUST_CHECK;
+
+/* Whether a private key needs a passphrase. */
+bool sigstore_key_is_encrypted(const char *pem);
+
+/* Base64, strict: whole groups, padding at the end alone. `out` holds max / 4 * 3 bytes. -EINVAL it is none, is empty, or has more than `max` characters. */
+int sigstore_base64_decode(const char *text, size_t max, unsigned char *out, size_t *ret_len) MUST_CHECK;
 
 #endif

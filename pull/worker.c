@@ -164,7 +164,7 @@ int worker_wait(const struct worker *w, int cancel_fd, struct err *e)
 	return 0;
 }
 
-static int collect(struct worker *w, int cancel_fd, struct buf *body, struct source_answer *ret,
+int worker_collect(struct worker *w, int cancel_fd, struct buf *body, struct source_answer *ret,
 		   struct err *e)
 {
 	char data[WORKER_DATA_MAX];
@@ -215,7 +215,7 @@ int worker_document(struct worker *w, struct source *source, enum source_item it
 
 	buf_clear(body);
 	if (r == 0)
-		r = collect(w, cancel_fd, body, ret, e);
+		r = worker_collect(w, cancel_fd, body, ret, e);
 	if (r < 0)
 		return r;
 	if (source->ops->learn)
@@ -233,5 +233,5 @@ int worker_put(struct worker *w, enum source_item item, const struct digest *dig
 	struct source_answer answer;
 	int r = worker_send(w, &rq, sizeof(rq), &data_fd, 1, e);
 
-	return r < 0 ? r : collect(w, -1, &nothing, &answer, e);
+	return r < 0 ? r : worker_collect(w, -1, &nothing, &answer, e);
 }

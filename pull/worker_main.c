@@ -65,12 +65,12 @@ static void on_progress(void *arg, uint64_t done_bytes)
 }
 
 /* Documents wait in a buffer until they are whole: a second try must not follow half of the first. */
-static int send_document(const struct link *l, const struct buf *body, struct err *e)
+int worker_send_document(int sock, const struct buf *body, struct err *e)
 {
 	for (size_t at = 0; at < body->len;) {
 		struct worker_event event = { .kind = WORKER_DATA };
 		size_t len = body->len - at < WORKER_DATA_MAX ? body->len - at : WORKER_DATA_MAX;
-		int r = worker_tell(l->sock, &event, body->data + at, len, 0);
+		int r = worker_tell(sock, &event, body->data + at, len, 0);
 
 		if (r < 0)
 			return err_code(e, r, "cannot hand over a document");
@@ -91,7 +91,7 @@ static void serve_document(struct link *l, const struct worker_request *rq, int 
 				     rq->has_digest ? &rq->digest : NULL, local_fd, &sink, &done.answer, &e);
 
 	if (r == 0)
-		r = send_document(l, &body, &e);
+		r = worker_send_document(l->sock, &body, &e);
 	done.bytes = body.len;
 	if (r == 0)
 		r = worker_tell(l->sock, &done, NULL, 0, 0);

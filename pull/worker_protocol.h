@@ -41,6 +41,14 @@ bool worker_take(int sock, void *ret, size_t size, int *ret_fds, size_t fds_len)
 /* Sends an event to the parent. 0 or -errno. */
 int worker_tell(int sock, struct worker_event *event, const void *data, size_t len, int flags) MUST_CHECK;
 
+/* Sends a whole document as WORKER_DATA; WORKER_DONE is still to follow. */
+struct buf;
+int worker_send_document(int sock, const struct buf *body, struct err *e) MUST_CHECK;
+
+/* In the parent: appends a document up to its WORKER_DONE, up to body->max. -EINTR, -EFBIG, what the worker failed with. */
+int worker_collect(struct worker *w, int cancel_fd, struct buf *body, struct source_answer *ret,
+		   struct err *e) MUST_CHECK;
+
 /* Sends WORKER_FAILED; ends the process if nobody is there to hear it. */
 void worker_fail(int sock, const struct err *e);
 

@@ -89,6 +89,17 @@ def test_a_wrong_password_is_refused_and_not_kept(sampan, home, guarded):
     assert not (home / "run/containers").exists()
 
 
+def test_logins_at_the_same_time_lose_none(sampan, home, guarded):
+    hosts = [f"127.0.0.{n}:{guarded.port}" for n in range(1, 9)]
+    running = [sampan.popen("login", "-u", USER, "--password", PASSWORD, host) for host in hosts
+               if host.startswith("127.0.0.1:")]
+    running += [sampan.popen("login", "-u", USER, "--password", PASSWORD, f"{name}:{guarded.port}")
+                for name in ("localhost", "LOCALHOST", "Localhost", "localHost", "locaLhost")]
+    assert [process.wait(30 * SLOW) for process in running] == [0] * 6
+    kept = json.loads((home / "run/containers/auth.json").read_text())["auths"]
+    assert len(kept) == 6, sorted(kept)
+
+
 def test_a_logout_takes_away_one_login_or_all(sampan, home, guarded):
     path = write_json(home / "auth.json", {"auths": {"quay.io": {"auth": auth_of("a", "b")}}, "other": {"kept": [1, "x"]}})
     log_in(sampan, guarded, "--authfile", path)

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """policy.json and cosign's signatures: what is taken, what is refused and why; sampan verify and sign."""
 import base64
+import ctypes
+import hashlib
 import json
+import os
+import pty
 import subprocess
 import urllib.parse
 
 import pytest
 from auth_fixture import TokenServer, basic
 from image_fixture import OCI_INDEX, OCI_MANIFEST, Document, Image, Index, Layer, directory, file, root, sha256, write_layout
-from registry_fixture import LyingRegistry, Registry, answer, error
+from registry_fixture import SLOW, LyingRegistry, Registry, answer, error
 
 pytestmark = pytest.mark.root
 PAYLOAD_TYPE = "application/vnd.dev.cosign.simplesigning.v1+json"
@@ -472,22 +476,85 @@ def test_an_upload_that_is_sent_elsewhere_takes_no_credentials_along(sampan, hom
         assert [headers for _, headers in elsewhere.requests if "Authorization" in headers] == []
 
 
+def cosign_key(path, key, passphrase, label="SIGSTORE", **params):
+    """The private key as cosign generate-key-pair keeps it; libsodium does what Go's nacl/secretbox does."""
+    params = {"N": 32768, "r": 8, "p": 1, **params}
+    der = subprocess.run(["openssl", "pkcs8", "-topk8", "-nocrypt", "-in", key.private, "-outform", "DER"], check=True,
+                         capture_output=True).stdout
+    salt, nonce = os.urandom(32), os.urandom(24)
+    secret = hashlib.scrypt(passphrase.encode(), salt=salt, n=32768, r=8, p=1, maxmem=1 << 26, dklen=32)
+    box = ctypes.create_string_buffer(len(der) + 16)
+    assert ctypes.CDLL("libsodium.so.23").crypto_secretbox_easy(box, der, ctypes.c_ulonglong(len(der)), nonce, secret) == 0
+
+    def text(data):
+        return base64.b64encode(data).decode()
+
+    document = json.dumps({"kdf": {"name": "scrypt", "params": params, "salt": text(salt)},
+                           "cipher": {"name": "nacl/secretbox", "nonce": text(nonce)}, "ciphertext": text(box.raw)})
+    name = f"ENCRYPTED {label} PRIVATE KEY"
+    path.write_text(f"-----BEGIN {name}-----\n{base64.encodebytes(document.encode()).decode()}-----END {name}-----\n")
+    return path
+
+
+@pytest.mark.parametrize("label", ["COSIGN", "SIGSTORE"])
+@pytest.mark.parametrize("kind", KEY_KINDS)
+def test_cosigns_encrypted_keys_sign(sampan, home, registry, keys, tmp_path, label, kind):
+    locked = cosign_key(tmp_path / "cosign.key", keys[kind], "s3cr:et päss", label)
+    ref = registry.push(f"locked/{label.lower()}-{kind}", "v1", small_image())
+    sampan("sign", "--key", locked, ref, env={"COSIGN_PASSWORD": "s3cr:et päss"}, check=True)
+    sampan("verify", "--key", keys[kind].public, ref, check=True)
+
+
+def test_a_passphrase_comes_from_a_file_the_environment_or_the_terminal(sampan, home, registry, keys, tmp_path):
+    locked = cosign_key(tmp_path / "cosign.key", keys["ecdsa"], "right")
+    pkcs8 = tmp_path / "pkcs8.key"
+    subprocess.run(["openssl", "pkey", "-in", keys["ecdsa"].private, "-aes256", "-passout", "pass:right", "-out", pkcs8], check=True)
+    ref = registry.push("locked/passphrase", "v1", small_image())
+    (tmp_path / "right").write_text("right\n")
+    (tmp_path / "wrong").write_text("wrong")
+    sampan.env.pop("COSIGN_PASSWORD", None)
+    for key, why in ((locked, "the encrypted key: it cannot be decrypted (another passphrase, or it is damaged)"),
+                     (pkcs8, "the key cannot be decrypted (another passphrase, or it is damaged)")):
+        sampan("sign", "--key", key, "--passphrase-file", tmp_path / "right", ref, env={"COSIGN_PASSWORD": "x"}, check=True)
+        done = sampan("sign", "--key", key, "--passphrase-file", tmp_path / "wrong", ref)
+        assert (done.returncode, done.stderr) == (1, f"sampan: cannot sign '{ref}': {why}\n")
+        done = sampan("sign", "--key", key, ref)
+        assert (done.returncode, done.stderr) == (
+            1, f"sampan: cannot sign '{ref}': there is no terminal to ask at (use --passphrase-file or COSIGN_PASSWORD)\n")
+    ours, theirs = pty.openpty()
+    process = sampan.popen("sign", "--key", locked, ref, stdin=theirs, stderr=theirs)
+    os.close(theirs)
+    assert b"Enter password for private key: " in os.read(ours, 100)
+    os.write(ours, b"right\n")
+    assert process.wait(20 * SLOW) == 0
+    os.close(ours)
+
+
+@pytest.mark.parametrize("params, text", [
+    ({"N": 1 << 30}, "kdf.params: it asks for more memory or time than 256 MiB"),
+    ({"N": 12345}, "kdf.params: scrypt does not take them"),
+    ({"p": -1}, "kdf.params.p: expected a non-negative integer"),
+    ({"r": 4}, "it cannot be decrypted (another passphrase, or it is damaged)"),
+])
+def test_encrypted_keys_that_ask_for_too_much_are_refused(sampan, home, liar, keys, tmp_path, params, text):
+    liar.add("v1", small_image())
+    locked = cosign_key(tmp_path / "cosign.key", keys["ecdsa"], "right", **params)
+    done = sampan("sign", "--key", locked, liar.ref("app:v1"), env={"COSIGN_PASSWORD": "right"})
+    assert (done.returncode, done.stderr) == (1, f"sampan: cannot sign '{liar.ref('app:v1')}': the encrypted key: {text}\n")
+
+
 def test_keys_that_cannot_sign_are_refused_before_anything_is_sent(sampan, home, liar, keys, tmp_path):
     liar.add("v1", small_image())
-    locked = tmp_path / "locked.key"
-    subprocess.run(["openssl", "pkey", "-in", keys["ecdsa"].private, "-aes256", "-passout", "pass:x", "-out", locked],
-                   check=True)
+    ref = liar.ref("app:v1")
     cosign = tmp_path / "cosign.key"
     cosign.write_text("-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\neyJ9\n-----END ENCRYPTED SIGSTORE PRIVATE KEY-----\n",
-                      encoding="ascii")
-    ref = liar.ref("app:v1")
-    encrypted = ("the key is encrypted (cosign's own format, and keys with a password, are not supported; make one with openssl "
-                 "genpkey -algorithm ed25519)")
-    for key, text in ((locked, encrypted), (cosign, encrypted), (keys["ecdsa"].public, "there is no private key in PEM"),
-                      (tmp_path / "none", f"cannot open '{tmp_path}/none': no such file or directory")):
+                      encoding="utf-8")
+    sampan.env["COSIGN_PASSWORD"] = "x"
+    for key, text in ((cosign, "the encrypted key: "), (keys["ecdsa"].public, "there is no private key in PEM"),
+                      ("/none.key", "cannot open '/none.key': no such file or directory")):
         done = sampan("sign", "--key", key, ref)
-        assert (done.returncode, done.stderr) == (1, f"sampan: cannot sign '{ref}': {text}\n")
-    assert all(path.endswith("/manifests/v1") for path in liar.paths())
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"sampan: cannot sign '{ref}': {text}"), done.stderr
     done = sampan("sign", ref)
     assert (done.returncode, done.stderr) == (125, "sampan: sampan sign needs --key\n")
 

@@ -106,7 +106,7 @@ static void what_a_key_has_signed_its_public_half_verifies_and_nothing_else(void
 		cleanup_free char *signature = NULL;
 		struct err e = { 0 };
 
-		assert_int_equal(sigstore_sign(CASES[i].key, "payload", 7, &signature, &e), 0);
+		assert_int_equal(sigstore_sign(CASES[i].key, NULL, "payload", 7, &signature, &e), 0);
 		assert_int_equal(verify(CASES[i].public, NULL, "payload", signature, &e), 0);
 		assert_int_equal(verify(CASES[i].other, CASES[i].public, "payload", signature, &e), 0);
 		assert_int_equal(verify(CASES[i].public, NULL, "payloaD", signature, &e), -EACCES);
@@ -137,9 +137,9 @@ static void keys_of_other_kinds_are_refused(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	assert_int_equal(sigstore_sign(P384_KEY, "x", 1, &signature, &e), -EOPNOTSUPP);
+	assert_int_equal(sigstore_sign(P384_KEY, NULL, "x", 1, &signature, &e), -EOPNOTSUPP);
 	assert_string_equal(e.text, "the key is none of ECDSA P-256, Ed25519 and RSA of 2048 bits");
-	assert_int_equal(sigstore_sign(EC_PUBLIC, "x", 1, &signature, &e), -EINVAL);
+	assert_int_equal(sigstore_sign(EC_PUBLIC, NULL, "x", 1, &signature, &e), -EINVAL);
 	assert_string_equal(e.text, "there is no private key in PEM");
 	assert_int_equal(verify(EC_KEY, NULL, "x", "AAAA", &e), -EINVAL);
 	assert_string_equal(e.text, "there is no public key in PEM");
