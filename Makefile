@@ -70,7 +70,7 @@ LDFLAGS_fuzz := -fsanitize=address,undefined
 
 # What each program may link: docs and DESIGN keep libcurl and its kin out of a container's start.
 PKG_BASE := libseccomp libcap jansson yajl
-PKG_IMAGE := libcurl libcrypto libarchive libzstd zlib
+PKG_IMAGE := libcurl libcrypto libarchive libzstd zlib yaml-0.1
 LIBS_BASE = $(shell $(PKG_CONFIG) --libs $(PKG_BASE))
 # Loading these would cost a start 0.2 ms: the programs that start containers carry what they use of them, and open libseccomp, which
 # is large, when there is a profile to compile. Packed relocations and segments make them smaller, and leave fewer pages to be touched.

@@ -12,6 +12,7 @@
 #include "pull/fetch.h"
 #include "pull/free_space.h"
 #include "pull/policy.h"
+#include "pull/registries_d.h"
 #include "pull/resolve.h"
 #include "pull/signatures.h"
 #include "pull/source.h"
@@ -35,7 +36,8 @@ struct pull {
 	struct source *source;
 	char *name; /* as people see it */
 	struct policy_requirements policy;
-	char *policy_path; /* NULL: there is none */
+	char *policy_path;
+	bool looks_for_signatures; /* among attachments, as registries.d says */ /* NULL: there is none */
 	struct resolved image;
 	struct fetch fetch;
 };
@@ -78,6 +80,17 @@ static int open_source(struct pull *p, struct err *e)
 								: r;
 }
 
+/* Only of interest where a signature is required. */
+static int find_attachments(struct pull *p, const struct strvec *scopes, struct err *e)
+{
+	cleanup_registries_d struct registries_d conf = { 0 };
+	int r = registries_d_load(&conf, e);
+
+	if (r == 0)
+		p->looks_for_signatures = registries_d_attachments(&conf, scopes);
+	return r;
+}
+
 /* What is rejected is refused before anybody is asked for it. */
 static int load_policy(struct pull *p, struct err *e)
 {
@@ -95,6 +108,8 @@ static int load_policy(struct pull *p, struct err *e)
 	if (r == 0)
 		r = policy_load(TRANSPORTS[t->kind], &scopes, &p->policy, &p->policy_path, e);
 	for (size_t i = 0; r == 0 && i < p->policy.len; i++) {
+		if (p->policy.items[i].kind == POLICY_SIGSTORE && t->kind == TRANSPORT_REGISTRY)
+			r = find_attachments(p, &scopes, e);
 		if (p->policy.items[i].kind == POLICY_REJECT)
 			r = err_set(e, -EACCES, "'%s' rejects it", p->policy_path);
 		if (p->policy.items[i].kind == POLICY_SIGSTORE && t->kind != TRANSPORT_REGISTRY)
@@ -327,6 +342,7 @@ static void show_layers(const struct pull *p)
 /* The index and the manifest that was chosen from it: who has signed the one has signed the other by its digest. */
 static int check_signatures(struct pull *p, struct err *e)
 {
+	bool looks = p->looks_for_signatures;
 	struct signature_reader reader = { .worker = &p->fetch.workers[0],
 					   .source = p->source,
 					   .cancel_fd = p->options->cancel_fd };
@@ -339,13 +355,19 @@ static int check_signatures(struct pull *p, struct err *e)
 	for (size_t i = 0; r == 0 && i < p->policy.len; i++) {
 		if (p->policy.items[i].kind != POLICY_SIGSTORE)
 			continue;
-		for (size_t n = 0; r == 0 && !fetched && n < subjects_len; n++)
+		for (size_t n = 0; r == 0 && looks && !fetched && n < subjects_len; n++)
 			r = signatures_fetch(&reader, &subjects[n], &found, e);
 		fetched = true;
 		if (r == 0)
 			r = signatures_check(&found, &p->policy.items[i], &p->transport.reference, subjects,
 					     subjects_len, NULL, e);
 	}
+	if (r == -EACCES && !looks)
+		(void)err_set(e, r,
+			      "sigstore attachments are not looked for (set use-sigstore-attachments: true "
+			      "for '%s' "
+			      "in registries.d)",
+			      p->transport.reference.domain);
 	if (r < 0 && r != -EINTR) {
 		(void)err_wrap(e, "'%s' requires a signature", p->policy_path);
 		return err_wrap(e, "cannot pull '%s'", p->name);

@@ -87,11 +87,18 @@ def keys_fixture(tmp_path_factory):
 @pytest.fixture(name="home")
 def home_fixture(sampan, tmp_path):
     home = tmp_path / "home"
-    (home / ".config/containers").mkdir(parents=True)
+    (home / ".config/containers/registries.d").mkdir(parents=True)
+    write_registries_d(home, "default-docker: {use-sigstore-attachments: true}\n")
     sampan.env.update({"HOME": str(home), "XDG_RUNTIME_DIR": str(home)})
     for name in ("XDG_CONFIG_HOME", "REGISTRY_AUTH_FILE"):
         sampan.env.pop(name, None)
     return home
+
+
+def write_registries_d(home, text, name="test.yaml"):
+    path = home / ".config/containers/registries.d" / name
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
 def write_policy(home, value):
@@ -331,6 +338,55 @@ def test_a_key_that_is_none_or_too_weak_is_refused(sampan, home, liar, keys, tmp
         done = sampan("pull", liar.ref("app:v1"))
         assert done.returncode == 1
         assert done.stderr.endswith(text + "\n"), done.stderr
+
+
+# --- registries.d ------------------------------------------------------------------------------------------------
+
+
+def signed_image(liar, keys):
+    image = small_image()
+    liar.add("v1", image)
+    attach(liar, image.digest, [signed_by(keys["ecdsa"], image.digest, liar.ref("team/app"))])
+    return liar.ref("team/app:v1")
+
+
+@pytest.mark.parametrize("text, code", [
+    ("", 1),
+    ("default-docker: {use-sigstore-attachments: false}", 1),
+    ("default-docker:\n  use-sigstore-attachments: true", 0),
+    ("docker:\n  HOST:\n    use-sigstore-attachments: true", 0),
+    ("docker:\n  HOST/team:\n    use-sigstore-attachments: true\n  HOST:\n    use-sigstore-attachments: false", 0),
+    ("default-docker: {use-sigstore-attachments: true}\ndocker:\n  HOST/team/app: {use-sigstore-attachments: false}", 1),
+    ("docker:\n  HOST/other: {use-sigstore-attachments: true}", 1),
+])
+def test_signatures_are_looked_for_where_registries_d_says_so(sampan, home, liar, keys, text, code):
+    ref = signed_image(liar, keys)
+    write_registries_d(home, text.replace("HOST", liar.host))
+    path = require(home, liar.host, keyPath=str(keys["ecdsa"].public), signedIdentity=REPOSITORY)
+    done = sampan("pull", ref)
+    assert done.returncode == code, done.stderr
+    if code:
+        assert done.stderr.splitlines()[-1] == (
+            f"sampan: cannot pull '{ref}': '{path}' requires a signature: sigstore attachments are not looked for (set "
+            f"use-sigstore-attachments: true for '{liar.host}' in registries.d)")
+        assert not [path for path in liar.paths() if ".sig" in path or "referrers" in path]
+    sampan("verify", "--key", keys["ecdsa"].public, ref, check=True)  # here somebody asks for it
+
+
+@pytest.mark.parametrize("second, text", [
+    ("docker: [", ": line 2: did not find expected node content"),
+    ("docker:\n  a.io:\n    use-sigstore-attachments: maybe", ": line 3: use-sigstore-attachments: expected true or false"),
+    ("default-docker: {}", ": 'default-docker' is described in '{first}' already"),
+])
+def test_a_broken_registries_d_lets_nothing_through_that_needs_a_signature(sampan, home, liar, keys, second, text):
+    ref = signed_image(liar, keys)
+    first = home / ".config/containers/registries.d/test.yaml"
+    path = write_registries_d(home, second, "zz.yaml")
+    write_registries_d(home, "docker: [", "ignored.yml")
+    sampan("pull", ref, check=True)  # nobody asks
+    require(home, liar.host, keyPath=str(keys["ecdsa"].public), signedIdentity=REPOSITORY)
+    done = sampan("pull", ref)
+    assert (done.returncode, done.stderr) == (1, f"sampan: cannot pull '{ref}': '{path}'{text.format(first=first)}\n")
 
 
 # --- verify --------------------------------------------------------------------------------------------------
