@@ -9,9 +9,9 @@
 
 #include "cgroups/files.h"
 #include "cli/events_stats.h"
-#include "cli/go_duration.h"
 #include "cli/oci.h"
 #include "common/cleanup.h"
+#include "common/go_duration.h"
 #include "common/timestamp.h"
 #include "runtime/control.h"
 

@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "cli/format.h"
-#include "cli/go_duration.h"
+#include "common/go_duration.h"
 #include "common/parse.h"
 #include "common/timestamp.h"
 

@@ -63,43 +63,60 @@ static const struct template_field *find(const struct template_field *fields, co
 	return NULL;
 }
 
-/* What stands between "{{" and "}}". */
-static int add_action(const char *text, size_t len, const struct template_field *fields, bool headings,
-		      struct buf *out, struct err *e)
+/* What stands between "{{" and "}}", without the blanks around it. */
+struct action {
+	const char *text;
+	size_t len;
+	bool is_json;
+	const struct template_field *field; /* NULL: all of them, in JSON */
+};
+
+static void trim(struct action *a)
 {
-	const struct template_field *f = NULL;
-	bool is_json = false;
-
-	while (len > 0 && isspace((unsigned char)*text)) {
-		text++;
-		len--;
+	while (a->len > 0 && isspace((unsigned char)*a->text)) {
+		a->text++;
+		a->len--;
 	}
-	while (len > 0 && isspace((unsigned char)text[len - 1]))
-		len--;
-	if (len > 5 && strncmp(text, "json ", 5) == 0) {
-		size_t skip = 4 + strspn(text + 4, " ");
+	while (a->len > 0 && isspace((unsigned char)a->text[a->len - 1]))
+		a->len--;
+}
 
-		is_json = true;
-		text += skip;
-		len -= skip;
+static int parse_action(struct action *a, const struct template_field *fields, struct err *e)
+{
+	int shown;
+
+	trim(a);
+	shown = (int)(a->len < 64 ? a->len : 64);
+	a->is_json = a->len > 5 && strncmp(a->text, "json ", 5) == 0;
+	if (a->is_json) {
+		a->text += 5;
+		a->len -= 5;
+		trim(a);
 	}
-	if (len == 0 || *text != '.')
+	if (a->len == 0 || *a->text != '.')
 		return err_set(e, -EINVAL,
 			       "template: '{{%.*s}}' is not supported (there are {{.FIELD}} and {{json .}})",
-			       (int)(len < 64 ? len : 64), text);
-	if (len > 1) {
-		f = find(fields, text + 1, len - 1);
-		if (!f)
-			return err_set(e, -EINVAL, "template: there is no field '%.*s'",
-				       (int)(len < 64 ? len : 64), text);
-	} else if (!is_json) {
-		return err_set(e, -EINVAL, "template: '{{.}}' is not supported (there is {{json .}})");
-	}
-	if (headings)
-		return add_value(f ? f->heading : "", out) < 0 ? err_code(e, -ENOMEM, "cannot print") : 0;
-	if (is_json)
-		return add_json(fields, f, out, e);
-	return add_value(f->text, out) < 0 ? err_code(e, -ENOMEM, "cannot print") : 0;
+			       shown, a->text);
+	if (a->len == 1)
+		return a->is_json ? 0
+				  : err_set(e, -EINVAL,
+					    "template: '{{.}}' is not supported (there is {{json .}})");
+	a->field = find(fields, a->text + 1, a->len - 1);
+	return a->field ? 0 : err_set(e, -EINVAL, "template: there is no field '%.*s'", shown, a->text);
+}
+
+static int add_action(struct action *a, const struct template_field *fields, bool headings, struct buf *out,
+		      struct err *e)
+{
+	const char *text;
+	int r = parse_action(a, fields, e);
+
+	if (r < 0)
+		return r;
+	if (a->is_json && !headings)
+		return add_json(fields, a->field, out, e);
+	text = !a->field ? "" : headings ? a->field->heading : a->field->text;
+	return add_value(text, out) < 0 ? err_code(e, -ENOMEM, "cannot print") : 0;
 }
 
 /* A plain character, or a backslash with its letter. */
@@ -121,6 +138,7 @@ int template_expand(const char *format, const struct template_field *fields, boo
 	if (strcmp(format, "json") == 0)
 		format = "{{json .}}";
 	while (r == 0 && *format) {
+		struct action action = { 0 };
 		const char *end;
 
 		if (strncmp(format, "{{", 2) != 0) {
@@ -131,7 +149,9 @@ int template_expand(const char *format, const struct template_field *fields, boo
 		end = strstr(format, "}}");
 		if (!end)
 			return err_set(e, -EINVAL, "template: '{{' without '}}'");
-		r = add_action(format + 2, (size_t)(end - format) - 2, fields, headings, out, e);
+		action.text = format + 2;
+		action.len = (size_t)(end - action.text);
+		r = add_action(&action, fields, headings, out, e);
 		format = end + 2;
 	}
 	return r;

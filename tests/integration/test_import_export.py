@@ -50,6 +50,25 @@ def test_changes_say_how_it_is_run(sampan, tmp_path):
     assert (config["User"], config["WorkingDir"], config["StopSignal"]) == ("7:8", "/srv", "SIGUSR1")
 
 
+def test_all_that_docker_import_takes_is_in_the_config(sampan, tmp_path):
+    changes = ["ENV A=1 B=\"two words\" C='x\\y' D=back\\ slash", "LABEL a.b=c \"d e\"=f", "ONBUILD RUN make", "ONBUILD COPY . /src",
+               "WORKDIR /srv", "WORKDIR app", "HEALTHCHECK --interval=5s --timeout=1m30s --retries=3 CMD curl -f localhost"]
+    sampan("import", *(part for change in changes for part in ("--change", change)), rootfs(tmp_path), "it", check=True)
+    image_id = json.loads(sampan("inspect", "it", check=True).stdout)[0]["Id"]
+    config = json.loads((sampan.root / "blobs/sha256" / image_id[7:]).read_text())["config"]
+    assert config["Env"] == ["A=1", "B=two words", "C=x\\y", "D=back slash"]
+    assert config["Labels"] == {"a.b": "c", "d e": "f"}
+    assert config["OnBuild"] == ["RUN make", "COPY . /src"]
+    assert config["WorkingDir"] == "/srv/app"
+    assert config["Healthcheck"] == {"Test": ["CMD-SHELL", "curl -f localhost"], "Interval": 5 * 10**9, "Timeout": 90 * 10**9,
+                                     "Retries": 3}
+    for text, test in (("NONE", ["NONE"]), ("CMD [\"/check\", \"it\"]", ["CMD", "/check", "it"])):
+        sampan("import", "-c", f"HEALTHCHECK {text}", rootfs(tmp_path), "it", check=True)
+        image_id = json.loads(sampan("inspect", "it", check=True).stdout)[0]["Id"]
+        config = json.loads((sampan.root / "blobs/sha256" / image_id[7:]).read_text())["config"]
+        assert config["Healthcheck"] == {"Test": test}
+
+
 def test_an_import_from_a_pipe_without_a_name_for_another_platform(sampan, tmp_path):
     data = rootfs(tmp_path).read_bytes()
     done = sampan("import", "--platform", f"linux/{foreign_architecture()}", "-", input=data, text=False, check=True)
@@ -61,7 +80,15 @@ def test_an_import_from_a_pipe_without_a_name_for_another_platform(sampan, tmp_p
     (["-c", "RUN x", "{tar}", "it"], 1, "cannot import: --change: malformed 'RUN x'"),
     (["-c", "CMD", "{tar}", "it"], 1, "cannot import: --change: malformed 'CMD'"),
     (["-c", "CMD [\"a\"", "{tar}", "it"], 1, "cannot import: --change: malformed 'CMD [\"a\"'"),
-    (["-c", "WORKDIR relative", "{tar}", "it"], 1, "cannot import: --change: malformed 'WORKDIR relative'"),
+    (["-c", "ENV A=\"open", "{tar}", "it"], 1, "cannot import: --change: malformed 'ENV A=\"open'"),
+    (["-c", "ONBUILD onbuild RUN x", "{tar}", "it"], 1,
+     "cannot import: --change: ONBUILD isn't allowed as an ONBUILD trigger"),
+    (["-c", "ONBUILD FROM x", "{tar}", "it"], 1, "cannot import: --change: FROM isn't allowed as an ONBUILD trigger"),
+    (["-c", "HEALTHCHECK RUN x", "{tar}", "it"], 1, "cannot import: --change: malformed 'HEALTHCHECK RUN x'"),
+    (["-c", "HEALTHCHECK --interval=1us CMD x", "{tar}", "it"], 1,
+     "cannot import: --change: --interval cannot be less than 1ms"),
+    (["-c", "HEALTHCHECK --retries=0 CMD x", "{tar}", "it"], 1,
+     "cannot import: --change: --retries must be at least 1 (not 0)"),
     (["{tar}", "Upper"], 125, "invalid reference 'Upper': "),
     (["/nothing/here", "it"], 1, "cannot import: cannot open '/nothing/here': no such file or directory"),
     (["/etc", "it"], 1, "cannot import: '/etc' is no regular file (- reads standard input)"),

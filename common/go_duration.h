@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Spans of time as Go programs take them: "5s", "1m30s", "1.5h", "-2ms", "0". Go's time.ParseDuration. */
-#ifndef SAMPAN_CLI_GO_DURATION_H
-#define SAMPAN_CLI_GO_DURATION_H
+#ifndef SAMPAN_COMMON_GO_DURATION_H
+#define SAMPAN_COMMON_GO_DURATION_H
 
 #include <stdint.h>
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "cli/go_duration.h"
+#include "common/go_duration.h"
 #include "common/cleanup.h"
 
 static void spans_are_read_as_go_reads_them(void **state)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/go_duration.h"
+#include "common/go_duration.h"
 
 #include <stdbool.h>
 #include <string.h>
