@@ -129,7 +129,8 @@ PROGRAMS := $(O)/sampan $(O)/sampan-oci $(O)/libexec/sampan/sampan-image
 .PHONY: programs
 programs: $(PROGRAMS)
 
-BASE_ARCHIVES := $(call archives,cli engine runtime store cgroups oci common)
+# Of pull/ only what reads configuration is linked: tools/check-linked sees to that.
+BASE_ARCHIVES := $(call archives,cli engine runtime pull store cgroups oci common)
 $(O)/sampan: $(call objects,$(CLI_SAMPAN)) $(BASE_ARCHIVES)
 	$(call link,$^,$(LIBS_START))
 $(O)/sampan-oci: $(call objects,$(CLI_OCI)) $(call archives,cli runtime cgroups oci common)

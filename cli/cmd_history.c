@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "cli/cli.h"
+#include "cli/find_image.h"
 #include "cli/format.h"
 #include "cli/table.h"
 #include "common/cleanup.h"
@@ -216,7 +217,7 @@ int cmd_history(int argc, char **argv, const struct cli_globals *g)
 		return code;
 	r = store_open(g->root, &s, &e);
 	if (r == 0)
-		r = image_find(s, argv[1], &h.record, &e);
+		r = find_image(s, argv[1], &h.record, &e);
 	if (r == 0)
 		r = image_load_config(s, &h.record, &h.config, NULL, &e);
 	if (r == 0)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/find_image.h"
 #include "cli/format.h"
 #include "common/cleanup.h"
 #include "store/container.h"
@@ -97,8 +98,8 @@ static int remove_one(const struct store *s, const char *what, bool force, struc
 {
 	struct image_record record = { 0 };
 	cleanup_strvec struct strvec names = { 0 };
-	bool one_name, last;
-	int r = image_find(s, what, &record, e);
+	bool one_name = find_image_by_short_name(s, what, &record), last;
+	int r = one_name ? 0 : image_find(s, what, &record, e);
 
 	if (r == 0)
 		r = names_of(s, &record.config, &names, e);
@@ -106,7 +107,7 @@ static int remove_one(const struct store *s, const char *what, bool force, struc
 		image_record_done(&record);
 		return r;
 	}
-	one_name = typed_name(what, &record);
+	one_name = one_name || typed_name(what, &record);
 	last = !one_name || names.len <= 1;
 	if (!one_name && names.len > 1 && !force)
 		r = err_set(e, -EBUSY,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sampan tag */
 #include "cli/cli.h"
+#include "cli/find_image.h"
 #include "common/cleanup.h"
 #include "oci/reference.h"
 #include "store/image.h"
@@ -43,7 +44,7 @@ int cmd_tag(int argc, char **argv, const struct cli_globals *g)
 		return code;
 	r = store_open(g->root, &s, &e);
 	if (r == 0)
-		r = image_find(s, argv[1], &image, &e);
+		r = find_image(s, argv[1], &image, &e);
 	for (int i = 2; r == 0 && i <= n; i++)
 		r = tag(s, &image, argv[i], &e);
 	return r < 0 ? cli_fail(&e) : 0;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/find_image.h"
 #include "cli/format.h"
 #include "common/cleanup.h"
 #include "oci/reference.h"
@@ -204,7 +205,7 @@ static void show_image(const struct forest *f, size_t image)
 static int show_named(const struct forest *f, const char *what, struct err *e)
 {
 	cleanup_image_record struct image_record wanted = { 0 };
-	int r = image_find(f->store, what, &wanted, e);
+	int r = find_image(f->store, what, &wanted, e);
 
 	for (size_t i = 0; r == 0 && i < f->len; i++)
 		if (strcmp(f->items[i].name, wanted.name) == 0)

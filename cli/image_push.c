@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/find_image.h"
 #include "cli/image_main.h"
 #include "cli/image_signals.h"
 #include "cli/image_transfer.h"
@@ -78,7 +79,7 @@ static int list_one(const struct store *s, const char *source, const char *targe
 {
 	cleanup_image_record struct image_record record = { 0 };
 	cleanup_reference struct reference ref = { 0 };
-	int r = image_find(s, source, &record, e);
+	int r = find_image(s, source, &record, e);
 
 	if (r == 0)
 		r = reference_parse(target ? target : record.name, &ref, e);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/find_image.h"
 #include "cli/image_main.h"
 #include "cli/image_output.h"
 #include "cli/image_signals.h"
@@ -65,31 +66,41 @@ static int format_of(const char *text, enum transport_kind *ret, struct err *e)
 }
 
 /* An image that was named by its ID goes without a name, as with docker. */
-static int names_of(const struct store *s, const char *what, struct strvec *out, struct err *e)
+static int add_name(const struct image_record *record, const char *what, struct strvec *out, struct err *e)
 {
-	cleanup_image_record struct image_record record = { 0 };
 	cleanup_reference struct reference ref = { 0 };
 	cleanup_free char *canonical = NULL;
 	struct err ignored;
-	int r = image_find(s, what, &record, e);
 
-	if (r < 0 || reference_parse(what, &ref, &ignored) < 0)
-		return r;
+	if (reference_parse(what, &ref, &ignored) < 0)
+		return 0;
 	canonical = reference_canonical(&ref);
-	if (!canonical || (strcmp(canonical, record.name) == 0 && strvec_add(out, canonical) < 0))
+	if (!canonical || (strcmp(canonical, record->name) == 0 && strvec_add(out, canonical) < 0))
 		return err_code(e, -ENOMEM, "cannot list images");
 	return 0;
+}
+
+static int find_named(const struct store *s, const char *what, struct image_record *ret, struct strvec *names,
+		      struct err *e)
+{
+	int r;
+
+	if (find_image_by_short_name(s, what, ret))
+		return strvec_add(names, ret->name) < 0 ? err_code(e, -ENOMEM, "cannot list images") : 0;
+	r = image_find(s, what, ret, e);
+	return r < 0 ? r : add_name(ret, what, names, e);
 }
 
 static int save_one(const struct store *s, const char *what, const struct push_options *o,
 		    struct layout *layout, bool quiet, struct err *e)
 {
+	cleanup_image_record struct image_record record = { 0 };
 	cleanup_strvec struct strvec names = { 0 };
 	bool changed = false;
-	int r = names_of(s, what, &names, e);
+	int r = find_named(s, what, &record, &names, e);
 
 	if (r == 0)
-		r = push_to_layout(s, what, &names, o, layout, &changed, e);
+		r = push_to_layout(s, record.name, &names, o, layout, &changed, e);
 	if (r == 0 && changed && !quiet)
 		(void)fprintf(stderr,
 			      "%s: layers were packed anew, so the image has another digest in the archive\n",

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/find_image.h"
 #include "cli/inspect.h"
 #include "common/cleanup.h"
 
@@ -159,7 +160,7 @@ int inspect_image(const struct store *s, const char *what, struct json_out *o, s
 	cleanup_image_config struct image_config config = { 0 };
 	struct image_record record = { 0 };
 	struct names names = { 0 };
-	int r = image_find(s, what, &record, e);
+	int r = find_image(s, what, &record, e);
 
 	if (r == 0)
 		r = image_load_config(s, &record, &config, NULL, e);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "cli/find_image.h"
 #include "cli/image_exec.h"
 #include "common/cleanup.h"
 #include "oci/platform.h"
@@ -26,7 +27,7 @@ static int load(const struct store *s, const char *what, struct run_image *ret, 
 	run_image_done(ret);
 	r = store_lock(s, false, &ret->lock_fd, e);
 	if (r == 0)
-		r = image_find(s, what, &ret->record, e);
+		r = find_image(s, what, &ret->record, e);
 	if (r == 0)
 		r = image_load_config(s, &ret->record, &ret->config, NULL, e);
 	if (r < 0)

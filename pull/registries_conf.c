@@ -286,8 +286,8 @@ static bool is_short(const char *text)
 	       strncmp(text, "index.docker.io/", 16) != 0;
 }
 
-int registries_conf_expand(const struct registries_conf *c, const char *text, struct strvec *ret,
-			   struct err *e)
+int registries_conf_candidates(const struct registries_conf *c, const char *text, struct strvec *ret,
+			       struct err *e)
 {
 	size_t len = strcspn(text, ":@");
 	cleanup_free char *name = strndup(text, len);
@@ -296,20 +296,28 @@ int registries_conf_expand(const struct registries_conf *c, const char *text, st
 
 	if (!name)
 		return err_code(e, -ENOMEM, "cannot look up '%s'", text);
-	alias = is_short(text) ? strvec_get_env(&c->aliases, name) : NULL;
-	if (alias && *alias) {
+	if (!is_short(text))
+		return 0;
+	alias = strvec_get_env(&c->aliases, name);
+	if (alias && *alias)
 		r = strvec_addf(ret, "%s%s", alias, text + len);
-	} else if (!is_short(text) || c->search.len == 0) {
-		r = strvec_add(ret, text);
-	} else if (c->search.len > 1 && c->mode == SHORT_NAME_ENFORCING) {
+	for (size_t i = 0; r == 0 && !(alias && *alias) && i < c->search.len; i++)
+		r = strvec_addf(ret, "%s/%s", c->search.items[i], text);
+	return r < 0 ? err_code(e, r, "cannot look up '%s'", text) : 0;
+}
+
+int registries_conf_expand(const struct registries_conf *c, const char *text, struct strvec *ret,
+			   struct err *e)
+{
+	int r = registries_conf_candidates(c, text, ret, e);
+
+	if (r == 0 && ret->len > 1 && c->mode == SHORT_NAME_ENFORCING)
 		return err_set(e, -EINVAL,
 			       "'%s' may mean several images, as unqualified-search-registries has %zu "
 			       "registries; write "
 			       "the registry too (%s/%s), or set short-name-mode to permissive",
 			       text, c->search.len, c->search.items[0], text);
-	} else {
-		for (size_t i = 0; r == 0 && i < c->search.len; i++)
-			r = strvec_addf(ret, "%s/%s", c->search.items[i], text);
-	}
-	return r < 0 ? err_code(e, r, "cannot look up '%s'", text) : 0;
+	if (r == 0 && ret->len == 0 && strvec_add(ret, text) < 0)
+		r = err_code(e, -ENOMEM, "cannot look up '%s'", text);
+	return r;
 }

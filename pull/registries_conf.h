@@ -55,6 +55,11 @@ int registries_conf_load(struct registries_conf *ret, struct err *e) MUST_CHECK;
 const struct registry_rule *registries_conf_find(const struct registries_conf *c, const char *name,
 						 size_t *ret_len);
 
+/* What a short name may stand for on this machine, the likeliest first, whatever the mode: the alias's name, or one of each search registry. Nothing for a name
+ * that is not short. -ENOMEM. */
+int registries_conf_candidates(const struct registries_conf *c, const char *text, struct strvec *ret,
+			       struct err *e) MUST_CHECK;
+
 /* What `text` means, as a person typed it: full names, the likeliest first. One that names its registry means itself. -EINVAL several registries would be
  * asked, which the mode does not allow. */
 int registries_conf_expand(const struct registries_conf *c, const char *text, struct strvec *ret,

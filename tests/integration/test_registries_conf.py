@@ -5,6 +5,7 @@ import json
 import os
 import ssl
 import subprocess
+import tarfile
 
 import pytest
 from busybox_fixture import busybox_layer
@@ -347,3 +348,24 @@ def test_run_knows_the_image_that_a_short_name_means(sampan, conf, liar):
         done = sampan("run", "--rm", "my/box:v1", "/bin/echo", "hello", check=True)
         assert done.stdout == "hello\n"
     assert names(sampan) == [f"{liar.host}/team/box:v1"]
+
+
+def test_an_image_that_is_here_is_found_by_its_short_name(sampan, conf, liar, tmp_path):
+    liar.add("v1", Image([busybox_layer(machine_architecture())]))
+    write(conf / "registries.conf", f'unqualified-search-registries = ["other.invalid", "{liar.host}"]\n')
+    path = write(conf / "registries.conf.d/aliases.conf", f'[aliases]\n"my/box"="{liar.host}/team/box"\n')
+    sampan("pull", "-q", liar.ref("team/box:v1"), check=True)
+    full = liar.ref("team/box:v1")
+    asked = len(liar.paths())
+    for name in ("my/box:v1", "team/box:v1"):
+        assert json.loads(sampan("inspect", name, check=True).stdout)[0]["RepoTags"] == [full]
+        sampan("history", name, check=True)
+        sampan("save", "-q", "-o", tmp_path / "a.tar", name, check=True)
+        with tarfile.open(tmp_path / "a.tar") as archive:
+            assert json.load(archive.extractfile("manifest.json"))[0]["RepoTags"] == [full]
+    sampan("tag", "my/box:v1", "docker.io/team/box:v1", check=True)
+    sampan("rmi", "team/box:v1", check=True)  # a short name is what a pull of it would bind
+    assert names(sampan) == ["docker.io/team/box:v1"]
+    path.write_text("[aliases", encoding="utf-8")
+    sampan("inspect", "team/box:v1", check=True)
+    assert len(liar.paths()) == asked
