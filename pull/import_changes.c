@@ -77,6 +77,11 @@ static int add_words(const char *text, struct strvec *out, struct err *e)
 	return r;
 }
 
+static bool is_quote(char c, char open)
+{
+	return open ? c == open : c == '"' || c == '\'';
+}
+
 /* The next word, without its quotes and with its backslashes obeyed. Ends at a blank outside of quotes. */
 static int take_word(const char **text, struct buf *out)
 {
@@ -87,10 +92,10 @@ static int take_word(const char **text, struct buf *out)
 	for (; r == 0 && *p && (quote || !strchr(" \t", *p)); p++) {
 		if (*p == '\\' && quote != '\'' && p[1])
 			r = buf_add_char(out, *++p);
-		else if (quote ? *p == quote : *p == '"' || *p == '\'')
-			quote = quote ? 0 : *p;
-		else
+		else if (!is_quote(*p, quote))
 			r = buf_add_char(out, *p);
+		else
+			memcpy(&quote, quote ? "" : p, 1);
 	}
 	if (r == 0)
 		r = buf_add_char(out, '\0');

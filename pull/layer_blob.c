@@ -26,7 +26,7 @@ static void wanted_done(struct wanted *w)
 static int read_start(const struct layer_rebuild *l, struct wanted *ret, struct err *e)
 {
 	cleanup_split_reader struct split_reader *reader = NULL;
-	cleanup_free struct split_record *record = malloc(sizeof(*record));
+	cleanup_free struct split_record *record = calloc(1, sizeof(*record));
 	cleanup_fd int fd = -1;
 	int r;
 

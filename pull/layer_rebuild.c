@@ -51,8 +51,9 @@ int layer_rebuild_open(const struct store *s, const char *key, struct layer_rebu
 	r = layer_meta_read(s, key, &l.meta, e);
 	if (r < 0)
 		return r;
-	*ret = l;
-	l = (struct layer_rebuild){ .dir_fd = -1 };
+	ret->dir_fd = fd_take(&l.dir_fd);
+	ret->meta = l.meta;
+	l.meta = (struct layer_meta){ 0 };
 	return 0;
 }
 

@@ -194,13 +194,32 @@ static ssize_t read_block(int fd, char *block, uint64_t left, uint64_t at, struc
 	return n > 0 ? n : err_set(e, -EIO, "a layer has become shorter");
 }
 
+static int put_block(struct layout *l, const char *block, size_t len, int to_fd, struct err *e)
+{
+	int r;
+
+	if (to_fd < 0)
+		return archive_write_data(l->archive, block, len) == (la_ssize_t)len ? 0 : failure(l, e);
+	r = write_all(to_fd, block, len);
+	return r < 0 ? err_code(e, r, "cannot write a layer") : 0;
+}
+
+static int check_hash(struct hash *hash, const struct digest *digest, struct err *e)
+{
+	struct digest actual;
+	int r = hash_final(hash, &actual, e);
+
+	if (r == 0 && !digest_equal(&actual, digest))
+		r = err_set(e, -EBADMSG, "its blob in the store is damaged (sampan fsck --repair)");
+	return r;
+}
+
 /* Copies a file from its start to the archive, or to another file (-1: to the archive). `digest` is what it is to have; NULL: that is certain. */
 static int copy_file(struct layout *l, int from_fd, uint64_t size, const struct digest *digest, int to_fd,
 		     struct err *e)
 {
 	cleanup_free char *block = malloc(BLOCK_BYTES);
 	cleanup_hash struct hash hash = { 0 };
-	struct digest actual;
 	uint64_t at = 0;
 	int r = block ? 0 : out_of_memory(e);
 
@@ -211,19 +230,12 @@ static int copy_file(struct layout *l, int from_fd, uint64_t size, const struct 
 
 		if (n < 0)
 			return (int)n;
-		if (to_fd < 0 && archive_write_data(l->archive, block, (size_t)n) != n)
-			return failure(l, e);
-		if (to_fd >= 0 && (r = write_all(to_fd, block, (size_t)n)) < 0)
-			return err_code(e, r, "cannot write a layer");
-		if (digest)
+		r = put_block(l, block, (size_t)n, to_fd, e);
+		if (r == 0 && digest)
 			r = hash_update(&hash, block, (size_t)n, e);
 		at += (uint64_t)n;
 	}
-	if (r == 0 && digest)
-		r = hash_final(&hash, &actual, e);
-	if (r < 0 || !digest || digest_equal(&actual, digest))
-		return r;
-	return err_set(e, -EBADMSG, "its blob in the store is damaged (sampan fsck --repair)");
+	return r == 0 && digest ? check_hash(&hash, digest, e) : r;
 }
 
 int layout_open_archive(int fd, enum transport_kind kind, struct layout **ret, struct err *e)

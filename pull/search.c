@@ -246,30 +246,43 @@ static const struct json_field TAGS[] = {
 	{ 0 },
 };
 
-/* Calls `visit` for each name, until it returns 1. A page that brings nothing new, as registries send which know of no pages, is the last. */
-static int each_name(struct searching *s, enum searcher_item item, const struct json_field *fields,
-		     int (*visit)(void *arg, const char *name, struct err *e), void *arg, struct err *e)
+struct listing {
+	enum searcher_item item;
+	const struct json_field *fields;
+	int (*visit)(void *arg, const char *name, struct err *e); /* 1: that is enough */
+	void *arg;
+};
+
+/* One page. 1: there is no more to ask for. A page that brings nothing new, as registries send which know of no pages, is the last. */
+static int each_of_page(struct searching *s, const struct listing *l, char last[SEARCH_TERM_MAX],
+			struct err *e)
+{
+	struct page page = { 0 };
+	const char *end;
+	int r = ask(s, l->item, last, e);
+
+	if (r == 0)
+		r = json_decode(s->body.data, s->body.len, l->fields, &page, e);
+	end = page.names.len > 0 ? page.names.items[page.names.len - 1] : last;
+	if (r == 0 && (strcmp(end, last) == 0 || strlen(end) >= SEARCH_TERM_MAX))
+		r = 1;
+	for (size_t i = 0; r == 0 && i < page.names.len; i++)
+		r = l->visit(l->arg, page.names.items[i], e);
+	if (r == 0 && page.names.len < SEARCHER_PAGE_MIN)
+		r = 1;
+	if (r == 0)
+		(void)snprintf(last, SEARCH_TERM_MAX, "%s", end);
+	strvec_done(&page.names);
+	return r;
+}
+
+static int each_name(struct searching *s, const struct listing *l, struct err *e)
 {
 	char last[SEARCH_TERM_MAX] = "";
 	int r = 0;
 
-	for (unsigned int pages = 0; r == 0 && pages < PAGES_MAX; pages++) {
-		struct page page = { 0 };
-		const char *end;
-
-		r = ask(s, item, last, e);
-		if (r == 0)
-			r = json_decode(s->body.data, s->body.len, fields, &page, e);
-		end = page.names.len > 0 ? page.names.items[page.names.len - 1] : last;
-		if (r == 0 && (strcmp(end, last) == 0 || strlen(end) >= sizeof(last)))
-			r = 1;
-		for (size_t i = 0; r == 0 && i < page.names.len; i++)
-			r = visit(arg, page.names.items[i], e);
-		if (r == 0 && page.names.len < SEARCHER_PAGE_MIN)
-			r = 1;
-		(void)snprintf(last, sizeof(last), "%s", end);
-		strvec_done(&page.names);
-	}
+	for (unsigned int pages = 0; r == 0 && pages < PAGES_MAX; pages++)
+		r = each_of_page(s, l, last, e);
 	return r < 0 ? r : 0;
 }
 
@@ -298,11 +311,14 @@ static int on_repository(void *arg, const char *name, struct err *e)
 static int search_one(struct searching *s, const char *term, struct search_results *out, struct err *e)
 {
 	struct catalog_visit v = { .searching = s, .term = term, .out = out, .before = out->len };
+	const struct listing catalog = {
+		.item = SEARCHER_CATALOG, .fields = CATALOG, .visit = on_repository, .arg = &v
+	};
 	int r = *term ? search_hub(s, term, out, e) : -ENOENT;
 
 	/* Whatever a registry has to say of a question that it does not know. */
 	if (r == -ENOENT || r == -EPROTO || r == -EINVAL || r == -EACCES)
-		return each_name(s, SEARCHER_CATALOG, CATALOG, on_repository, &v, e);
+		return each_name(s, &catalog, e);
 	return r;
 }
 
@@ -404,18 +420,19 @@ int search_tags(const char *name, const struct search_options *options, char **r
 	cleanup_reference struct reference ref = { 0 };
 	cleanup_strvec struct strvec names = { 0 };
 	struct tags_visit v = { .options = options, .out = ret_tags };
+	const struct listing list = { .item = SEARCHER_TAGS, .fields = TAGS, .visit = on_tag, .arg = &v };
 	int r = registries_conf_load(&conf, e);
 
 	if (r == 0)
 		r = registries_conf_expand(&conf, name, &names, e);
 	if (r < 0)
 		return r;
-	r = reference_parse(names.items[0], &ref, e);
+	r = reference_parse(names.len > 0 ? names.items[0] : name, &ref, e);
 	if (r < 0)
 		return err_wrap(e, "invalid reference '%s'", name);
 	r = searching_begin(&s, ref.domain, ref.path, &conf, e);
 	if (r == 0)
-		r = each_name(&s, SEARCHER_TAGS, TAGS, on_tag, &v, e);
+		r = each_name(&s, &list, e);
 	if (r < 0)
 		return r == -EINTR ? r : err_wrap(e, "cannot list the tags of '%s'", name);
 	if (asprintf(ret_name, "%s/%s", ref.domain, ref.path) < 0)

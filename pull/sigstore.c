@@ -136,7 +136,8 @@ static int give_passphrase(char *buf, int size, int for_writing, void *arg)
 	(void)for_writing; /* we only read */
 	if (!arg || size < 0 || len > (size_t)size)
 		return -1;
-	memcpy(buf, arg, len);
+	for (size_t i = 0; i < len; i++)
+		buf[i] = ((const char *)arg)[i];
 	return (int)len;
 }
 
