@@ -9,7 +9,7 @@
 
 #include "common/err.h"
 
-/* clone3(2), like fork: returns in both. `flags` are CLONE_NEW* and the like; CLONE_PIDFD is added;
+/* clone3(2), like fork: returns in both. `flags` are CLONE_NEW*, CLONE_PARENT and the like; CLONE_PIDFD is added;
  * cgroup_fd >= 0 adds CLONE_INTO_CGROUP. The child gets 0, the parent the pid and, in *ret_pidfd, an owned
  * descriptor; negative errno on failure. The child may use everything but threads. */
 pid_t process_clone(uint64_t flags, int cgroup_fd, int *ret_pidfd) MUST_CHECK;

@@ -25,8 +25,10 @@
 #define CLONE_NEWTIME 0x00000080
 #endif
 
-/* All but the PID namespace, which is joined by the creator for its child, and the user namespace. */
-#define JOINED (CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWTIME)
+/* All but the user namespace. The PID namespace is that of the children of who joins it. */
+#define JOINED                                                                                       \
+	(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | \
+	 CLONE_NEWTIME)
 
 struct execution {
 	const struct runtime_exec_args *args;
@@ -34,13 +36,13 @@ struct execution {
 	struct container_state state;
 	struct cgroup cgroup;
 	bool user_namespace; /* the container has one of its own */
-	bool user_joined;    /* and we are in it: it cannot be joined again */
 	bool attach_late;    /* the process is moved into the cgroup, as it could not be cloned into it */
 	int init_pidfd;
 	int pid_file_dir;
 	int console_socket, console_fd;
 	int listener_socket, pidfd_socket;
 	int sync_fd, child_sync_fd;
+	int helper_pidfd; /* enters the container, and starts the process there */
 	pid_t pid;
 	int pidfd;
 };
@@ -54,9 +56,9 @@ static void close_fd(int *fd)
 
 static void execution_done(struct execution *x)
 {
-	int *const fds[] = { &x->init_pidfd, &x->pid_file_dir,    &x->console_socket,
-			     &x->console_fd, &x->listener_socket, &x->pidfd_socket,
-			     &x->sync_fd,    &x->child_sync_fd,   &x->pidfd };
+	int *const fds[] = { &x->init_pidfd,      &x->pid_file_dir, &x->console_socket, &x->console_fd,
+			     &x->listener_socket, &x->pidfd_socket, &x->sync_fd,        &x->child_sync_fd,
+			     &x->helper_pidfd,    &x->pidfd };
 
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		close_fd(fds[i]);
@@ -196,8 +198,9 @@ static int not_ours(const struct execution *x, int flags)
 		const char *name;
 		int flag;
 	} KINDS[] = {
-		{ "mnt", CLONE_NEWNS },  { "net", CLONE_NEWNET },       { "ipc", CLONE_NEWIPC },
-		{ "uts", CLONE_NEWUTS }, { "cgroup", CLONE_NEWCGROUP }, { "time", CLONE_NEWTIME },
+		{ "pid", CLONE_NEWPID },   { "mnt", CLONE_NEWNS },  { "net", CLONE_NEWNET },
+		{ "ipc", CLONE_NEWIPC },   { "uts", CLONE_NEWUTS }, { "cgroup", CLONE_NEWCGROUP },
+		{ "time", CLONE_NEWTIME },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(KINDS); i++) {
@@ -215,7 +218,7 @@ static int not_ours(const struct execution *x, int flags)
 
 static int enter(const struct execution *x, struct err *e)
 {
-	int flags = JOINED | (x->user_namespace && !x->user_joined ? CLONE_NEWUSER : 0);
+	int flags = JOINED | (x->user_namespace ? CLONE_NEWUSER : 0);
 
 	/* One call for all: pid_namespaces(7), setns(2) with a pidfd, Linux 5.8. */
 	if (setns(x->init_pidfd, flags) < 0 &&
@@ -224,8 +227,6 @@ static int enter(const struct execution *x, struct err *e)
 		return err_errno(e, "cannot enter the container's namespaces");
 	if (x->user_namespace && (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
 		return err_errno(e, "cannot become root of the user namespace");
-	if (setsid() < 0)
-		return err_errno(e, "cannot start a session");
 	return x->args->no_new_keyring ? 0 : program_join_keyring(x->args->id, e);
 }
 
@@ -247,27 +248,20 @@ static int setup_console(const struct execution *x, struct err *e)
 	return r == 0 ? sync_send_fd(x->child_sync_fd, SYNC_CONSOLE, console.master, e) : r;
 }
 
-static _Noreturn void run_child(const struct execution *x)
+/* The process itself, in the container. */
+static _Noreturn void run_program(const struct execution *x, int label_fd)
 {
 	struct program program = {
 		.process = x->args->process,
 		.privileges = &x->privileges,
 		.preserve_fds = (unsigned int)x->args->preserve_fds,
-		.label_fd = -1,
+		.label_fd = label_fd,
 	};
 	struct err e = { 0 };
-	int r;
+	int r = sync_expect(x->child_sync_fd, SYNC_MAPPED, NULL, &e);
 
-	(void)close(x->sync_fd);
-	r = privileges_set_oom_score(&x->privileges, &e);
-	if (r == 0)
-		r = program_hide(&e);
-	if (r == 0)
-		r = privileges_open_label(&x->privileges, &program.label_fd, &e);
-	if (r == 0)
-		r = privileges_apply_early(&x->privileges, &e);
-	if (r == 0)
-		r = enter(x, &e);
+	if (r == 0 && setsid() < 0)
+		r = err_errno(&e, "cannot start a session");
 	if (r == 0)
 		r = setup_console(x, &e);
 	if (r == 0)
@@ -282,27 +276,73 @@ static _Noreturn void run_child(const struct execution *x)
 	_exit(1);
 }
 
-/* Without privileges over the PID namespace itself, they come with the user namespace that owns it. */
-static int join_for_child(struct execution *x, struct err *e)
+/* Who may trace could read it out of our memory, though the program gets another. */
+static void forget_environment(void)
 {
-	if (setns(x->init_pidfd, CLONE_NEWPID) == 0)
-		return 0;
-	x->user_joined = errno == EPERM && x->user_namespace &&
-			 setns(x->init_pidfd, CLONE_NEWUSER | CLONE_NEWPID) == 0;
-	if (x->user_joined)
-		return 0;
-	return err_errno(e, "cannot enter the container's PID namespace");
+	for (char **variable = environ; variable && *variable; variable++)
+		explicit_bzero(*variable, strlen(*variable));
+}
+
+/* Nobody in the container sees a process of ours before its root, its working directory and its descriptors are those of the container: with
+ * CAP_SYS_PTRACE they could be taken from it. Hence the PID namespace comes last, and that takes a process of its own. */
+static _Noreturn void run_helper(const struct execution *x)
+{
+	int label_fd = -1, pidfd = -1, r;
+	struct err e = { 0 };
+	pid_t pid = 0;
+
+	(void)close(x->sync_fd);
+	r = privileges_set_oom_score(&x->privileges, &e);
+	if (r == 0)
+		r = program_hide(&e);
+	if (r == 0)
+		r = privileges_open_label(&x->privileges, &label_fd, &e);
+	if (r == 0)
+		r = privileges_apply_early(&x->privileges, &e);
+	if (r == 0)
+		r = enter(x, &e);
+	if (r == 0) {
+		int keep[] = { x->child_sync_fd, label_fd };
+
+		forget_environment();
+		r = process_close_others(3 + (unsigned int)x->args->preserve_fds, keep, ARRAY_LEN(keep));
+		if (r == 0)
+			r = pid = process_clone(CLONE_PARENT, -1, &pidfd);
+		if (r < 0)
+			(void)err_code(&e, r, "cannot start a process in the container");
+	}
+	if (r == 0)
+		run_program(x, label_fd);
+	if (r > 0)
+		r = sync_send_child(x->child_sync_fd, pid, pidfd, &e);
+	if (r < 0)
+		sync_send_error(x->child_sync_fd, &e);
+	_exit(r < 0);
+}
+
+static pid_t clone_helper(struct execution *x, struct err *e)
+{
+	pid_t pid = process_clone(0, x->cgroup.path ? x->cgroup.dir_fd : -1, &x->helper_pidfd);
+
+	if (pid == -EBUSY && !x->args->cgroup) {
+		int r = open_cgroup_of_init(x, e);
+
+		if (r < 0)
+			return r;
+		pid = process_clone(0, x->cgroup.dir_fd, &x->helper_pidfd);
+	}
+	/* A user may not clone out of his session's cgroup, but his systemd can have processes moved. */
+	x->attach_late = pid == -EACCES && x->cgroup.unit;
+	if (x->attach_late)
+		pid = process_clone(0, -1, &x->helper_pidfd);
+	return pid < 0 ? err_code(e, pid, "cannot start a process in the container") : pid;
 }
 
 static int spawn(struct execution *x, struct err *e)
 {
-	cleanup_fd int own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
-	int fds[2], r;
-	pid_t pid;
+	int fds[2], status, r = sync_pair(fds);
+	pid_t helper;
 
-	if (own < 0)
-		return err_errno(e, "cannot open the own PID namespace");
-	r = sync_pair(fds);
 	if (r < 0)
 		return err_code(e, r, "cannot make a socket pair");
 	x->sync_fd = fds[0];
@@ -310,31 +350,19 @@ static int spawn(struct execution *x, struct err *e)
 	r = conceal_needed(NULL, 0) ? conceal_binary(e) : 0;
 	if (r == 0)
 		r = scheduling_apply_initial(&x->privileges.scheduling, e);
-	if (r == 0)
-		r = join_for_child(x, e);
 	if (r < 0)
 		return r;
-	pid = process_clone(0, x->cgroup.path ? x->cgroup.dir_fd : -1, &x->pidfd);
-	if (pid == -EBUSY && !x->args->cgroup) {
-		r = open_cgroup_of_init(x, e);
-		if (r < 0)
-			return r;
-		pid = process_clone(0, x->cgroup.dir_fd, &x->pidfd);
-	}
-	/* A user may not clone out of his session's cgroup, but his systemd can have processes moved. */
-	x->attach_late = pid == -EACCES && x->cgroup.unit;
-	if (x->attach_late)
-		pid = process_clone(0, -1, &x->pidfd);
-	if (pid == 0)
-		run_child(x);
-	(void)setns(
-		own,
-		CLONE_NEWPID); /* fails only where we have joined a user namespace: then there is no way back */
-	if (pid < 0)
-		return err_code(e, pid, "cannot start a process in the container");
-	x->pid = pid;
+	helper = clone_helper(x, e);
+	if (helper < 0)
+		return helper;
+	if (helper == 0)
+		run_helper(x);
 	close_fd(&x->child_sync_fd);
-	return 0;
+	r = sync_expect_child(x->sync_fd, &x->pid, &x->pidfd, e);
+	if (r < 0)
+		IGNORE_RESULT(process_signal(x->helper_pidfd, SIGKILL)); /* it has ended, most often */
+	IGNORE_RESULT(process_wait(x->helper_pidfd, &status));
+	return r;
 }
 
 static int pass_listener(struct execution *x, struct err *e)
@@ -361,6 +389,8 @@ static int accompany(struct execution *x, struct err *e)
 {
 	int r = x->attach_late ? cgroup_attach(&x->cgroup, x->pid, e) : 0;
 
+	if (r == 0)
+		r = sync_send(x->sync_fd, SYNC_MAPPED, e);
 	if (r == 0 && x->args->process->terminal) {
 		r = sync_expect(x->sync_fd, SYNC_CONSOLE, &x->console_fd, e);
 		if (r == 0 && x->console_socket >= 0) {
@@ -404,6 +434,7 @@ int runtime_exec(const struct runtime_exec_args *args, struct runtime_container 
 			       .pidfd_socket = -1,
 			       .sync_fd = -1,
 			       .child_sync_fd = -1,
+			       .helper_pidfd = -1,
 			       .pidfd = -1 };
 	int status, r = check_process(args, e);
 

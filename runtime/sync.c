@@ -9,7 +9,7 @@
 
 struct message {
 	uint32_t kind;
-	int32_t code;
+	int32_t code; /* of an ERROR; the number of a CHILD */
 	char text[sizeof(((struct err *)0)->text)];
 };
 
@@ -25,12 +25,25 @@ static int send_message(int fd, const struct message *m, int passed_fd)
 	return fd_pass_send(fd, m, len, passed_fd);
 }
 
-int sync_send_fd(int fd, enum sync_kind kind, int passed_fd, struct err *e)
+static int send_or_say(int fd, const struct message *m, int passed_fd, struct err *e)
 {
-	struct message m = { .kind = kind };
-	int r = send_message(fd, &m, passed_fd);
+	int r = send_message(fd, m, passed_fd);
 
 	return r < 0 ? err_code(e, r, "cannot reach the other side of the container's start") : 0;
+}
+
+int sync_send_fd(int fd, enum sync_kind kind, int passed_fd, struct err *e)
+{
+	const struct message m = { .kind = kind };
+
+	return send_or_say(fd, &m, passed_fd, e);
+}
+
+int sync_send_child(int fd, pid_t pid, int pidfd, struct err *e)
+{
+	const struct message m = { .kind = SYNC_CHILD, .code = pid };
+
+	return send_or_say(fd, &m, pidfd, e);
 }
 
 int sync_send(int fd, enum sync_kind kind, struct err *e)
@@ -62,20 +75,36 @@ static int peer_error(const struct message *m, struct err *e)
 	return err_set(e, m->code < 0 ? m->code : -EPROTO, "%s", m->text);
 }
 
-int sync_expect(int fd, enum sync_kind kind, int *ret_fd, struct err *e)
+static int expect(int fd, enum sync_kind kind, struct message *m, int *ret_fd, struct err *e)
 {
-	struct message m;
-	ssize_t n = receive(fd, &m, ret_fd);
+	ssize_t n = receive(fd, m, ret_fd);
 
 	if (n < 0)
 		return err_code(e, (int)n, "cannot hear the other side of the container's start");
 	if (n == 0)
 		return err_set(e, -ECONNRESET, "the other side of the container's start ended unexpectedly");
-	if (m.kind == SYNC_ERROR)
-		return peer_error(&m, e);
-	if (m.kind != kind)
-		return err_set(e, -EPROTO, "message %u where %u was due", m.kind, (unsigned int)kind);
+	if (m->kind == SYNC_ERROR)
+		return peer_error(m, e);
+	if (m->kind != kind)
+		return err_set(e, -EPROTO, "message %u where %u was due", m->kind, (unsigned int)kind);
 	return 0;
+}
+
+int sync_expect(int fd, enum sync_kind kind, int *ret_fd, struct err *e)
+{
+	struct message m;
+
+	return expect(fd, kind, &m, ret_fd, e);
+}
+
+int sync_expect_child(int fd, pid_t *ret_pid, int *ret_pidfd, struct err *e)
+{
+	struct message m;
+	int r = expect(fd, SYNC_CHILD, &m, ret_pidfd, e);
+
+	if (r == 0)
+		*ret_pid = m.code;
+	return r;
 }
 
 int sync_expect_end(int fd, struct err *e)

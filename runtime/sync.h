@@ -10,21 +10,38 @@
  *	  | <--- READY ------------------ |   everything but the start is done
  *	  | ---- GO --------------------> |   without it init ends: a creator that dies leaves no container behind
  *	  | <--- end of file ------------ |   execve closed the socket; or ERROR, at any point before
+ *
+ * An exec begins with CHILD and its pidfd, from the process that has entered the container and started it there; MAPPED is the answer to
+ * that.
  */
 #ifndef SAMPAN_RUNTIME_SYNC_H
 #define SAMPAN_RUNTIME_SYNC_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/err.h"
 
-enum sync_kind { SYNC_MAPPED = 1, SYNC_HOOKS, SYNC_CONSOLE, SYNC_READY, SYNC_GO, SYNC_LISTENER, SYNC_ERROR };
+enum sync_kind {
+	SYNC_MAPPED = 1,
+	SYNC_HOOKS,
+	SYNC_CONSOLE,
+	SYNC_READY,
+	SYNC_GO,
+	SYNC_LISTENER,
+	SYNC_CHILD,
+	SYNC_ERROR
+};
 
 /* A connected pair, close-on-exec. 0 or -errno. */
 int sync_pair(int ret_fds[2]) MUST_CHECK;
 
 int sync_send(int fd, enum sync_kind kind, struct err *e) MUST_CHECK;
 int sync_send_fd(int fd, enum sync_kind kind, int passed_fd, struct err *e) MUST_CHECK;
+
+/* CHILD: a process that the sender has started, by number and pidfd (owned by the receiver). */
+int sync_send_child(int fd, pid_t pid, int pidfd, struct err *e) MUST_CHECK;
+int sync_expect_child(int fd, pid_t *ret_pid, int *ret_pidfd, struct err *e) MUST_CHECK;
 
 /* To the peer: what went wrong here. Best effort, as the sender ends after it. */
 void sync_send_error(int fd, const struct err *error);

@@ -78,6 +78,23 @@ static void descriptors_travel_with_messages(void **state)
 	assert_true(sent.st_dev == received.st_dev && sent.st_ino == received.st_ino);
 }
 
+static void a_child_is_passed_on_by_number_and_descriptor(void **state)
+{
+	const int *fds = *state;
+	cleanup_fd int got = -1;
+	struct err e = { 0 };
+	pid_t pid = 0;
+
+	assert_int_equal(sync_send_child(fds[0], 4194303, fds[0], &e), 0);
+	assert_int_equal(sync_expect_child(fds[1], &pid, &got, &e), 0);
+	assert_int_equal(pid, 4194303);
+	assert_true(got >= 0);
+	assert_int_equal(sync_send(fds[0], SYNC_READY, &e), 0);
+	pid = 7;
+	assert_int_equal(sync_expect_child(fds[1], &pid, &got, &e), -EPROTO);
+	assert_int_equal(pid, 7);
+}
+
 static void descriptors_that_nobody_expects_are_closed(void **state)
 {
 	const int *fds = *state;
@@ -227,6 +244,7 @@ int main(void)
 		SYNC_TEST(messages_arrive_one_by_one_and_both_ways),
 		SYNC_TEST(another_message_than_the_one_due_breaks_the_protocol),
 		SYNC_TEST(descriptors_travel_with_messages),
+		SYNC_TEST(a_child_is_passed_on_by_number_and_descriptor),
 		SYNC_TEST(descriptors_that_nobody_expects_are_closed),
 		SYNC_TEST(errors_travel_with_code_and_text),
 		SYNC_TEST(errors_may_be_as_long_as_errors_are),
