@@ -30,12 +30,14 @@ static int open_dir(int fd, DIR **ret)
 	return -ENOMEM;
 }
 
+/* What is in a container may hide in no cgroup, whatever it calls that: ".x" is one like any other. */
 static const char *next_name(DIR *dir)
 {
 	const struct dirent *entry;
 
 	while ((entry = readdir(dir)) != NULL) {
-		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+		if (entry->d_type == DT_DIR && strcmp(entry->d_name, ".") != 0 &&
+		    strcmp(entry->d_name, "..") != 0)
 			return entry->d_name;
 	}
 	return NULL;
