@@ -209,6 +209,8 @@ static int describe(struct dump *d, struct err *e)
 	int r = set_basics(d, e);
 
 	if (r == 0)
+		r = criu_job_network(&d->job, &d->plan, e);
+	if (r == 0)
 		r = set_freezer(d, e);
 	if (r == 0)
 		r = set_memory(d, e);

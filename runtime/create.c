@@ -12,6 +12,7 @@
 #include "common/timestamp.h"
 #include "runtime/conceal.h"
 #include "runtime/console.h"
+#include "runtime/container_cgroup.h"
 #include "runtime/hooks.h"
 #include "runtime/init.h"
 #include "runtime/init_hooks.h"
@@ -142,24 +143,6 @@ static int prepare(struct creation *c, struct err *e)
 	return 0;
 }
 
-static int make_cgroup(struct creation *c, struct err *e)
-{
-	const struct runtime_spec *spec = c->args->spec;
-	int r;
-
-	if (c->args->systemd_cgroup)
-		return cgroup_create_systemd(&c->host, spec->linux_.cgroups_path, c->args->id,
-					     spec->linux_.resources, &spec->annotations, &c->cgroup, e);
-	r = cgroup_create(&c->host, spec->linux_.cgroups_path, c->args->id, spec->linux_.resources,
-			  &c->cgroup, e);
-	if (r == 0 && !c->cgroup.path && c->args->cgroup_required && c->host.mode != CGROUP_NONE)
-		return err_set(e, -EACCES,
-			       "cannot make cgroup '%s': permission denied (without --rootless "
-			       "false a container without limits does without)",
-			       c->args->id);
-	return r;
-}
-
 static int reserve(struct creation *c, struct err *e)
 {
 	const struct runtime_args *args = c->args;
@@ -172,21 +155,14 @@ static int reserve(struct creation *c, struct err *e)
 	if (r == 0 && args->separate_start)
 		r = state_dir_listen(c->state_dir, &c->listen_fd, e);
 	if (r == 0)
-		r = make_cgroup(c, e);
+		r = container_cgroup_make(&c->host, args, &c->cgroup, e);
 	return r;
 }
 
-/* Every container gets a device filter, as with runc: rules or not, what is not allowed is denied. In a user namespace, where
- * the kernel does not let us load one, it does not let anybody make devices, either. */
 static int limit(struct creation *c, struct err *e)
 {
-	const struct spec_resources *resources = c->args->spec->linux_.resources;
-	int r = cgroup_apply(&c->cgroup, resources, e);
+	int r = container_cgroup_limit(&c->cgroup, &c->plan, c->args->spec->linux_.resources, e);
 
-	if (r == 0 && c->cgroup.path && (!resources || resources->devices_len == 0))
-		r = cgroup_apply_devices(&c->cgroup, resources, e);
-	if (r == -EPERM && (c->plan.user_namespace || process_in_user_namespace()))
-		r = 0;
 	/* A host without cgroup v2 has no filter: then no new device node may come to be. */
 	if (!c->cgroup.path)
 		privileges_drop_mknod(&c->privileges);

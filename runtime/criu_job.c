@@ -118,7 +118,7 @@ static int add_config_files(struct criu_job *j, const struct strvec *annotations
 
 static int set_files(struct criu_job *j, struct err *e)
 {
-	int r = criu_set(j->lib.set_service_binary(j->opts, "criu"), "the program", e);
+	int r = criu_set(j->lib.set_service_binary(j->opts, j->lib.program), "the program", e);
 
 	return r == 0 ? criu_set(j->lib.set_log_file(j->opts, j->log_file), "the log file", e) : r;
 }
@@ -132,7 +132,7 @@ int criu_job_begin(const struct criu_options *o, const char *log_file, const str
 	ret->config = BUF_INIT(CONFIG_MAX_BYTES);
 	ret->log_dir = o->work_path ? o->work_path : o->image_path;
 	ret->log_file = log_file;
-	r = criu_lib_open(&ret->lib, e);
+	r = criu_lib_open(o->program, &ret->lib, e);
 	if (r == 0)
 		r = open_dir(o->image_path, "image", false, &ret->image_dir, e);
 	if (r == 0 && o->work_path)
@@ -148,10 +148,15 @@ int criu_job_begin(const struct criu_options *o, const char *log_file, const str
 		r = check_lazy_pages(ret, e);
 	if (r == 0)
 		r = add_config_files(ret, annotations, e);
-	/* As with runc, the network is the caller's business: a new namespace is dumped and made without what is in it. */
-	if (r == 0)
-		r = criu_job_config(ret, e, "empty-ns net\n");
 	return r == 0 && o->lazy_pages ? criu_job_config(ret, e, "lazy-pages\n") : r;
+}
+
+int criu_job_network(struct criu_job *j, const struct plan *p, struct err *e)
+{
+	for (size_t i = 0; i < p->joins_len; i++)
+		if (p->joins[i].clone_flag == CLONE_NEWNET)
+			return 0;
+	return criu_job_config(j, e, "empty-ns net\n");
 }
 
 void criu_job_done(struct criu_job *j)

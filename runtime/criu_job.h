@@ -13,6 +13,7 @@
 
 /* Options that both commands have, by their names at runc. */
 struct criu_options {
+	const char *program; /* NULL: "criu", from $PATH */
 	const char *image_path;
 	const char *work_path; /* where criu's log goes; NULL: image_path */
 	bool has_cgroups_mode;
@@ -44,6 +45,10 @@ void criu_job_done(struct criu_job *j);
 
 /* Adds a line to the configuration. -ENOMEM. */
 int criu_job_config(struct criu_job *j, struct err *e, const char *fmt, ...) MUST_CHECK PRINTF_LIKE(3, 4);
+
+/* As with runc, the network is the caller's business: a new namespace is dumped and made without what is in it. One that was joined stays as it is; criu
+ * would lock it, and never unlock it, if it were told the same of that. -ENOMEM. */
+int criu_job_network(struct criu_job *j, const struct plan *p, struct err *e) MUST_CHECK;
 
 /* Has the next `criu` read the configuration: right before the request. */
 int criu_job_ready(struct criu_job *j, struct err *e) MUST_CHECK;

@@ -74,24 +74,26 @@ static int ask_version(struct criu_lib *lib, struct err *e)
 
 	if (lib->init_opts(&o) < 0)
 		return err_code(e, -ENOMEM, "libcriu");
-	if (lib->set_service_binary(o, "criu") == 0)
+	if (lib->set_service_binary(o, lib->program) == 0)
 		lib->version = lib->get_version(o);
 	lib->free_opts(o);
 	if (lib->version <= 0)
 		return err_set(
 			e, -EOPNOTSUPP,
-			"checkpoint and restore need the program 'criu', which does not answer (apt install "
-			"criu)");
+			"checkpoint and restore need the program '%s', which does not answer (apt install "
+			"criu)",
+			lib->program);
 	if (lib->version < CRIU_VERSION_MIN)
 		return err_set(e, -EOPNOTSUPP,
-			       "checkpoint and restore need CRIU 3.15 or newer: 'criu' is %d.%d",
+			       "checkpoint and restore need CRIU 3.15 or newer: '%s' is %d.%d", lib->program,
 			       lib->version / 10000, lib->version / 100 % 100);
 	return 0;
 }
 
-int criu_lib_open(struct criu_lib *ret, struct err *e)
+int criu_lib_open(const char *program, struct criu_lib *ret, struct err *e)
 {
-	cleanup_criu_lib struct criu_lib lib = { .library = dlopen("libcriu.so.2", RTLD_NOW | RTLD_LOCAL) };
+	cleanup_criu_lib struct criu_lib lib = { .library = dlopen("libcriu.so.2", RTLD_NOW | RTLD_LOCAL),
+						 .program = program ? program : "criu" };
 	int r;
 
 	if (!lib.library)

@@ -24,8 +24,9 @@ struct criu_features {
 };
 
 struct criu_lib {
-	void *library; /* NULL: not open */
-	int version;   /* of the criu program: 31701 is 3.17.1 */
+	void *library;       /* NULL: not open */
+	const char *program; /* borrowed */
+	int version;         /* of the program: 31701 is 3.17.1 */
 
 	int (*init_opts)(struct criu_opts **ret);
 	void (*free_opts)(struct criu_opts *o);
@@ -70,8 +71,9 @@ struct criu_lib {
 	int (*orphan_pts_master_fd)(void);
 };
 
-/* Opens the library and asks the program for its version. -EOPNOTSUPP with the cure: no libcriu, no `criu`, or one that is too old. */
-int criu_lib_open(struct criu_lib *ret, struct err *e) MUST_CHECK;
+/* Opens the library and asks the program (borrowed as long as *ret is open; NULL: "criu", from $PATH) for its version. -EOPNOTSUPP with the cure: no
+ * libcriu, no program, or one that is too old. */
+int criu_lib_open(const char *program, struct criu_lib *ret, struct err *e) MUST_CHECK;
 void criu_lib_close(struct criu_lib *lib);
 #define cleanup_criu_lib __attribute__((cleanup(criu_lib_close)))
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/restore.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/limits.h>
 #include <sched.h>
@@ -16,6 +17,7 @@
 #include "common/process.h"
 #include "common/timestamp.h"
 #include "runtime/console.h"
+#include "runtime/container_cgroup.h"
 #include "runtime/hooks.h"
 #include "runtime/init_hooks.h"
 #include "runtime/listener.h"
@@ -119,6 +121,42 @@ static int read_descriptors(struct restoration *r, struct err *e)
 	return n < 0 ? err_wrap(e, CRIU_DESCRIPTORS_FILE) : 0;
 }
 
+/* What root of the container is outside of it; false: nobody. */
+static bool host_root(const struct spec_id_mapping *maps, size_t len, uint32_t *ret)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (maps[i].container_id != 0 || maps[i].size == 0)
+			continue;
+		*ret = maps[i].host_id;
+		return true;
+	}
+	return false;
+}
+
+/* criu has each process open its images by itself, and in a user namespace our root is nobody. */
+static int give_images(const struct restoration *r, struct err *e)
+{
+	const struct spec_linux *linux_ = &r->container->spec->linux_;
+	cleanup_fd int fd = openat(r->job.image_dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	uint32_t uid, gid;
+
+	if (!dir)
+		return err_errno(e, "cannot read the image directory");
+	(void)fd_take(&fd); /* the stream's */
+	if (!host_root(linux_->uid_mappings, linux_->uid_mappings_len, &uid) ||
+	    !host_root(linux_->gid_mappings, linux_->gid_mappings_len, &gid))
+		return 0;
+	if (fchown(dirfd(dir), uid, gid) < 0)
+		return err_errno(e, "cannot give the images to the container's root");
+	while ((entry = readdir(dir)) != NULL)
+		if (entry->d_type == DT_REG &&
+		    fchownat(dirfd(dir), entry->d_name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+			return err_errno(e, "cannot give '%s' to the container's root", entry->d_name);
+	return 0;
+}
+
 static int prepare(struct restoration *r, struct err *e)
 {
 	const struct runtime_args *c = r->container;
@@ -136,26 +174,26 @@ static int prepare(struct restoration *r, struct err *e)
 		n = cgroup_host_detect(&r->host, e);
 	if (n == 0)
 		n = criu_job_begin(&r->args->criu, "restore.log", &c->spec->annotations, &r->job, e);
-	return n == 0 ? read_descriptors(r, e) : n;
+	if (n == 0)
+		n = criu_job_network(&r->job, &r->plan, e);
+	if (n == 0)
+		n = read_descriptors(r, e);
+	return n == 0 && r->plan.user_namespace ? give_images(r, e) : n;
+}
+
+static bool is_strict(const struct restoration *r)
+{
+	return r->args->criu.has_cgroups_mode && r->args->criu.cgroups_mode == CRIU_CGROUPS_STRICT;
 }
 
 static int make_cgroup(struct restoration *r, struct err *e)
 {
-	const struct runtime_args *c = r->container;
-	const struct spec_resources *resources = c->spec->linux_.resources;
-	const char *path = c->spec->linux_.cgroups_path;
-	int n;
+	int n = is_strict(r) ? container_cgroup_check_new(&r->host, r->container, e) : 0;
 
-	if (c->systemd_cgroup)
-		n = cgroup_create_systemd(&r->host, path, c->id, resources, &c->spec->annotations, &r->cgroup,
-					  e);
-	else
-		n = cgroup_create(&r->host, path, c->id, resources, &r->cgroup, e);
 	if (n == 0)
-		n = cgroup_apply(&r->cgroup, resources, e);
-	if (n == 0 && r->cgroup.path && (!resources || resources->devices_len == 0))
-		n = cgroup_apply_devices(&r->cgroup, resources, e);
-	return n == -EPERM && (r->plan.user_namespace || process_in_user_namespace()) ? 0 : n;
+		n = container_cgroup_make(&r->host, r->container, &r->cgroup, e);
+	return n == 0 ? container_cgroup_limit(&r->cgroup, &r->plan, r->container->spec->linux_.resources, e)
+		      : n;
 }
 
 static int reserve(struct restoration *r, struct err *e)
@@ -235,6 +273,9 @@ static int set_rest(const struct restoration *r, struct err *e)
 
 	if ((r->args->lsm_profile || r->args->lsm_mount_context) && lib->version < 31600)
 		return err_set(e, -EOPNOTSUPP, "--lsm-profile and --lsm-mount-context need CRIU 3.16");
+	/* By itself criu would refuse the cgroup that we have made for it. */
+	if (is_strict(r))
+		lib->set_manage_cgroups_mode(o, CRIU_CGROUPS_FULL);
 	lib->set_evasive_devices(o, true);
 	n = criu_set(lib->set_root(o, r->root), "the rootfs", e);
 	if (n == 0 && r->args->lsm_profile)
