@@ -47,7 +47,7 @@ static const struct command COMMANDS[] = {
 };
 
 struct global_options {
-	const char *root, *log, *log_format, *rootless;
+	const char *root, *log, *log_format, *rootless, *criu;
 	bool debug, systemd_cgroup, version;
 };
 
@@ -58,6 +58,8 @@ static const struct option_def OPTIONS[] = {
 	{ "log", 0, OPTION_STRING, GLOBAL(log), "file", "Append errors to this file" },
 	{ "log-format", 0, OPTION_STRING, GLOBAL(log_format), "format", "text or json (default text)" },
 	{ "debug", 0, OPTION_BOOL, GLOBAL(debug), NULL, "Log more" },
+	{ "criu", 0, OPTION_STRING, GLOBAL(criu), "path",
+	  "The program for checkpoint and restore (default criu, from $PATH)" },
 	{ "systemd-cgroup", 0, OPTION_BOOL, GLOBAL(systemd_cgroup), NULL, "Let systemd make the cgroup" },
 	{ "rootless", 0, OPTION_STRING, GLOBAL(rootless), "mode",
 	  "true, false or auto (told from the user)" },
@@ -303,7 +305,9 @@ static int read_rootless(const char *mode, bool *ret_false)
 static int read_globals(const struct global_options *o, struct oci_globals *ret, char **ret_root,
 			struct err *e)
 {
-	*ret = (struct oci_globals){ .log = o->log, .debug = o->debug, .systemd_cgroup = o->systemd_cgroup };
+	*ret = (struct oci_globals){
+		.log = o->log, .criu = o->criu, .debug = o->debug, .systemd_cgroup = o->systemd_cgroup
+	};
 	if (o->log_format) {
 		ret->log_json = strcmp(o->log_format, "json") == 0;
 		if (!ret->log_json && strcmp(o->log_format, "text") != 0)

@@ -16,6 +16,7 @@
 struct oci_globals {
 	const char *root; /* absolute */
 	const char *log;  /* file that errors are appended to; NULL: none */
+	const char *criu; /* the program; NULL: "criu" */
 	bool log_json;
 	bool debug; /* oci_debug says something */
 	bool systemd_cgroup;

@@ -113,11 +113,11 @@ static int make_image_dir(const char *path, struct err *e)
 	return dir_make_open(AT_FDCWD, path, 0700, &fd, e);
 }
 
-/* *ret borrows from `o` and, where that is not NULL, *ret_address. */
-static int read_options(const struct checkpoint_options *o, struct runtime_checkpoint_args *ret,
-			char **ret_address, struct err *e)
+/* *ret borrows from `g`, `o` and, where that is not NULL, *ret_address. */
+static int read_options(const struct oci_globals *g, const struct checkpoint_options *o,
+			struct runtime_checkpoint_args *ret, char **ret_address, struct err *e)
 {
-	int r = oci_criu_read(&o->criu, &ret->criu, e);
+	int r = oci_criu_read(g, &o->criu, &ret->criu, e);
 
 	ret->parent_path = o->parent_path;
 	ret->leave_running = o->leave_running;
@@ -147,7 +147,7 @@ static int checkpoint(const struct oci_globals *g, const struct checkpoint_optio
 
 	if (r < 0)
 		return r;
-	r = read_options(o, &args, &address, e);
+	r = read_options(g, o, &args, &address, e);
 	if (r < 0)
 		return r;
 	bundle_options.bundle = state.bundle;

@@ -2,12 +2,17 @@
 #include "cli/oci_criu.h"
 
 #include <string.h>
+#include <unistd.h>
+
+#include "common/process.h"
 
 #define DEFAULT_IMAGE_PATH "./checkpoint"
 
-int oci_criu_read(const struct oci_criu_options *o, struct criu_options *ret, struct err *e)
+int oci_criu_read(const struct oci_globals *g, const struct oci_criu_options *o, struct criu_options *ret,
+		  struct err *e)
 {
 	*ret = (struct criu_options){
+		.program = g->criu,
 		.image_path = o->image_path ? o->image_path : DEFAULT_IMAGE_PATH,
 		.work_path = o->work_path,
 		.tcp_established = o->tcp_established,
@@ -18,6 +23,8 @@ int oci_criu_read(const struct oci_criu_options *o, struct criu_options *ret, st
 		.lazy_pages = o->lazy_pages,
 		.has_cgroups_mode = o->cgroups_mode != NULL,
 	};
+	if (geteuid() != 0 || process_in_user_namespace())
+		return err_set(e, -EPERM, "checkpoint and restore of rootless containers: CRIU needs root");
 	for (size_t i = 0; i < o->empty_ns.len; i++)
 		if (strcmp(o->empty_ns.items[i], "network") != 0)
 			return err_set(e, -EINVAL,

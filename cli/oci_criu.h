@@ -3,6 +3,7 @@
 #ifndef SAMPAN_CLI_OCI_CRIU_H
 #define SAMPAN_CLI_OCI_CRIU_H
 
+#include "cli/oci.h"
 #include "cli/options.h"
 #include "runtime/criu_job.h"
 
@@ -47,7 +48,8 @@ struct oci_criu_options {
 			"Drop memory images that are not needed any more"                                    \
 	}
 
-/* *ret borrows from `o`. -EINVAL: the cgroups mode, a namespace that cannot be left empty. */
-int oci_criu_read(const struct oci_criu_options *o, struct criu_options *ret, struct err *e) MUST_CHECK;
+/* *ret borrows from `g` and `o`. -EPERM: the caller is not the machine's root; -EINVAL: the cgroups mode, a namespace that cannot be left empty. */
+int oci_criu_read(const struct oci_globals *g, const struct oci_criu_options *o, struct criu_options *ret,
+		  struct err *e) MUST_CHECK;
 
 #endif

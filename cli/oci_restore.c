@@ -85,7 +85,7 @@ static int restore(const struct oci_globals *g, const struct restore_options *o,
 					     .lsm_mount_context = o->lsm_mount_context };
 	cleanup_oci_bundle struct oci_bundle bundle = { 0 };
 	struct runtime_args container;
-	int r = oci_criu_read(&o->criu, &args.criu, e);
+	int r = oci_criu_read(g, &o->criu, &args.criu, e);
 
 	if (r == 0)
 		r = oci_bundle_load(g, &o->bundle, &bundle, e);
