@@ -2,6 +2,7 @@
 """sampan-oci checkpoint and restore. CRIU wants a kernel with its options: what runs it, runs in the virtual machine."""
 import array
 import contextlib
+import ctypes
 import json
 import os
 import pathlib
@@ -14,6 +15,7 @@ import pytest
 
 from bundle_fixture import Bundle
 from conftest import BUILD, SLOW, Program
+from rootless_fixture import rootless, user  # noqa: F401  pylint: disable=unused-import
 
 criu = pytest.mark.cgroup2
 pytestmark = pytest.mark.root
@@ -25,7 +27,8 @@ COUNTER = "i=0; while :; do i=$((i+1)); echo $i > /tmp/next; mv /tmp/next /tmp/c
 @pytest.fixture
 def bundle(scratch, busybox):
     made = Bundle(scratch / "bundle", busybox)
-    os.symlink("busybox", made.rootfs / "bin" / "mv")
+    for applet in ("mv", "nc"):
+        os.symlink("busybox", made.rootfs / "bin" / applet)
     made.config["linux"]["cgroupsPath"] = CGROUP
     return made
 
@@ -341,6 +344,70 @@ def test_a_network_namespace_by_path_is_joined_again(sampan_oci, bundle, images,
     assert inode == network.stat().st_ino
 
 
+def in_network(network, *argv):
+    return subprocess.run(["nsenter", f"--net={network}", *argv], check=True, capture_output=True, text=True).stdout
+
+
+@contextlib.contextmanager
+def listening_in(network):
+    """A TCP socket of ours that listens in another network namespace; nobody else in this process is there."""
+    with open("/proc/thread-self/ns/net", "rb") as own, open(network, "rb") as there:
+        setns = ctypes.CDLL(None, use_errno=True).setns
+        assert setns(there.fileno(), 0) == 0
+        try:
+            listener = socket.create_server(("127.0.0.1", 5555))
+        finally:
+            assert setns(own.fileno(), 0) == 0
+    with listener:
+        listener.settimeout(20 * SLOW)
+        yield listener
+
+
+@criu
+def test_a_tcp_connection_goes_on_where_that_was_asked_for(sampan_oci, bundle, images, network):
+    """Its peer is outside of the container, and notices nothing but a pause."""
+    in_network(network, "ip", "link", "set", "lo", "up")
+    bundle.namespace("network", str(network))
+    with listening_in(network) as listener:
+        detach(sampan_oci, bundle, f"({COUNTER.replace('echo $i >', 'echo $i; echo $i >')}) | nc 127.0.0.1 5555")
+        connection, _ = listener.accept()
+    with connection, connection.makefile() as lines:
+        connection.settimeout(20 * SLOW)
+        assert [next(lines) for _ in range(3)] == ["1\n", "2\n", "3\n"]
+        done = sampan_oci("checkpoint", "--image-path", images, "c")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "criu failed: " in done.stderr and "tcp" in (images / "dump.log").read_text()
+        assert state(sampan_oci)["status"] == "running"
+        assert "CRIU" not in in_network(network, "iptables", "-S")
+        checkpoint(sampan_oci, images, "--tcp-established")
+        restore(sampan_oci, bundle, images, "--tcp-established")
+        assert "CRIU" not in in_network(network, "iptables", "-S")
+        seen = [int(next(lines)) for _ in range(count(bundle) + 3)]
+        assert seen == list(range(4, 4 + len(seen)))
+
+
+@criu
+def test_a_user_namespace_is_made_anew_with_its_mappings(sampan_oci, bundle, images):
+    bundle.namespace("user")
+    for kind in ("uidMappings", "gidMappings"):
+        bundle.config["linux"][kind] = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+    for parent in bundle.path.parents:
+        if str(parent).startswith(("/tmp/", "/var/tmp/")):
+            parent.chmod(0o755)
+    for path in [bundle.rootfs, *bundle.rootfs.rglob("*")]:
+        os.chown(path, 100000, 100000, follow_symlinks=False)
+    detach(sampan_oci, bundle)
+    counts_on(bundle, 3)
+    checkpoint(sampan_oci, images)
+    reached = count(bundle)
+    restore(sampan_oci, bundle, images)
+    counts_on(bundle, reached + 3)
+    pid = state(sampan_oci)["pid"]
+    assert pathlib.Path(f"/proc/{pid}/uid_map").read_text().split() == ["0", "100000", "65536"]
+    assert (bundle.rootfs / "tmp" / "count").stat().st_uid == 100000
+    assert sampan_oci("exec", "c", "id", "-u", check=True).stdout == "0\n"
+
+
 @criu
 def test_hooks_run_at_a_restore_and_poststop_at_a_checkpoint(sampan_oci, bundle, images, scratch):
     log = scratch / "log"
@@ -382,7 +449,7 @@ def test_a_hook_that_fails_fails_the_restore_and_leaves_nothing(sampan_oci, bund
 
 
 @criu
-@pytest.mark.parametrize("mode", ["soft", "full", "ignore"])
+@pytest.mark.parametrize("mode", ["soft", "full", "strict", "ignore"])
 def test_a_restored_container_is_in_its_cgroup_with_its_limits(sampan_oci, bundle, images, mode):
     bundle.config["linux"]["resources"] = {"pids": {"limit": 77}, "memory": {"limit": 64 << 20}}
     detach(sampan_oci, bundle)
@@ -404,6 +471,28 @@ def test_a_restored_container_is_in_its_cgroup_with_its_limits(sampan_oci, bundl
     assert not pathlib.Path(f"/sys/fs/cgroup/sampan/{CGROUP}").exists()
     if mode != "ignore":  # where criu makes no cgroup namespace either
         assert sampan_oci("exec", "c", "cat", "/proc/1/cgroup", check=True).stdout == "0::/\n"
+
+
+@criu
+@pytest.mark.systemd
+def test_a_restored_container_is_in_a_scope_of_systemds(sampan_oci, bundle, images):
+    bundle.config["linux"].update(cgroupsPath="system.slice:test:checkpoint", resources={"pids": {"limit": 77}})
+    bundle.shell(COUNTER)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    sampan_oci("--systemd-cgroup", "run", "-d", "-b", bundle.path, "c", check=True, **quiet)
+    counts_on(bundle, 3)
+    checkpoint(sampan_oci, images)
+    show = ["systemctl", "show", "test-checkpoint.scope", "--property", "LoadState,TasksMax"]
+    assert "LoadState=not-found" in subprocess.run(show, check=True, capture_output=True, text=True).stdout
+    reached = count(bundle)
+    done = sampan_oci("--systemd-cgroup", "restore", "-d", "-b", bundle.path, "--image-path", images, "c", stdout=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stderr + logs_of(images)
+    counts_on(bundle, reached + 3)
+    assert cgroup_of(state(sampan_oci)["pid"]) == "0::/system.slice/test-checkpoint.scope"
+    shown = subprocess.run(show, check=True, capture_output=True, text=True).stdout
+    assert sorted(shown.splitlines()) == ["LoadState=loaded", "TasksMax=77"]
+    sampan_oci("delete", "--force", "c", check=True)
+    assert "LoadState=not-found" in subprocess.run(show, check=True, capture_output=True, text=True).stdout
 
 
 # --- what goes wrong ----------------------------------------------------------------------------------
@@ -564,6 +653,36 @@ def test_a_status_fd_must_be_writable(sampan_oci, sleeper, images):
 def test_bad_options_of_a_restore_are_refused(sampan_oci, bundle, images, args, text):
     bundle.save()
     refused(sampan_oci("restore", "-b", bundle.path, "--image-path", images, *args, "c"), text)
+
+
+def test_the_program_may_be_another(sampan_oci, sleeper, bundle, images):
+    """The global option, as runc has it."""
+    if not libraries():
+        pytest.skip("needs libcriu")
+    text = "checkpoint and restore need the program '/no/criu', which does not answer (apt install criu)"
+    for command in (["checkpoint", "--image-path", images, "c"], ["restore", "-b", bundle.path, "--image-path", images, "d"]):
+        images.mkdir(exist_ok=True)
+        refused(sampan_oci("--criu", "/no/criu", *command), text)
+
+
+@criu
+def test_the_program_may_be_elsewhere(sampan_oci, bundle, images, scratch):
+    used = scratch / "used"
+    program = scratch / "criu"
+    program.write_text(f'#!/bin/sh\necho "$1" >>{used}\nexec criu "$@"\n')
+    program.chmod(0o755)
+    detach(sampan_oci, bundle)
+    counts_on(bundle, 3)
+    done = sampan_oci("--criu", program, "checkpoint", "--image-path", images, "c")
+    assert done.returncode == 0, done.stderr
+    assert set(used.read_text().split()) == {"swrk"}
+
+
+def test_a_user_is_refused_as_criu_needs_root(rootless):
+    rootless.start()
+    for command in (["checkpoint", "c"], ["restore", "--bundle", rootless.bundle.path, "d"]):
+        refused(rootless(*command), "checkpoint and restore of rootless containers: CRIU needs root")
+    assert rootless.state()["status"] == "running"
 
 
 @pytest.mark.parametrize("command", ["checkpoint", "restore"])
