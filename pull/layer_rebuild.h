@@ -8,9 +8,6 @@
 #include "store/layer.h"
 #include "store/store.h"
 
-/* The name of what is kept, beside the layer's tree. */
-#define LAYER_SPLIT_NAME "tar-split"
-
 /* A layer of the store, open: what follows needs neither paths nor the store. */
 struct layer_rebuild {
 	int dir_fd; /* -1 when empty */

@@ -283,6 +283,30 @@ static int check_files(const struct fsck *f, const char *key, struct err *e)
 	return r == -ENOMEM ? err_code(e, r, "cannot note what was found") : r;
 }
 
+/* Without it the layer runs, but can never be pushed or saved under its own digest. */
+static int check_split(struct fsck *f, const char *key, const char *expected, struct err *e)
+{
+	char path[SUBPATH_MAX], actual[FILE_SUM_TEXT_LEN + 1];
+	cleanup_fd int fd = -1;
+	const char *problem = NULL;
+	int r;
+
+	if (!expected)
+		return 0;
+	(void)snprintf(path, sizeof(path), "layers/%s", key);
+	r = store_open_dir(f->store, path, &fd, e);
+	if (r < 0)
+		return r;
+	r = layer_split_sum(fd, actual, e);
+	if (r == -EIO)
+		problem = "'" LAYER_SPLIT_NAME "' is unreadable";
+	else if (r < 0)
+		return r;
+	else if (strcmp(actual, expected) != 0)
+		problem = *actual ? "'" LAYER_SPLIT_NAME "' is damaged" : "'" LAYER_SPLIT_NAME "' is missing";
+	return problem ? add_finding(f, FSCK_LAYER, key, NULL, problem) : 0;
+}
+
 /* Where a layer's blob has been kept, it is checked with it. */
 static int check_meta(struct fsck *f, const char *key, struct err *e)
 {
@@ -293,6 +317,8 @@ static int check_meta(struct fsck *f, const char *key, struct err *e)
 		r = need_blob(f, &meta.blob);
 	else if (r < 0 && store_error_is_damage(r))
 		r = add_finding(f, FSCK_LAYER, key, NULL, "'" META_NAME "' is damaged");
+	if (r == 0)
+		r = check_split(f, key, meta.tar_split, e);
 	layer_meta_done(&meta);
 	return r < 0 ? err_code(e, r, "cannot check layer '%s'", key) : 0;
 }

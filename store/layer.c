@@ -20,6 +20,7 @@
 void layer_meta_done(struct layer_meta *m)
 {
 	free(m->media_type);
+	free(m->tar_split);
 	free(m->created);
 	*m = (struct layer_meta){ 0 };
 }
@@ -75,6 +76,7 @@ static const struct json_field META[] = {
 	{ "blobSize", offsetof(struct layer_meta, blob_size), json_read_u64 },
 	{ "unpackedSize", offsetof(struct layer_meta, unpacked_size), json_read_u64 },
 	{ "mediaType", offsetof(struct layer_meta, media_type), json_read_string },
+	{ "tarSplit", offsetof(struct layer_meta, tar_split), json_read_string },
 	{ "created", offsetof(struct layer_meta, created), json_read_string },
 	{ 0 }
 };
@@ -105,8 +107,32 @@ int layer_meta_read(const struct store *s, const char *key, struct layer_meta *r
 	return 0;
 }
 
-static int meta_text(const struct layer_meta *meta, struct json_out *o, const char **ret_text,
-		     size_t *ret_len, struct err *e)
+int layer_split_sum(int dir_fd, char ret[FILE_SUM_TEXT_LEN + 1], struct err *e)
+{
+	cleanup_fd int fd = openat(dir_fd, LAYER_SPLIT_NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	cleanup_file_summer struct file_summer *summer = NULL;
+	struct file_sum sum;
+	struct stat st;
+	int r;
+
+	ret[0] = '\0';
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_errno(e, "cannot open '" LAYER_SPLIT_NAME "'");
+	summer = file_summer_new();
+	if (!summer)
+		return err_code(e, -ENOMEM, "cannot read '" LAYER_SPLIT_NAME "'");
+	file_summer_begin(summer);
+	r = file_summer_read(summer, fd, (uint64_t)st.st_size, &sum, e);
+	if (r < 0)
+		return err_wrap(e, "cannot read '" LAYER_SPLIT_NAME "'");
+	file_sum_text(&sum, ret);
+	return 0;
+}
+
+static int meta_text(const struct layer_meta *meta, const char *split, struct json_out *o,
+		     const char **ret_text, size_t *ret_len, struct err *e)
 {
 	char now[TIMESTAMP_MAX];
 
@@ -118,6 +144,7 @@ static int meta_text(const struct layer_meta *meta, struct json_out *o, const ch
 	json_out_u64(o, "blobSize", meta->blob_size);
 	json_out_u64(o, "unpackedSize", meta->unpacked_size);
 	json_out_opt_string(o, "mediaType", meta->media_type);
+	json_out_opt_string(o, "tarSplit", *split ? split : NULL);
 	json_out_string(o, "created", meta->created ? meta->created : now);
 	json_out_end(o);
 	return json_out_finish(o, ret_text, ret_len, e);
@@ -126,10 +153,13 @@ static int meta_text(const struct layer_meta *meta, struct json_out *o, const ch
 static int write_meta(int dir_fd, const struct layer_meta *meta, struct err *e)
 {
 	cleanup_json_out struct json_out *o = json_out_new(false, META_MAX);
+	char split[FILE_SUM_TEXT_LEN + 1];
 	const char *text;
 	size_t len;
-	int r = meta_text(meta, o, &text, &len, e);
+	int r = layer_split_sum(dir_fd, split, e);
 
+	if (r == 0)
+		r = meta_text(meta, split, o, &text, &len, e);
 	return r < 0 ? r : file_write_atomic(dir_fd, META_NAME, text, len, RECORD_MODE, e);
 }
 

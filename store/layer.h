@@ -7,6 +7,7 @@
 
 #include "common/digest.h"
 #include "common/strvec.h"
+#include "store/file_sum.h"
 #include "store/store.h"
 
 #define LAYER_KEY_MAX 64 /* hex digits of a sha256 */
@@ -17,6 +18,7 @@ struct layer_meta {
 	uint64_t blob_size;     /* bytes */
 	uint64_t unpacked_size; /* bytes of regular files */
 	char *media_type;
+	char *tar_split; /* checksum of LAYER_SPLIT_NAME; NULL: there was none. layer_seal finds it out by itself */
 	char *created; /* RFC 3339 */
 };
 void layer_meta_done(struct layer_meta *m);
@@ -27,6 +29,9 @@ int layer_meta_read(const struct store *s, const char *key, struct layer_meta *r
 
 /* Opens layers/<key>. -ENOENT. */
 int layer_open_dir(const struct store *s, const char *key, int *ret_fd, struct err *e) MUST_CHECK;
+
+/* The checksum of LAYER_SPLIT_NAME in an open layer's directory; "" where there is none. -EIO and others of read(2). */
+int layer_split_sum(int dir_fd, char ret[FILE_SUM_TEXT_LEN + 1], struct err *e) MUST_CHECK;
 
 /* The absolute path of a layer's tree. Owned; NULL: out of memory. */
 char *layer_tree_path(const struct store *s, const char *key) MUST_CHECK;
@@ -40,6 +45,9 @@ int staging_begin(const struct store *s, struct staging *ret, struct err *e) MUS
 
 /* Removes what is left of it. Accepts an empty one. */
 void staging_end(const struct store *s, struct staging *st);
+
+/* Beside tree/, of a layer that was a tar: what it takes to make that again. docs/store.md, "Tars". */
+#define LAYER_SPLIT_NAME    "tar-split"
 
 /* Beside tree/, until layer_seal: what the unpacker has learnt of the files (store/layer_contents.h). */
 #define LAYER_CONTENTS_NAME "contents"
