@@ -2,9 +2,12 @@
 """sampan fsck: damage is found by checksums, and what is damaged is fetched again, and nothing else."""
 import json
 import os
+import time
 
 import pytest
-from image_fixture import Image, Layer, directory, file, root, symlink, write_layout
+from busybox_fixture import busybox_layer
+from conftest import SLOW
+from image_fixture import Image, Layer, directory, file, machine_architecture, root, symlink, write_layout
 from registry_fixture import LyingRegistry
 
 pytestmark = pytest.mark.root
@@ -121,6 +124,57 @@ def test_damaged_checksums_and_metadata_are_repaired(sampan, pulled):
     found = damage(sampan)
     assert sorted(problem for _, _, problem, _ in found) == ["'files.sum' is truncated", "'meta.json' is damaged"]
     damage(sampan, "--repair", "--tls-verify=false", code=0)
+    assert_clean(sampan)
+
+
+@pytest.mark.parametrize("how, problem", [("gone", "missing"), ("cut", "damaged"), ("flipped", "damaged")])
+def test_damage_to_what_makes_the_tar_again_is_found_and_repaired(sampan, pulled, scratch, how, problem):
+    split = pulled[1][0].parent / "tar-split"
+    before = split.read_bytes()
+    if how == "gone":
+        split.unlink()
+    else:
+        split.write_bytes(before[:-1] if how == "cut" else before[:40] + bytes([before[40] ^ 1]) + before[41:])
+    assert damage(sampan) == [("layer", split.parent.name, f"'tar-split' is {problem}", False)]
+    assert damage(sampan, "--repair", "--tls-verify=false", code=0) == [("layer", split.parent.name, f"'tar-split' is {problem}", True)]
+    assert split.read_bytes() == before
+    sampan("save", "--format", "oci-dir", "-o", scratch / "saved", pulled[0], check=True)
+    assert_clean(sampan)
+
+
+def test_a_layer_of_a_version_that_kept_no_checksum_of_its_tar_is_clean(sampan, pulled):
+    meta = pulled[1][0].parent / "meta.json"
+    value = json.loads(meta.read_text(encoding="utf-8"))
+    assert len(value.pop("tarSplit")) == 32
+    meta.write_text(json.dumps(value), encoding="utf-8")
+    assert_clean(sampan)
+
+
+def test_a_layer_that_a_running_container_uses_is_repaired_after_its_end(sampan, scratch):
+    """Its overlay must not lose the layer that it is made of."""
+    image = Image([busybox_layer(machine_architecture()), Layer([file("word", b"intact")])], cmd=["sleep", "1000"])
+    layout = write_layout(scratch / "used", {None: image})
+    sampan("pull", "-q", f"oci:{layout}", check=True)
+    container = sampan.popen("run", "--name", "user", "localhost/used")
+    deadline = time.monotonic() + 20 * SLOW
+    while not sampan("ps", "-q", check=True).stdout:
+        assert container.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    key = trees(sampan)[1].parent.name
+    inode = trees(sampan)[1].stat().st_ino
+    (trees(sampan)[1] / "word").write_bytes(b"broken")
+    done = sampan("fsck", "--repair", "--from", f"oci:{layout}")
+    assert done.returncode == 1
+    assert f"layer {key[:12]}: word: altered (not repaired)\n" in done.stdout
+    assert done.stdout.endswith("1 damaged, 1 left\n")
+    assert "container 'user' runs on it (stop it first)" in done.stderr
+    assert trees(sampan)[1].stat().st_ino == inode
+    assert os.listdir(sampan.root / "staging") == []
+    assert container.poll() is None
+    sampan("rm", "-f", "user", check=True)
+    container.wait(20 * SLOW)
+    assert damage(sampan, "--repair", "--from", f"oci:{layout}", code=0) == [("layer", "word", "altered", True)]
+    assert (trees(sampan)[1] / "word").read_bytes() == b"intact"
     assert_clean(sampan)
 
 
