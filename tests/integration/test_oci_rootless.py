@@ -511,6 +511,41 @@ def test_a_delegated_cgroup_gives_pause_ps_and_kill_all(rootless, delegated):
     assert not (delegated / "sampan" / "c").exists()
 
 
+def cgroup_mount_is(rootless, mode):
+    mount, = (m for m in rootless.bundle.config["mounts"] if m["type"] == "cgroup")
+    mount["options"] = [option for option in mount["options"] if option not in ("ro", "rw")] + [mode]
+
+
+def test_a_delegated_cgroup_is_read_only_inside_unless_asked_for(rootless, delegated):
+    rootless.start()
+    assert (delegated / "sampan" / "c").stat().st_uid == rootless.user.uid
+    before = (delegated / "sampan" / "c" / "cgroup.max.depth").read_text()
+    for command in ("mkdir /sys/fs/cgroup/mine", "echo 1 >/sys/fs/cgroup/cgroup.max.depth", "echo $$ >/sys/fs/cgroup/cgroup.procs",
+                    "mount -o remount,rw /sys/fs/cgroup"):
+        done = rootless("exec", "c", "sh", "-c", command)
+        assert done.returncode != 0, command
+        assert re.search("Read-only file system|Permission denied|not permitted|permission denied", done.stderr), done.stderr
+    assert not (delegated / "sampan" / "c" / "mine").exists()
+    assert (delegated / "sampan" / "c" / "cgroup.max.depth").read_text() == before
+
+
+def test_a_writable_cgroup_is_writable_from_the_containers_own_downwards_only(rootless, delegated):
+    """What lies above and beside it is not there, and what she could do to it outside is not done from inside."""
+    cgroup_mount_is(rootless, "rw")
+    rootless.start("mkdir /sys/fs/cgroup/mine && echo 1 >/sys/fs/cgroup/mine/cgroup.procs && exec sleep 1000")
+    own = delegated / "sampan" / "c"
+    pid = rootless.state()["pid"]
+    wait_for(lambda: (own / "mine").exists() and str(pid) in (own / "mine" / "cgroup.procs").read_text().split())
+    look = "cd /sys/fs/cgroup; ls -d session sampan c 2>/dev/null; cat /proc/1/cgroup; cd ..; pwd; mkdir /sys/fs/cgroup/../outside && echo made"
+    done = rootless("exec", "c", "sh", "-c", look)
+    assert "0::/mine\n" in done.stdout
+    assert done.stdout.splitlines()[-1] == "/sys/fs"
+    assert sorted(p.name for p in delegated.iterdir() if p.is_dir()) == ["sampan", "session"]
+    assert [p.name for p in (delegated / "sampan").iterdir() if p.is_dir()] == ["c"]
+    rootless("delete", "--force", "c", check=True)
+    assert not own.exists()
+
+
 # --- nested ------------------------------------------------------------------------------------------
 
 
