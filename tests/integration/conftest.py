@@ -11,6 +11,7 @@ Markers:
   systemd        needs systemd as pid 1
   root           needs root
   main_job       part of the main job; runs in the arm64 virtual machine too
+  plain          runs no code of ours that others do not, or waits for other programs: left out where ours are sanitized
 """
 import contextlib
 import os
@@ -61,6 +62,7 @@ MARKERS = {
     "systemd": ("needs systemd as pid 1", missing_systemd),
     "root": ("needs root", missing_root),
     "main_job": ("part of the main job; runs in the arm64 virtual machine too", lambda: None),
+    "plain": ("left out where our programs are sanitized", lambda: None),
 }
 
 

@@ -32,12 +32,13 @@ def fixture_programs(tmp_path):
     folder = tmp_path / "programs"
     folder.mkdir()
     for name in PROGRAMS:
-        built = f"out/debug/tests/unit/cgroups/{name}"
-        subprocess.run(["make", "-s", "CONFIG=debug", built], cwd=TOP, check=True)
+        built = f"out/release/tests/unit/cgroups/{name}"
+        subprocess.run(["make", "-s", "CONFIG=release", built], cwd=TOP, check=True)
         shutil.copy(TOP / built, folder)
     return folder
 
 
+@pytest.mark.plain
 def test_without_the_memory_controller_the_cure_is_named_and_the_rest_works(programs):
     script = " && ".join(f"./{name}" for name in PROGRAMS)
     done = subprocess.run(

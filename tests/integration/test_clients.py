@@ -13,7 +13,7 @@ from clients_fixture import IMAGE, OCI, Ctr, Docker, Podman, closed, documented,
 from conftest import missing_cgroup2
 from image_fixture import busybox_image, write_docker_archive
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.plain]
 
 PROGRAMS = {Podman: ("podman", "conmon"), Docker: ("docker", "dockerd", "containerd"), Ctr: ("ctr", "containerd")}
 NUMBERS = itertools.count(1)

@@ -215,6 +215,7 @@ def give_user_namespace(bundle):
 
 # After which system call it is held up, as the right moment is short: at the start in the container, and when it has the privileges of the
 # container's processes.
+@pytest.mark.plain
 @pytest.mark.parametrize("moment", ["recvmsg", "execve"])
 @pytest.mark.parametrize("who", ["its like", "a tracer", "a tracer in a user namespace"])
 def test_who_joins_a_container_cannot_be_looked_into(sampan_oci, bundle, scratch, who, moment):
@@ -340,6 +341,7 @@ def rounds(sampan_oci, bundle, number):
     return ran
 
 
+@pytest.mark.plain
 def test_mount_targets_that_are_exchanged_for_links_stay_inside(sampan_oci, bundle, scratch):
     """Some of what is to be made has its directory outside already, and some has not."""
     folder, untouched = outside(scratch)
@@ -357,6 +359,7 @@ def test_mount_targets_that_are_exchanged_for_links_stay_inside(sampan_oci, bund
     assert untouched()
 
 
+@pytest.mark.plain
 def test_what_masks_procfs_cannot_be_made_to_miss_it(sampan_oci, bundle):
     """Who shares the rootfs exchanges /proc, with what is mounted on it, for a directory in which there is nothing to mask."""
     (bundle.rootfs / "proc").mkdir()
@@ -367,6 +370,7 @@ def test_what_masks_procfs_cannot_be_made_to_miss_it(sampan_oci, bundle):
         assert rounds(sampan_oci, bundle, 40) > 0
 
 
+@pytest.mark.plain
 @pytest.mark.parametrize("target", ["file", "absent"])
 def test_a_console_that_is_exchanged_for_a_link_stays_inside(sampan_oci, bundle, scratch, target):
     folder, untouched = outside(scratch)
@@ -590,6 +594,7 @@ def test_thousands_of_cgroups_are_walked_and_removed(sampan_oci, bundle, shape):
     assert not top.exists()
 
 
+@pytest.mark.plain
 def test_thousands_of_mounts_stop_nothing(sampan_oci, bundle):
     """Each doubles what is there."""
     add_capability(bundle, "CAP_SYS_ADMIN")

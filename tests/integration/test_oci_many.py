@@ -8,10 +8,11 @@ import subprocess
 import pytest
 
 from bundle_fixture import Bundle
+from conftest import SLOW
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.plain]
 
-COUNT = 40 if "asan" in os.environ.get("SAMPAN_BUILD", "") else 500
+COUNT = 500
 NAMES = [f"many-{number:03}" for number in range(COUNT)]
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
@@ -19,6 +20,12 @@ QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 def statuses(sampan_oci):
     listed = json.loads(sampan_oci("list", "-f", "json", check=True).stdout) or []
     return {container["id"]: container["status"] for container in listed}
+
+
+def for_each(sampan_oci, command, *more):
+    """One shell for all: a Python that starts each of them takes longer than they do."""
+    script = f"for name do {' '.join(sampan_oci.argv)} {command} $name {' '.join(more)} || exit; done"
+    subprocess.run(["sh", "-c", script, "-", *NAMES], check=True, stdin=subprocess.DEVNULL, timeout=300 * SLOW, **QUIET)
 
 
 def cgroups():
@@ -35,21 +42,19 @@ def test_they_are_made_listed_killed_and_leave_nothing(sampan_oci, scratch, busy
     mounts = pathlib.Path("/proc/self/mountinfo").read_text()
     descriptors = os.listdir("/proc/self/fd")
 
-    for name in NAMES:
-        sampan_oci("create", "-b", bundle.path, name, check=True, **QUIET)
+    for_each(sampan_oci, f"create -b {bundle.path}")
     assert statuses(sampan_oci) == dict.fromkeys(NAMES, "created")
-    for name in NAMES:
-        sampan_oci("start", name, check=True)
+    for_each(sampan_oci, "start")
     assert statuses(sampan_oci) == dict.fromkeys(NAMES, "running")
     assert sampan_oci("list", "-q", check=True).stdout.split() == NAMES
-    pids = [json.loads(sampan_oci("state", name, check=True).stdout)["pid"] for name in NAMES]
+    pids = [json.loads(sampan_oci("state", name, check=True).stdout)["pid"] for name in NAMES[::10]]
+    assert len(set(pids)) == len(pids)
+    pids = [container["pid"] for container in json.loads(sampan_oci("list", "-f", "json", check=True).stdout)]
     assert len(set(pids)) == COUNT
     # What a container holds open of the runtime's is nothing: only its program's standard streams.
     assert len(os.listdir(f"/proc/{pids[-1]}/fd")) == 3
-    for name in NAMES:
-        sampan_oci("kill", name, "KILL", check=True)
-    for name in NAMES:
-        sampan_oci("delete", "-f", name, check=True)
+    for_each(sampan_oci, "kill", "KILL")
+    for_each(sampan_oci, "delete -f")
     assert statuses(sampan_oci) == {}
     assert [entry.name for entry in sampan_oci.root.iterdir()] == [":seccomp"]
     assert cgroups() == []

@@ -13,7 +13,7 @@ import pytest
 from bundle_fixture import Bundle
 from conftest import BUILD, SLOW
 
-pytestmark = [pytest.mark.root,
+pytestmark = [pytest.mark.root, pytest.mark.plain,
               pytest.mark.skipif(not shutil.which("runc"), reason="there is no runc")]
 
 # Where v1 has the controllers runc would make cgroups of v1; in here it finds v2 alone, as Sampan does.

@@ -77,6 +77,7 @@ def test_names_with_line_breaks_and_bytes_that_are_no_text_are_kept(sampan, scra
     assert (done.returncode, done.stdout.split(": ", 1)[1]) == (1, "two\\012lines: missing\n")
 
 
+@pytest.mark.plain
 def test_a_great_many_entries_are_unpacked(sampan, scratch):
     """A million in 1000 directories where that is asked for (SAMPAN_MILLION=1): making them takes a minute and 4 GB; else a twentieth."""
     count = 1_000_000 if os.environ.get("SAMPAN_MILLION") else 50_000
@@ -92,6 +93,7 @@ def test_a_great_many_entries_are_unpacked(sampan, scratch):
     assert os.listdir(sampan.root / "layers") == []
 
 
+@pytest.mark.plain
 def test_depth_ends_where_paths_end(sampan, scratch):
     deep = "/".join(["d"] * 2040)
     tree = pulled_tree(sampan, scratch, Layer([file(f"{deep}/f", b"x")]))
