@@ -158,8 +158,9 @@ static int write_meta(int dir_fd, const struct layer_meta *meta, struct err *e)
 	size_t len;
 	int r = layer_split_sum(dir_fd, split, e);
 
-	if (r == 0)
-		r = meta_text(meta, split, o, &text, &len, e);
+	if (r < 0)
+		return r;
+	r = meta_text(meta, split, o, &text, &len, e);
 	return r < 0 ? r : file_write_atomic(dir_fd, META_NAME, text, len, RECORD_MODE, e);
 }
 
