@@ -138,6 +138,11 @@ int capability_sets_from_spec(const struct spec_capabilities *c, uint64_t suppor
 	return 0;
 }
 
+bool capability_sets_have(const struct capability_sets *s, int number)
+{
+	return ((s->bounding | s->effective | s->inheritable | s->permitted | s->ambient) & bit(number)) != 0;
+}
+
 /* --- in the child --- */
 
 int capability_apply_before_setuid(const struct capability_sets *sets, uint64_t supported, bool changes_user)

@@ -36,6 +36,9 @@ int capability_sets_from_spec(const struct spec_capabilities *c, uint64_t suppor
 int capability_apply_before_setuid(const struct capability_sets *sets, uint64_t supported,
 				   bool changes_user) MUST_CHECK;
 
+/* Whether any of the sets has it. Pure. */
+bool capability_sets_have(const struct capability_sets *s, int number);
+
 /* Between the two, where setuid to another user has emptied the effective set, but kept the permitted one: makes all of that effective. */
 int capability_restore_effective(void) MUST_CHECK;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -262,6 +263,7 @@ static int write_state(const struct creation *c, struct err *e)
 		.pid = c->pid,
 		.cgroup_path = c->cgroup.path,
 		.systemd_unit = c->cgroup.unit,
+		.untraced = !capability_sets_have(&c->privileges.capabilities, CAP_SYS_PTRACE),
 		.annotations = args->spec->annotations,
 		.poststart = args->spec->hooks.poststart,
 		.poststop = args->spec->hooks.poststop,

@@ -283,6 +283,32 @@ static void forget_environment(void)
 		explicit_bzero(*variable, strlen(*variable));
 }
 
+static int enter_hidden(const struct execution *x, int *ret_label_fd, struct err *e)
+{
+	int r = privileges_set_oom_score(&x->privileges, e);
+
+	if (r == 0)
+		r = program_hide(e);
+	if (r == 0)
+		r = privileges_open_label(&x->privileges, ret_label_fd, e);
+	if (r == 0)
+		r = privileges_apply_early(&x->privileges, e);
+	return r == 0 ? enter(x, e) : r;
+}
+
+/* Into the PID namespace from the start: that takes one process less than run_helper. */
+static _Noreturn void run_direct(const struct execution *x)
+{
+	struct err e = { 0 };
+	int label_fd = -1;
+
+	(void)close(x->sync_fd);
+	if (enter_hidden(x, &label_fd, &e) == 0)
+		run_program(x, label_fd);
+	sync_send_error(x->child_sync_fd, &e);
+	_exit(1);
+}
+
 /* Nobody in the container sees a process of ours before its root, its working directory and its descriptors are those of the container: with
  * CAP_SYS_PTRACE they could be taken from it. Hence the PID namespace comes last, and that takes a process of its own. */
 static _Noreturn void run_helper(const struct execution *x)
@@ -292,15 +318,7 @@ static _Noreturn void run_helper(const struct execution *x)
 	pid_t pid = 0;
 
 	(void)close(x->sync_fd);
-	r = privileges_set_oom_score(&x->privileges, &e);
-	if (r == 0)
-		r = program_hide(&e);
-	if (r == 0)
-		r = privileges_open_label(&x->privileges, &label_fd, &e);
-	if (r == 0)
-		r = privileges_apply_early(&x->privileges, &e);
-	if (r == 0)
-		r = enter(x, &e);
+	r = enter_hidden(x, &label_fd, &e);
 	if (r == 0) {
 		int keep[] = { x->child_sync_fd, label_fd };
 
@@ -338,18 +356,46 @@ static pid_t clone_helper(struct execution *x, struct err *e)
 	return pid < 0 ? err_code(e, pid, "cannot start a process in the container") : pid;
 }
 
-static int spawn(struct execution *x, struct err *e)
+/* The process of clone_helper itself, where it can be. */
+static int spawn_direct(struct execution *x, struct err *e)
 {
-	int fds[2], status, r = sync_pair(fds);
-	pid_t helper;
+	cleanup_fd int own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+	pid_t pid;
+
+	if (own < 0)
+		return err_errno(e, "cannot open the own PID namespace");
+	if (setns(x->init_pidfd, CLONE_NEWPID) < 0)
+		return err_errno(e, "cannot enter the container's PID namespace");
+	pid = clone_helper(x, e);
+	if (pid == 0)
+		run_direct(x);
+	if (setns(own, CLONE_NEWPID) < 0 && pid >= 0)
+		return err_errno(e, "cannot return to the own PID namespace");
+	if (pid < 0)
+		return pid;
+	x->pid = pid;
+	x->pidfd = fd_take(&x->helper_pidfd);
+	close_fd(&x->child_sync_fd);
+	return 0;
+}
+
+static int make_sync_pair(struct execution *x, struct err *e)
+{
+	int fds[2], r = sync_pair(fds);
 
 	if (r < 0)
 		return err_code(e, r, "cannot make a socket pair");
+	close_fd(&x->sync_fd);
 	x->sync_fd = fds[0];
 	x->child_sync_fd = fds[1];
-	r = conceal_needed(NULL, 0) ? conceal_binary(e) : 0;
-	if (r == 0)
-		r = scheduling_apply_initial(&x->privileges.scheduling, e);
+	return 0;
+}
+
+static int spawn_by_helper(struct execution *x, struct err *e)
+{
+	int status, r = make_sync_pair(x, e);
+	pid_t helper;
+
 	if (r < 0)
 		return r;
 	helper = clone_helper(x, e);
@@ -363,6 +409,24 @@ static int spawn(struct execution *x, struct err *e)
 		IGNORE_RESULT(process_signal(x->helper_pidfd, SIGKILL)); /* it has ended, most often */
 	IGNORE_RESULT(process_wait(x->helper_pidfd, &status));
 	return r;
+}
+
+/* The helper takes a place under the limit of processes, too. Where there is none left for both, and nobody in the container may look into an undumpable
+ * process, the process goes there alone. */
+static int spawn(struct execution *x, struct err *e)
+{
+	int r = conceal_needed(NULL, 0) ? conceal_binary(e) : 0;
+
+	if (r == 0)
+		r = scheduling_apply_initial(&x->privileges.scheduling, e);
+	if (r < 0)
+		return r;
+	r = spawn_by_helper(x, e);
+	if (r != -EAGAIN || x->user_namespace || !x->state.untraced)
+		return r;
+	close_fd(&x->helper_pidfd);
+	r = make_sync_pair(x, e);
+	return r < 0 ? r : spawn_direct(x, e);
 }
 
 static int pass_listener(struct execution *x, struct err *e)

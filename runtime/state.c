@@ -48,6 +48,7 @@ static const struct json_field STATE[] = {
 	{ "created", offsetof(struct stored_state, state.created), json_read_string },
 	{ "cgroupPath", offsetof(struct stored_state, state.cgroup_path), json_read_string },
 	{ "systemdUnit", offsetof(struct stored_state, state.systemd_unit), json_read_string },
+	{ "untraced", offsetof(struct stored_state, state.untraced), json_read_bool },
 	{ "annotations", offsetof(struct stored_state, state.annotations), json_read_map },
 	{ "stdio", offsetof(struct stored_state, state.stdio), json_read_strvec },
 	{ "poststart", offsetof(struct stored_state, hooks.poststart), json_read_array, &HOOKS },
@@ -117,6 +118,8 @@ int container_state_write_at(int dir_fd, const struct container_state *s, struct
 	json_out_opt_string(o, "created", s->created);
 	json_out_opt_string(o, "cgroupPath", s->cgroup_path);
 	json_out_opt_string(o, "systemdUnit", s->systemd_unit);
+	if (s->untraced)
+		json_out_bool(o, "untraced", true);
 	json_out_opt_map(o, "annotations", &s->annotations);
 	json_out_opt_strvec(o, "stdio", &s->stdio);
 	write_hooks(o, "poststart", &s->poststart);

@@ -15,6 +15,7 @@ struct container_state {
 	char *cgroup_path;  /* NULL: none */
 	char *systemd_unit; /* that the cgroup belongs to, "sampan-0123.scope"; NULL: not systemd's */
 	struct strvec annotations;
+	bool untraced; /* it was made without CAP_SYS_PTRACE: nothing in it can look into an undumpable process */
 	struct strvec stdio; /* what 0, 1 and 2 of its first process began as: runtime/stdio.h */
 	struct spec_hook_list poststart, poststop; /* what start and delete run */
 };

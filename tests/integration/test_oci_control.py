@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """sampan-oci on containers that live: pause, resume, update, events, ps."""
+import contextlib
 import json
 import os
 import pathlib
@@ -393,6 +394,14 @@ def test_stats_tell_limits_and_usage(sampan_oci, bundle):
     assert data["cpu"]["throttling"]["periods"] >= data["cpu"]["throttling"]["throttledPeriods"]
 
 
+def is_watching(pid, pattern):
+    for path in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            if pattern.search(path.read_text()):
+                return True
+    return False
+
+
 @pytest.mark.cgroup2
 def test_running_out_of_memory_is_an_event(sampan_oci, bundle):
     bundle.config["linux"]["resources"] = {"memory": {"limit": 16 * MIB, "swap": 16 * MIB}}
@@ -402,7 +411,7 @@ def test_running_out_of_memory_is_an_event(sampan_oci, bundle):
            "dd if=/dev/zero of=/dev/null bs=64M count=1; echo $? > /go/exit; sleep 1000")
     process = sampan_oci.popen("events", "--interval", "1h", "c")
     watching = re.compile(r"inotify wd:")
-    wait_for(lambda: any(watching.search(p.read_text()) for p in pathlib.Path(f"/proc/{process.pid}/fdinfo").iterdir()))
+    wait_for(lambda: is_watching(process.pid, watching))
     (bundle.path / "go" / "now").touch()
     assert read_event(process, 30) == {"type": "oom", "id": "c"}
     wait_for((bundle.path / "go" / "exit").exists)
