@@ -190,10 +190,11 @@ static int map_file(int fd, struct layer_contents *c, struct err *e)
 int layer_contents_load(int fd, struct layer_contents **ret, struct err *e)
 {
 	cleanup_layer_contents struct layer_contents *c = calloc(1, sizeof(*c));
-	int r = c ? 0 : err_code(e, -ENOMEM, "cannot read the list of checksums");
+	int r;
 
-	if (r == 0 && fd >= 0)
-		r = map_file(fd, c, e);
+	if (!c)
+		return err_code(e, -ENOMEM, "cannot read the list of checksums");
+	r = fd >= 0 ? map_file(fd, c, e) : 0;
 	if (r == 0)
 		r = make_table(c, e);
 	if (r == 0)
