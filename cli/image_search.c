@@ -61,7 +61,7 @@ static void shorten(const char *text, char *out)
 {
 	size_t at = 0, characters = 0;
 
-	while (text[at] && at < 4 * DESCRIPTION_MAX) {
+	while (at < 4 * DESCRIPTION_MAX && text[at]) {
 		bool begins = ((unsigned char)text[at] & 0xc0) != 0x80;
 
 		if (begins && characters == DESCRIPTION_MAX)
