@@ -192,6 +192,7 @@ static int prepare(const struct init_context *c, struct program *program, struct
 /* Waits for the creator, or for `start`; *sync_fd is where errors go after it. */
 static int wait_for_start(const struct init_context *c, int *sync_fd, struct err *e)
 {
+	struct err unheard;
 	int fd, r = sync_expect(*sync_fd, SYNC_GO, NULL, e);
 
 	if (r < 0 || c->listen_fd < 0)
@@ -201,7 +202,11 @@ static int wait_for_start(const struct init_context *c, int *sync_fd, struct err
 		fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	while (fd < 0 && errno == EINTR);
 	*sync_fd = fd;
-	return fd < 0 ? err_errno(e, "cannot wait for the start") : 0;
+	if (fd < 0)
+		return err_errno(e, "cannot wait for the start");
+	/* Else our end would look like the program's beginning. A `start` that has been killed meanwhile has still been heard. */
+	IGNORE_RESULT(sync_send(fd, SYNC_READY, &unheard));
+	return 0;
 }
 
 _Noreturn void init_run(const struct init_context *c)

@@ -82,6 +82,8 @@ int runtime_start_by_id(const char *state_root, const char *id, struct err *e)
 	if (r == 0)
 		r = state_dir_connect(dir, &connection, e);
 	if (r == 0)
+		r = sync_expect(connection, SYNC_READY, NULL, e);
+	if (r == 0)
 		r = sync_expect_end(connection, e);
 	if (r == 0)
 		state_dir_wait_for_lock(dir);
