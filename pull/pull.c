@@ -36,8 +36,8 @@ struct pull {
 	struct source *source;
 	char *name; /* as people see it */
 	struct policy_requirements policy;
-	char *policy_path;
-	bool looks_for_signatures; /* among attachments, as registries.d says */ /* NULL: there is none */
+	char *policy_path;         /* NULL: there is none */
+	bool looks_for_signatures; /* among attachments, as registries.d says */
 	struct resolved image;
 	struct fetch fetch;
 };

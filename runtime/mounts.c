@@ -19,10 +19,11 @@
 static const char *name_in_fresh(const struct mount_context *context, const char *target)
 {
 	size_t len = context->fresh ? strlen(context->fresh) : 0;
-	const char *name = target + len + 1;
+	const char *name;
 
 	if (len == 0 || strncmp(target, context->fresh, len) != 0 || target[len] != '/')
 		return NULL;
+	name = target + len + 1;
 	return strchr(name, '/') || *name == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ? NULL
 												       : name;
 }

@@ -42,7 +42,8 @@ struct fd_path fd_path(int fd)
 	return p;
 }
 
-#define FDS_LEFT_MAX 64 /* descriptors below that stay: RLIMIT_NOFILE is larger everywhere */
+#define FDS_LEFT_MAX \
+	64 /* descriptors below that stay; the container's RLIMIT_NOFILE is set after the mounts */
 
 void fd_leave(const int *fd)
 {
