@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <sys/vfs.h>
 
 #include "common/cleanup.h"
@@ -135,16 +136,28 @@ int file_read(int dir_fd, const char *path, struct buf *out, struct err *e)
 	return r < 0 ? err_wrap(e, "'%s'", path) : 0;
 }
 
+/* The clock, which costs no system call, is as good as chance until somebody else has the same idea. */
+static int pick_suffix(int attempt, uint32_t *ret)
+{
+	struct timespec now;
+
+	if (attempt == 0 && clock_gettime(CLOCK_MONOTONIC, &now) == 0) {
+		*ret = (uint32_t)now.tv_nsec ^ (uint32_t)now.tv_sec << 20;
+		return 0;
+	}
+	return getrandom(ret, sizeof(*ret), 0) == (ssize_t)sizeof(*ret) ? 0 : -errno;
+}
+
 /* ".NAME.XXXXXXXX" beside NAME, so that the rename stays in one directory. */
 static int open_temporary(int dir_fd, const char *name, mode_t mode, char *temporary, size_t size)
 {
 	for (int attempt = 0; attempt < 100; attempt++) {
-		uint32_t random;
-		int fd, n;
+		uint32_t suffix;
+		int fd, n, r = pick_suffix(attempt, &suffix);
 
-		if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
-			return -errno;
-		n = snprintf(temporary, size, ".%.200s.%08x", name, random);
+		if (r < 0)
+			return r;
+		n = snprintf(temporary, size, ".%.200s.%08x", name, suffix);
 		if (n < 0 || (size_t)n >= size)
 			return -ENAMETOOLONG;
 		fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
@@ -225,28 +238,36 @@ int dir_sync(int dir_fd, struct err *e)
 	return 0;
 }
 
-int dir_make_open(int dir_fd, const char *path, mode_t mode, int *ret_fd, struct err *e)
+/* `path` and all that it leads through, from the top. */
+static int make_each(int dir_fd, const char *path, mode_t mode, struct err *e)
 {
 	cleanup_free char *copy = strdup(path);
-	int fd;
 
 	if (!copy)
 		return err_code(e, -ENOMEM, "cannot make '%s'", path);
-	fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	for (char *p = copy + 1; fd < 0 && errno == ENOENT && *copy; p++) {
-		char c = *p;
-
-		if (c != '/' && c != '\0')
+	for (size_t i = 1; path[0]; i++) {
+		if (path[i] != '/' && path[i] != '\0')
 			continue;
-		*p = '\0';
+		copy[i] = '\0';
 		if (mkdirat(dir_fd, copy, mode) < 0 && errno != EEXIST)
 			return err_errno(e, "cannot make directory '%s'", copy);
-		*p = c;
-		if (c == '\0') {
-			fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-			break;
-		}
-		errno = ENOENT;
+		if (!path[i])
+			return 0;
+		copy[i] = '/';
+	}
+	return 0;
+}
+
+int dir_make_open(int dir_fd, const char *path, mode_t mode, int *ret_fd, struct err *e)
+{
+	int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+
+	if (fd < 0 && errno == ENOENT) {
+		if (mkdirat(dir_fd, path, mode) < 0) /* mostly what is above it is there */
+			r = make_each(dir_fd, path, mode, e);
+		if (r < 0)
+			return r;
+		fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
 	if (fd < 0)
 		return err_errno(e, "cannot open directory '%s'", path);

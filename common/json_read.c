@@ -11,6 +11,7 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/digest.h"
+#include "common/json_plain.h"
 #include "common/parse.h"
 
 #define JSON_PATH_MAX 256
@@ -216,8 +217,11 @@ int json_decode(const char *text, size_t len, const struct json_field *fields, v
 {
 	cleanup_json_doc struct json_doc *doc = NULL;
 	struct json_in top;
-	int r = json_parse(text, len, DECODE_MAX_DEPTH, &doc, e);
+	int r = json_plain_decode(text, len, fields, dest);
 
+	if (r != 0)
+		return r < 0 ? err_code(e, r, "cannot read JSON") : 0;
+	r = json_parse(text, len, DECODE_MAX_DEPTH, &doc, e);
 	if (r < 0)
 		return r;
 	top = json_top(doc);
@@ -225,6 +229,18 @@ int json_decode(const char *text, size_t len, const struct json_field *fields, v
 }
 
 /* --- moving about -------------------------------------------------------------------------------- */
+
+enum json_kind json_kind_of(const struct json_in *in)
+{
+	static const enum json_kind KINDS[] = {
+		[JSON_OBJECT] = JSON_KIND_OBJECT, [JSON_ARRAY] = JSON_KIND_ARRAY,
+		[JSON_STRING] = JSON_KIND_STRING, [JSON_INTEGER] = JSON_KIND_NUMBER,
+		[JSON_REAL] = JSON_KIND_NUMBER,   [JSON_TRUE] = JSON_KIND_BOOL,
+		[JSON_FALSE] = JSON_KIND_BOOL,    [JSON_NULL] = JSON_KIND_NULL,
+	};
+
+	return in->value ? KINDS[json_typeof(in->value)] : JSON_KIND_NULL;
+}
 
 bool json_in_is_string(const struct json_in *in)
 {
@@ -258,6 +274,11 @@ struct json_in json_get(const struct json_in *in, const char *key)
 	return (struct json_in){ .value = value && !json_is_null(value) ? value : NULL,
 				 .parent = in,
 				 .key = key };
+}
+
+bool json_has(const struct json_in *in, const char *key)
+{
+	return json_object_get(in->value, key) != NULL;
 }
 
 int json_each(const struct json_in *in, int (*visit)(const struct json_in *, void *, struct err *), void *arg,

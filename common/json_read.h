@@ -129,12 +129,22 @@ struct json_pointer {
 int json_read_pointer(const struct json_in *in, const void *arg, void *member, struct err *e);
 
 /* --- by hand, for readers of one's own --- */
+enum json_kind {
+	JSON_KIND_NULL,
+	JSON_KIND_BOOL,
+	JSON_KIND_NUMBER,
+	JSON_KIND_STRING,
+	JSON_KIND_ARRAY,
+	JSON_KIND_OBJECT
+};
+enum json_kind json_kind_of(const struct json_in *in); /* of an absent value: null */
 bool json_in_is_string(const struct json_in *in);
 bool json_in_is_object(const struct json_in *in);
 bool json_in_is_array(const struct json_in *in);
 size_t json_len(const struct json_in *in);                          /* of an array; else 0 */
 struct json_in json_at(const struct json_in *in, size_t index);     /* value is NULL past the end */
 struct json_in json_get(const struct json_in *in, const char *key); /* value is NULL if absent or null */
+bool json_has(const struct json_in *in, const char *key);           /* be it null */
 /* Calls `visit` for each member; stops at its first error, which it returns. */
 int json_each(const struct json_in *in, int (*visit)(const struct json_in *member, void *arg, struct err *e),
 	      void *arg, struct err *e) MUST_CHECK;

@@ -8,6 +8,7 @@
 
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/utf8.h"
 
 #define JSON_OUT_MAX_DEPTH 64
 
@@ -98,48 +99,21 @@ static void check(struct json_out *o, yajl_gen_status status)
 		o->error = -EINVAL;
 }
 
-/* The length of the UTF-8 sequence at `s`, or 0 where there is none. Unicode 15, table 3-7. */
-static size_t utf8_len(const unsigned char *s)
-{
-	unsigned char low = 0x80, high = 0xbf;
-	size_t len;
-
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] < 0xc2 || s[0] > 0xf4)
-		return 0;
-	len = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-	if (s[0] == 0xe0)
-		low = 0xa0;
-	else if (s[0] == 0xed)
-		high = 0x9f;
-	else if (s[0] == 0xf0)
-		low = 0x90;
-	else if (s[0] == 0xf4)
-		high = 0x8f;
-	if (s[1] < low || s[1] > high)
-		return 0;
-	for (size_t i = 2; i < len; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	return len;
-}
-
 /* A copy with U+FFFD for each byte that is not UTF-8; NULL where the text is fine as it is. */
 static char *repair_utf8(struct json_out *o, const char *text)
 {
 	struct buf fixed = BUF_INIT(o->text.max);
-	const unsigned char *p = (const unsigned char *)text;
+	const char *p = text, *end = text + strlen(text);
 	size_t len;
 	int r = 0;
 
-	while (*p && (len = utf8_len(p)))
+	while (p < end && (len = utf8_char_len(p, (size_t)(end - p))))
 		p += len;
-	if (!*p)
+	if (p == end)
 		return NULL;
-	for (p = (const unsigned char *)text; *p && r == 0; p += len ? len : 1) {
-		len = utf8_len(p);
-		r = len ? buf_add(&fixed, p, len) : buf_add_str(&fixed, "\xef\xbf\xbd");
+	for (p = text; p < end && r == 0; p += len ? len : 1) {
+		len = utf8_char_len(p, (size_t)(end - p));
+		r = len ? buf_add(&fixed, p, len) : buf_add_str(&fixed, UTF8_REPLACEMENT);
 	}
 	if (r < 0 && !o->error)
 		o->error = r;

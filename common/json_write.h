@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Structs to JSON text. Only json_write.c and json_stream.c include yajl. Errors stick: callers write the whole
+/* Structs to JSON text. Only json_write.c, json_stream.c and json_line.c include yajl. Errors stick: callers write the whole
  * document and look once, at json_out_finish. */
 #ifndef SAMPAN_COMMON_JSON_WRITE_H
 #define SAMPAN_COMMON_JSON_WRITE_H

@@ -21,6 +21,8 @@
 
 #define STAT_MAX_BYTES 2048 /* 52 numbers and a name of 64 bytes */
 
+#define PF_EXITING     0x4u /* include/linux/sched.h; kept as it is since Linux 2.2 */
+
 #ifndef P_PIDFD
 #define P_PIDFD 3
 #endif
@@ -99,12 +101,15 @@ static char *field_at(char *text, unsigned int n)
 	return text;
 }
 
-int process_stat(pid_t pid, char *ret_state, uint64_t *ret_ticks)
+struct stat_numbers {
+	uint64_t flags, ticks, ignored;
+};
+
+static int read_stat(pid_t pid, char *ret_state, struct stat_numbers *ret)
 {
-	char path[32], text[STAT_MAX_BYTES], *fields, *ticks;
+	char path[32], text[STAT_MAX_BYTES], *fields, *flags, *ticks, *ignored;
 	cleanup_fd int fd = -1;
 	ssize_t n;
-	char state;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -116,16 +121,34 @@ int process_stat(pid_t pid, char *ret_state, uint64_t *ret_ticks)
 	if (n < 0)
 		return -errno;
 	text[n] = '\0';
-	/* proc_pid_stat(5): the name may hold blanks and parentheses, so look for the last one; state is field 3
-	 * and the start time field 22. */
+	/* proc_pid_stat(5): the name may hold blanks and parentheses, so look for the last one; state is field 3, the kernel's flags are field 9,
+	 * the start time is field 22, and the ignored signals are field 33. */
 	fields = strrchr(text, ')');
 	if (!fields || fields[1] != ' ' || fields[2] == '\0')
 		return -EPROTO;
-	state = fields[2];
-	ticks = field_at(fields + 2, 19);
-	if (!ticks || parse_u64(ticks, 0, UINT64_MAX, ret_ticks) < 0)
+	*ret_state = fields[2];
+	ignored = field_at(fields + 2, 30);
+	ticks = ignored ? field_at(fields + 2, 19) : NULL;
+	flags = ticks ? field_at(fields + 2, 6) : NULL;
+	if (!flags || parse_u64(flags, 0, UINT64_MAX, &ret->flags) < 0 ||
+	    parse_u64(ticks, 0, UINT64_MAX, &ret->ticks) < 0 ||
+	    parse_u64(ignored, 0, INT32_MAX, &ret->ignored) < 0)
 		return -EPROTO;
+	return 0;
+}
+
+int process_stat(pid_t pid, char *ret_state, uint64_t *ret_ticks)
+{
+	struct stat_numbers numbers = { 0 };
+	char state;
+	int r = read_stat(pid, &state, &numbers);
+
+	if (r < 0)
+		return r;
+	if ((numbers.flags & PF_EXITING) && state != 'Z')
+		state = 'X';
 	*ret_state = state;
+	*ret_ticks = numbers.ticks;
 	return 0;
 }
 
@@ -134,6 +157,26 @@ int process_start_time(pid_t pid, uint64_t *ret_ticks)
 	char state;
 
 	return process_stat(pid, &state, ret_ticks);
+}
+
+int process_start_and_ignored(pid_t pid, uint64_t *ret_ticks, uint32_t *ret_ignored)
+{
+	struct stat_numbers numbers = { 0 };
+	char state;
+	int r = read_stat(pid, &state, &numbers);
+
+	if (r < 0)
+		return r;
+	*ret_ticks = numbers.ticks;
+	*ret_ignored = (uint32_t)numbers.ignored;
+	return 0;
+}
+
+void process_heed_signals(uint32_t ignored)
+{
+	for (int n = 1; ignored; n++, ignored >>= 1)
+		if (ignored & 1)
+			(void)signal(n, SIG_DFL); /* none of those that cannot be changed can be ignored */
 }
 
 int process_close_from(unsigned int first)

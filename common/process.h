@@ -28,8 +28,15 @@ int process_exit_code(int wait_status);
  * tells one process from a later one of the same number. -ESRCH when it is gone. */
 int process_start_time(pid_t pid, uint64_t *ret_ticks) MUST_CHECK;
 
-/* State letter of /proc/PID/stat ('R', 'S', 'Z', ...) and start time. -ESRCH. */
+/* State letter of /proc/PID/stat ('R', 'S', 'Z', ...) and start time. A process that has begun to exit is 'X' from the
+ * moment that it may have let go of its descriptors and locks. -ESRCH. */
 int process_stat(pid_t pid, char *ret_state, uint64_t *ret_ticks) MUST_CHECK;
+
+/* Start time, and which of the signals 1 to 31 it ignores: bit 0 is signal 1. Children inherit that, through execve as well. -ESRCH. */
+int process_start_and_ignored(pid_t pid, uint64_t *ret_ticks, uint32_t *ret_ignored) MUST_CHECK;
+
+/* Of this process: those signals do by default what they do. */
+void process_heed_signals(uint32_t ignored);
 
 /* Whether the IDs that we see are not all those of the machine: we are in a user namespace. Looks at /proc/self/uid_map. */
 bool process_in_user_namespace(void);

@@ -70,6 +70,22 @@ static struct shared_page_file *map(int fd, bool writable)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+/* The lock is the open file's, and the mapping is what keeps that open: it ends with the mapping, or with the process, however that ends. Where it cannot be
+ * had the owner is known by its pid alone. */
+static void hold(int fd)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	(void)fcntl(fd, F_OFD_SETLK, &whole);
+}
+
+static bool is_held(int fd)
+{
+	struct flock whole = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+
+	return fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+}
+
 /* -ENOENT; -EBADMSG. */
 static int open_page(int dir_fd, const char *name, uint64_t format, bool writable, struct shared_page *ret)
 {
@@ -88,6 +104,8 @@ static int open_page(int dir_fd, const char *name, uint64_t format, bool writabl
 		return -errno;
 	if (p.file->magic != MAGIC || p.file->format != format)
 		return -EBADMSG;
+	if (writable)
+		hold(fd);
 	*ret = p;
 	p.file = NULL;
 	return 0;
@@ -121,6 +139,7 @@ static int make_page(int dir_fd, const char *name, uint64_t format, struct share
 		return err_errno(e, "cannot make status page '%s'", name);
 	p.file->magic = MAGIC;
 	p.file->format = format;
+	hold(fd);
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (linkat(AT_FDCWD, path, dir_fd, name, AT_SYMLINK_FOLLOW) < 0)
 		return err_errno(e, "cannot make status page '%s'", name);
@@ -217,25 +236,79 @@ static int copy(const struct shared_page *p, uint64_t *all, uint32_t *ret_sequen
 	return -EAGAIN;
 }
 
+/* Of words that belong together, or seem to. */
+static int take_words(const uint64_t *all, size_t words, uint32_t sequence, uint64_t *ret_words,
+		      struct shared_page_owner *ret_owner, struct err *e)
+{
+	size_t len = ALL_WORDS(words);
+
+	if (all[len - 1] != checksum(all, len - 1, sequence))
+		return err_set(e, -EBADMSG, "wrong checksum");
+	memcpy(ret_words, all + OWNER_WORDS, words * sizeof(*all));
+	*ret_owner = (struct shared_page_owner){ .pid = (pid_t)all[1],
+						 .start_ticks = all[2],
+						 .generation = (uint32_t)all[0] };
+	return 0;
+}
+
 int shared_page_read(const struct shared_page *p, uint64_t *ret_words, struct shared_page_owner *ret_owner,
 		     uint32_t *ret_sequence, struct err *e)
 {
 	uint64_t all[ALL_WORDS(SHARED_PAGE_WORDS_MAX)] = { 0 };
-	size_t len = ALL_WORDS(p->words);
 	uint32_t sequence;
+	int r;
 
 	if (copy(p, all, &sequence) < 0)
 		return err_set(e, -EAGAIN, "its owner has stopped in the middle of a change");
 	if (sequence == 0)
 		return err_set(e, -ENODATA, "nothing is published yet");
-	if (all[len - 1] != checksum(all, len - 1, sequence))
-		return err_set(e, -EBADMSG, "wrong checksum");
-	memcpy(ret_words, all + OWNER_WORDS, p->words * sizeof(*all));
-	*ret_owner = (struct shared_page_owner){ .pid = (pid_t)all[1],
-						 .start_ticks = all[2],
-						 .generation = (uint32_t)all[0] };
-	*ret_sequence = sequence;
-	return 0;
+	r = take_words(all, p->words, sequence, ret_words, ret_owner, e);
+	if (r == 0)
+		*ret_sequence = sequence;
+	return r;
+}
+
+/* 0; -ENOENT; another error: it must be looked at properly. */
+static int peek(int dir_fd, const char *name, uint64_t format, uint64_t *ret_words,
+		struct shared_page_owner *ret_owner, bool *ret_held)
+{
+	cleanup_fd int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	uint64_t all[ALL_WORDS(SHARED_PAGE_WORDS_MAX)] = { 0 };
+	struct shared_page_file f; /* nobody else's */
+	uint32_t sequence, words = (uint32_t)format;
+	struct err ignored;
+
+	if (fd < 0)
+		return -errno;
+	*ret_held = is_held(fd);
+	if (read(fd, &f, sizeof(f)) != (ssize_t)sizeof(f) || f.magic != MAGIC || f.format != format)
+		return -EBADMSG;
+	sequence = atomic_load_explicit(&f.lock.sequence, memory_order_relaxed);
+	for (size_t i = 0; i < ALL_WORDS(words); i++)
+		all[i] = atomic_load_explicit(&f.words[i], memory_order_relaxed);
+	if (sequence == 0 || sequence % 2)
+		return -EAGAIN;
+	return take_words(all, words, sequence, ret_words, ret_owner, &ignored);
+}
+
+int shared_page_peek(int dir_fd, const char *name, uint32_t format, size_t words, uint64_t *ret_words,
+		     struct shared_page_owner *ret_owner, bool *ret_held, struct err *e)
+{
+	cleanup_shared_page struct shared_page page = { 0 };
+	uint32_t sequence;
+	int r;
+
+	*ret_held = false;
+	if (words > SHARED_PAGE_WORDS_MAX)
+		return err_set(e, -EINVAL, "status page '%s': more than %d words", name,
+			       SHARED_PAGE_WORDS_MAX);
+	r = peek(dir_fd, name, format_word(format, words), ret_words, ret_owner, ret_held);
+	if (r == 0)
+		return 0;
+	if (r == -ENOENT)
+		return err_code(e, r, "status page '%s'", name);
+	r = shared_page_open(dir_fd, name, format, words, &page, e);
+	return r == 0 ? shared_page_read(&page, ret_words, ret_owner, &sequence, e) : r;
 }
 
 int shared_page_wait(const struct shared_page *p, uint32_t sequence, int timeout_ms)

@@ -37,7 +37,8 @@ void shared_page_done(struct shared_page *p);
 
 /* Makes the page, or takes over the one that a dead owner has left, and becomes its owner; readers that have it mapped go on with it. A
  * file that is no such page is replaced. Its memory is reserved: a full file system is an error here, not a signal later. `format`
- * tells one kind and version of words from another. Nothing is readable before the first publication. -EBUSY: its owner
+ * tells one kind and version of words from another. Nothing is readable before the first publication. As long as the owner has it mapped it
+ * holds a lock on the file (fcntl(2), an open file description's), so that others can see in one call that it lives. -EBUSY: its owner
  * is alive; -ENOSPC; -EINVAL: more than SHARED_PAGE_WORDS_MAX words. */
 int shared_page_create(int dir_fd, const char *name, uint32_t format, size_t words, struct shared_page *ret,
 		       struct err *e) MUST_CHECK;
@@ -53,6 +54,13 @@ void shared_page_publish(struct shared_page *p, const uint64_t *words);
  * moment: the owner is stopped, or died, in the middle of publishing; -EBADMSG: checksum; -ENODATA: nothing was published yet. */
 int shared_page_read(const struct shared_page *p, uint64_t *ret_words, struct shared_page_owner *ret_owner,
 		     uint32_t *ret_sequence, struct err *e) MUST_CHECK;
+
+/* The same of a page that is not mapped, by one read(2), for who looks at many pages once: mapping each would cost several times more. What the
+ * kernel copies while the owner stores is in no order; the checksum tells, and then the page is mapped and read as above.
+ * *ret_held: there was an owner when we came, and what was read is no older than that. False says nothing, as the owner may be of a build that took no
+ * lock: then shared_page_owner_alive. */
+int shared_page_peek(int dir_fd, const char *name, uint32_t format, size_t words, uint64_t *ret_words,
+		     struct shared_page_owner *ret_owner, bool *ret_held, struct err *e) MUST_CHECK;
 
 /* Sleeps until the page is no longer at that number. 0; -ETIMEDOUT. The death of the owner changes nothing in the page: who waits
  * longer than he likes asks shared_page_owner_alive. futex(2) */

@@ -101,12 +101,40 @@ int strvec_set_env(struct strvec *v, const char *name_value)
 	return 0;
 }
 
+int strvec_split(struct strvec *v, const char *text, char separator)
+{
+	int r = 0;
+
+	while (r == 0 && *text) {
+		const char *stop = strchrnul(text, separator);
+
+		if (stop > text)
+			r = strvec_addf(v, "%.*s", (int)(stop - text), text);
+		text = *stop ? stop + 1 : stop;
+	}
+	return r;
+}
+
 const char *strvec_get_env(const struct strvec *v, const char *name)
 {
 	size_t len = strlen(name);
 	size_t at = find_env(v, name, len);
 
 	return at < v->len && v->items[at][len] == '=' ? v->items[at] + len + 1 : NULL;
+}
+
+bool strvec_has_label(const struct strvec *v, const char *wanted)
+{
+	size_t len = strlen(wanted);
+
+	for (size_t i = 0; i < v->len; i++) {
+		const char *label = v->items[i];
+
+		if (strncmp(label, wanted, len) == 0 &&
+		    (label[len] == '\0' || (label[len] == '=' && !strchr(wanted, '='))))
+			return true;
+	}
+	return false;
 }
 
 bool strvec_has(const struct strvec *v, const char *text)

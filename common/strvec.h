@@ -31,6 +31,9 @@ int strvec_take(struct strvec *v, char *text) MUST_CHECK;
 /* Appends copies of all of `from`. */
 int strvec_add_all(struct strvec *v, const struct strvec *from) MUST_CHECK;
 
+/* Appends the pieces of `text`, without empty ones. Errors as strvec_add's. */
+int strvec_split(struct strvec *v, const char *text, char separator) MUST_CHECK;
+
 /* Sets NAME in a vector of NAME=VALUE strings: replaces the entry of that name, or appends. */
 int strvec_set_env(struct strvec *v, const char *name_value) MUST_CHECK;
 
@@ -38,6 +41,9 @@ int strvec_set_env(struct strvec *v, const char *name_value) MUST_CHECK;
 const char *strvec_get_env(const struct strvec *v, const char *name);
 
 bool strvec_has(const struct strvec *v, const char *text);
+
+/* Whether "KEY", with any value, or "KEY=VALUE" is in a vector of labels, "KEY=VALUE" or "KEY". */
+bool strvec_has_label(const struct strvec *v, const char *wanted);
 
 /* Removes entry `index`; the rest keeps its order. */
 void strvec_remove(struct strvec *v, size_t index);

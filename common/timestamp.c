@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/timestamp.h"
 
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #define SECONDS_PER_DAY 86400
 #define DAYS_PER_ERA    146097 /* of 400 years, after which the calendar repeats */
@@ -46,4 +48,82 @@ int64_t monotonic_ms(void)
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with this clock */
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Exactly `digits` decimal digits at *p, which moves behind them. */
+static bool read_digits(const char **p, int digits, int *ret)
+{
+	int n = 0;
+
+	for (int i = 0; i < digits; i++) {
+		if ((**p < '0' || **p > '9'))
+			return false;
+		n = n * 10 + (*(*p)++ - '0');
+	}
+	*ret = n;
+	return true;
+}
+
+static bool read_char(const char **p, const char *any_of)
+{
+	if (!**p || !strchr(any_of, **p))
+		return false;
+	(*p)++;
+	return true;
+}
+
+static bool read_date_time(const char **p, struct tm *ret)
+{
+	bool ok = read_digits(p, 4, &ret->tm_year) && read_char(p, "-") && read_digits(p, 2, &ret->tm_mon) &&
+		  read_char(p, "-") && read_digits(p, 2, &ret->tm_mday) && read_char(p, "Tt ") &&
+		  read_digits(p, 2, &ret->tm_hour) && read_char(p, ":") && read_digits(p, 2, &ret->tm_min) &&
+		  read_char(p, ":") && read_digits(p, 2, &ret->tm_sec);
+
+	if (!ok || ret->tm_mon < 1 || ret->tm_mon > 12 || ret->tm_mday < 1 || ret->tm_mday > 31 ||
+	    ret->tm_hour > 23 || ret->tm_min > 59 || ret->tm_sec > 60)
+		return false;
+	ret->tm_year -= 1900;
+	ret->tm_mon -= 1;
+	return true;
+}
+
+static bool read_fraction(const char **p, long *ret_ns)
+{
+	long scale = 100000000;
+
+	*ret_ns = 0;
+	if (!read_char(p, "."))
+		return true;
+	if ((**p < '0' || **p > '9'))
+		return false;
+	for (; **p >= '0' && **p <= '9'; (*p)++, scale /= 10)
+		*ret_ns += scale * (**p - '0');
+	return true;
+}
+
+static bool read_offset(const char **p, long *ret_seconds)
+{
+	long sign = **p == '-' ? -1 : 1;
+	int hours = 0, minutes = 0;
+
+	*ret_seconds = 0;
+	if (read_char(p, "Zz"))
+		return true;
+	if (!read_char(p, "+-") || !read_digits(p, 2, &hours) || !read_char(p, ":") ||
+	    !read_digits(p, 2, &minutes))
+		return false;
+	*ret_seconds = sign * (hours * 3600L + minutes * 60L);
+	return true;
+}
+
+int timestamp_parse(const char *text, struct timespec *ret)
+{
+	const char *p = text;
+	struct tm tm = { 0 };
+	long ns = 0, offset = 0;
+
+	if (!read_date_time(&p, &tm) || !read_fraction(&p, &ns) || !read_offset(&p, &offset) || *p)
+		return -EINVAL;
+	*ret = (struct timespec){ .tv_sec = timegm(&tm) - offset, .tv_nsec = ns };
+	return 0;
 }
