@@ -5,16 +5,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/file.h"
+#include "common/file_sync.h"
 #include "common/timestamp.h"
 #include "store/container_name.h"
 #include "store/container_record.h"
 #include "store/internal.h"
 #include "store/layer.h"
+#include "store/mapped.h"
 
 #define NAME_ATTEMPTS 100
 #define STAGED        "container" /* what a container is called in its staging directory */
@@ -31,21 +35,40 @@ int container_open_dir(const struct store *s, const char *id, int *ret_fd, struc
 	return r == -ENOENT ? err_set(e, r, "no such container: %.12s", id) : r;
 }
 
+int container_lock(const struct store *s, const char *id, bool wait, int *ret_fd, struct err *e)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	cleanup_fd int dir_fd = -1;
+	cleanup_fd int fd = -1;
+	int r = container_open_dir(s, id, &dir_fd, e);
+
+	if (r < 0)
+		return r;
+	fd = openat(dir_fd, CONTAINER_LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, RECORD_MODE);
+	if (fd < 0)
+		return err_errno(e, "cannot make the lock of container '%.12s'", id);
+	while ((r = fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &whole)) < 0 && errno == EINTR)
+		;
+	if (r < 0 && (errno == EAGAIN || errno == EACCES))
+		return -EBUSY;
+	if (r < 0)
+		return err_errno(e, "cannot lock container '%.12s'", id);
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
 /* --- creation ------------------------------------------------------------------------------------- */
 
 /* The root directory that the container sees is the upper one's: it looks as the image's does. */
 static int make_upper(const struct store *s, const struct container_record *c, int dir_fd, struct err *e)
 {
 	struct stat st = { .st_mode = 0755, .st_uid = geteuid(), .st_gid = getegid() };
+	cleanup_strvec struct strvec trees = { 0 };
 
-	if (c->layers.len > 0) {
-		cleanup_free char *path = layer_tree_path(s, c->layers.items[c->layers.len - 1]);
-
-		if (!path)
-			return err_code(e, -ENOMEM, "cannot look at the topmost layer");
-		if (lstat(path, &st) < 0)
-			return err_errno(e, "cannot look at '%s'", path);
-	}
+	if (container_trees(s, c, &trees) < 0)
+		return err_code(e, -ENOMEM, "cannot look at the topmost layer");
+	if (trees.len > 0 && lstat(trees.items[0], &st) < 0)
+		return err_errno(e, "cannot look at '%s'", trees.items[0]);
 	if (mkdirat(dir_fd, "upper", DIR_MODE) < 0)
 		return err_errno(e, "cannot make 'upper'");
 	if ((st.st_uid != geteuid() || st.st_gid != getegid()) &&
@@ -97,19 +120,13 @@ static int publish(const struct store *s, const struct staging *st, const struct
 	return r;
 }
 
-/* The directory has no name yet that anybody reads, so one sync is enough: what the rename brings into place is whole. A container that
+/* The directory has no name yet that anybody reads: what the rename brings into place is whole. A container that
  * goes with its process is not worth the write: after a power cut a damaged record of it is shown, and removed as any other. */
 static int write_and_sync(int dir_fd, const struct container_record *c, struct err *e)
 {
-	cleanup_fd int fd = -1;
 	int r = container_record_write(dir_fd, c, false, e);
 
-	if (r < 0 || c->auto_remove)
-		return r;
-	fd = openat(dir_fd, CONTAINER_RECORD_NAME, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd) < 0)
-		return err_errno(e, "cannot sync '%s'", CONTAINER_RECORD_NAME);
-	return 0;
+	return r < 0 || c->auto_remove ? r : file_sync_content(dir_fd, CONTAINER_RECORD_NAME, e);
 }
 
 /* Writes the record, and publishes it under the name that it has. */
@@ -152,6 +169,8 @@ static int check_layers(const struct store *s, const struct container_record *c,
 		if (!layer_exists(s, c->layers.items[i]))
 			return err_set(e, -ENOENT, "layer '%.64s' is not in the store (pull the image again)",
 				       c->layers.items[i]);
+	if (c->mapped && !mapped_exists(s, c->mapped))
+		return err_set(e, -ENOENT, "the image's copy has just been removed (try again)");
 	return 0;
 }
 
@@ -200,8 +219,10 @@ int container_create(const struct store *s, struct container_record *c, struct e
 	r = create(s, &work, e);
 	if (r == -EEXIST)
 		return r; /* says it all */
-	if (r < 0)
+	if (r < 0) {
+		(void)store_explain_full(s, e); /* its code stays */
 		return err_wrap(e, "cannot create a container in '%s'", s->root);
+	}
 	free(c->created);
 	*c = work;
 	created = NULL;
@@ -210,12 +231,20 @@ int container_create(const struct store *s, struct container_record *c, struct e
 
 int container_save(const struct store *s, const struct container_record *c, bool durable, struct err *e)
 {
+	cleanup_container_record struct container_record now = { 0 };
+	struct container_record saved = *c;
+	cleanup_fd int names_fd = -1;
 	cleanup_fd int fd = -1;
+	struct err ignored; /* a damaged record is about to be a good one */
 	int r = container_open_dir(s, c->id, &fd, e);
 
+	if (r == 0)
+		r = container_name_lock(s, &names_fd, e);
 	if (r < 0)
 		return r;
-	r = container_record_write(fd, c, durable, e);
+	if (container_record_read(s, c->id, &now, &ignored) == 0)
+		saved.name = now.name;
+	r = container_record_write(fd, &saved, durable, e);
 	return r < 0 ? err_wrap(e, "container '%.12s'", c->id) : 0;
 }
 
@@ -234,29 +263,6 @@ static int release_names(const struct store *s, int names_fd, const char *id, st
 	return 0;
 }
 
-int container_remove(const struct store *s, const char *id, struct err *e)
-{
-	char trash[SUBPATH_MAX];
-	cleanup_fd int lock_fd = -1;
-	cleanup_fd int names_fd = -1;
-	int r;
-
-	if (!store_key_ok(id) || !store_has(s, "containers", id))
-		return err_set(e, -ENOENT, "no such container: %.128s", id);
-	r = store_lock(s, false, &lock_fd, e);
-	if (r == 0)
-		r = container_name_lock(s, &names_fd, e);
-	if (r == 0)
-		r = store_trash(s, "containers", id, trash, e);
-	if (r == 0)
-		r = release_names(s, names_fd, id, e);
-	if (r < 0)
-		return r == -ENOENT ? err_set(e, r, "no such container: %.12s", id) : r;
-	(void)close(fd_take(&names_fd)); /* others may take names while we delete */
-	r = tree_remove(s->root_fd, trash, e);
-	return r < 0 ? err_wrap(e, "container '%.12s'", id) : 0;
-}
-
 static char *container_path(const struct store *s, const char *id, const char *part)
 {
 	char *path;
@@ -264,22 +270,144 @@ static char *container_path(const struct store *s, const char *id, const char *p
 	return asprintf(&path, "%s/containers/%s/%s", s->root, id, part) < 0 ? NULL : path;
 }
 
+static bool has_part(const struct store *s, const char *id, const char *part)
+{
+	char dir[SUBPATH_MAX];
+
+	(void)snprintf(dir, sizeof(dir), "containers/%s", id);
+	return store_has(s, dir, part);
+}
+
+void container_unmount(const struct store *s, const char *id)
+{
+	static const char *const PARTS[] = { CONTAINER_VOLATILE, CONTAINER_SECRETS, CONTAINER_SHM,
+					     CONTAINER_SUBPATHS };
+
+	for (size_t i = 0; i < ARRAY_LEN(PARTS); i++) {
+		cleanup_free char *path = has_part(s, id, PARTS[i]) ? container_path(s, id, PARTS[i]) : NULL;
+
+		while (path && umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+			; /* once each, where all is well */
+	}
+}
+
+void container_removal_done(struct container_removal *r)
+{
+	if (r->dir_fd >= 0)
+		(void)close(r->dir_fd);
+	r->dir_fd = -1;
+}
+
+/* So that nobody else empties it. Where it cannot be locked somebody else may: no harm, but one of the two says so. */
+static int lock_for_removal(const struct store *s, const char *id)
+{
+	char path[SUBPATH_MAX];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "containers/%s", id);
+	fd = openat(s->root_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0)
+		IGNORE_RESULT(flock(fd, LOCK_EX | LOCK_NB));
+	return fd;
+}
+
+int container_remove_begin(const struct store *s, const char *id, struct container_removal *ret,
+			   struct err *e)
+{
+	cleanup_container_removal struct container_removal work = { .dir_fd = -1 };
+	char trash[SUBPATH_MAX];
+	cleanup_fd int lock_fd = -1;
+	cleanup_fd int names_fd = -1;
+	int r;
+
+	if (!store_key_ok(id) || !store_has(s, "containers", id))
+		return err_set(e, -ENOENT, "no such container: %.128s", id);
+	container_unmount(s, id);
+	r = store_lock(s, false, &lock_fd, e);
+	if (r == 0)
+		r = container_name_lock(s, &names_fd, e);
+	if (r < 0)
+		return r;
+	work.dir_fd = lock_for_removal(s, id);
+	r = store_trash(s, "containers", id, trash, e);
+	if (r == 0)
+		r = release_names(s, names_fd, id, e);
+	if (r < 0)
+		return r == -ENOENT ? err_set(e, r, "no such container: %.12s", id) : r;
+	*ret = work;
+	work.dir_fd = -1;
+	return 0;
+}
+
+int container_remove_end(const struct store *s, const char *id, struct container_removal *removal,
+			 struct err *e)
+{
+	char path[SUBPATH_MAX];
+	int r;
+
+	(void)snprintf(path, sizeof(path), "containers/" TRASH_PREFIX "%s", id);
+	r = tree_remove(s->root_fd, path, e);
+	container_removal_done(removal);
+	return r < 0 ? err_wrap(e, "container '%.12s'", id) : 0;
+}
+
+int container_remove(const struct store *s, const char *id, struct err *e)
+{
+	cleanup_container_removal struct container_removal removal = { .dir_fd = -1 };
+	int r = container_remove_begin(s, id, &removal, e);
+
+	return r < 0 ? r : container_remove_end(s, id, &removal, e);
+}
+
+int container_lower(const struct store *s, const struct strvec *layers, struct strvec *ret)
+{
+	int r = 0;
+
+	for (size_t i = layers->len; i > 0 && r == 0; i--)
+		r = strvec_take(ret, layer_tree_path(s, layers->items[i - 1]));
+	return r;
+}
+
+int container_trees(const struct store *s, const struct container_record *c, struct strvec *ret)
+{
+	return c->mapped ? strvec_take(ret, mapped_path(s, c->mapped)) : container_lower(s, &c->layers, ret);
+}
+
 int container_overlay(const struct store *s, const struct container_record *c, struct overlay_plan *ret,
 		      struct err *e)
 {
 	cleanup_overlay_plan struct overlay_plan plan = { 0 };
-	int r = 0;
+	bool ephemeral;
+	int r = container_trees(s, c, &plan.lower);
 
-	for (size_t i = c->layers.len; i > 0 && r == 0; i--)
-		r = strvec_take(&plan.lower, layer_tree_path(s, c->layers.items[i - 1]));
-	plan.upper = container_path(s, c->id, "upper");
-	plan.work = container_path(s, c->id, "work");
+	ephemeral = has_part(s, c->id, CONTAINER_VOLATILE);
+	plan.upper = container_path(s, c->id, ephemeral ? CONTAINER_VOLATILE "/upper" : "upper");
+	plan.work = container_path(s, c->id, ephemeral ? CONTAINER_VOLATILE "/work" : "work");
 	plan.target = container_path(s, c->id, "rootfs");
 	plan.temporary = c->auto_remove;
 	if (r < 0 || !plan.upper || !plan.work || !plan.target)
 		return err_code(e, r < 0 ? r : -ENOMEM, "cannot plan the root of container '%.12s'", c->id);
 	*ret = plan;
 	memset(&plan, 0, sizeof(plan)); /* the caller's now */
+	return 0;
+}
+
+int container_open_upper(const struct store *s, const struct container_record *c, int *ret_fd, struct err *e)
+{
+	cleanup_overlay_plan struct overlay_plan plan = { 0 };
+	int fd, r = container_overlay(s, c, &plan, e);
+
+	if (r < 0)
+		return r;
+	fd = open(plan.upper, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT && has_part(s, c->id, CONTAINER_VOLATILE))
+		return err_set(e, -ENODATA,
+			       "container %s does not run: what it had written was in memory only "
+			       "(--ephemeral), and is gone",
+			       c->name);
+	if (fd < 0)
+		return err_errno(e, "cannot open '%s'", plan.upper);
+	*ret_fd = fd;
 	return 0;
 }
 

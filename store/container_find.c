@@ -29,16 +29,26 @@ static int make_placeholder(const char *id, const struct err *why, struct contai
 	return 0;
 }
 
-static int read_or_placeholder(const struct store *s, const char *id, struct container_record *ret,
+static int load_or_placeholder(const struct store *s, const char *id, struct container_record *ret,
 			       struct err *e)
 {
 	struct err why = { 0 };
-	int r = container_record_read(s, id, ret, &why);
+	int r = container_record_load(s, id, ret, &why);
 
 	if (r == -EBADMSG)
 		return make_placeholder(id, &why, ret, e);
 	if (r < 0)
 		*e = why;
+	return r;
+}
+
+static int read_or_placeholder(const struct store *s, const char *id, struct container_record *ret,
+			       struct err *e)
+{
+	int r = load_or_placeholder(s, id, ret, e);
+
+	if (r == 0)
+		container_check(s, ret);
 	return r;
 }
 
@@ -122,7 +132,8 @@ static int compare_created(const void *a, const void *b)
 	return r ? r : strcmp(x->id, y->id);
 }
 
-int container_list(const struct store *s, struct container_record **ret_items, size_t *ret_len, struct err *e)
+int container_list_unchecked(const struct store *s, struct container_record **ret_items, size_t *ret_len,
+			     struct err *e)
 {
 	cleanup_strvec struct strvec ids = { 0 };
 	struct container_record *items;
@@ -135,7 +146,7 @@ int container_list(const struct store *s, struct container_record **ret_items, s
 	if (!items)
 		return err_code(e, -ENOMEM, "cannot list containers");
 	for (size_t i = 0; i < ids.len; i++) {
-		r = read_or_placeholder(s, ids.items[i], &items[len], e);
+		r = load_or_placeholder(s, ids.items[i], &items[len], e);
 		if (r == 0) {
 			len++;
 		} else if (r != -ENOENT) { /* that one was removed meanwhile */
@@ -147,6 +158,15 @@ int container_list(const struct store *s, struct container_record **ret_items, s
 	*ret_items = items;
 	*ret_len = len;
 	return 0;
+}
+
+int container_list(const struct store *s, struct container_record **ret_items, size_t *ret_len, struct err *e)
+{
+	int r = container_list_unchecked(s, ret_items, ret_len, e);
+
+	for (size_t i = 0; r == 0 && i < *ret_len; i++)
+		container_check(s, &(*ret_items)[i]);
+	return r;
 }
 
 void container_list_free(struct container_record *items, size_t len)

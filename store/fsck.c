@@ -17,6 +17,8 @@
 #include "store/internal.h"
 #include "store/layer.h"
 #include "store/layer_sums.h"
+#include "store/mapped.h"
+#include "store/volume_record.h"
 
 struct fsck {
 	const struct store *main;
@@ -31,11 +33,11 @@ struct fsck {
 
 const char *fsck_subject_name(enum fsck_subject subject)
 {
-	static const char *const NAMES[] = { [FSCK_LAYER] = "layer",
-					     [FSCK_BLOB] = "blob",
-					     [FSCK_IMAGE] = "image",
-					     [FSCK_CONTAINER] = "container",
-					     [FSCK_LINK] = "container name" };
+	static const char *const NAMES[] = {
+		[FSCK_LAYER] = "layer",         [FSCK_BLOB] = "blob",           [FSCK_IMAGE] = "image",
+		[FSCK_CONTAINER] = "container", [FSCK_LINK] = "container name", [FSCK_VOLUME] = "volume",
+		[FSCK_MAPPED] = "image copy"
+	};
 
 	return NAMES[subject];
 }
@@ -160,6 +162,16 @@ static int check_link(struct fsck *f, const struct container_record *c)
 			   *id ? "points at another container" : "the link to its container is missing");
 }
 
+static int check_volumes_of(const struct fsck *f, const struct container_record *c)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < c->volumes.len; i++)
+		if (!store_has(f->store, "volumes", c->volumes.items[i]))
+			r = add_finding(f, FSCK_VOLUME, c->volumes.items[i], NULL, "missing");
+	return r;
+}
+
 static int check_container(struct fsck *f, const char *id, struct err *e)
 {
 	cleanup_container_record struct container_record c = { 0 };
@@ -177,7 +189,13 @@ static int check_container(struct fsck *f, const char *id, struct err *e)
 	} else {
 		r = need_layers(f, &c.layers);
 		if (r == 0)
+			r = need_layers(f, &c.mounted_layers);
+		if (r == 0 && c.mapped && !mapped_exists(f->store, c.mapped))
+			r = add_finding(f, FSCK_MAPPED, c.mapped, NULL, "missing");
+		if (r == 0)
 			r = check_link(f, &c);
+		if (r == 0)
+			r = check_volumes_of(f, &c);
 	}
 	return r < 0 ? err_code(e, r, "cannot note what was found") : 0;
 }
@@ -190,6 +208,42 @@ static int check_containers(struct fsck *f, struct err *e)
 	for (size_t i = 0; i < ids.len && r == 0; i++)
 		if (store_key_ok(ids.items[i]))
 			r = check_container(f, ids.items[i], e);
+	return r;
+}
+
+/* What is in a volume is its users' own. */
+static int check_volume(struct fsck *f, const char *name, struct err *e)
+{
+	cleanup_volume_record struct volume_record v = { 0 };
+	char path[SUBPATH_MAX];
+	struct err why = { 0 };
+	struct stat st;
+	int r = volume_record_read(f->store, name, &v, &why);
+
+	if (r == -ENOENT)
+		return 0; /* as above */
+	f->report->volumes++;
+	(void)snprintf(path, sizeof(path), "volumes/%s/" VOLUME_DATA_NAME, name);
+	if (r == -EBADMSG) {
+		r = add_finding(f, FSCK_VOLUME, name, NULL, why.text);
+	} else if (r < 0) {
+		*e = why;
+		return r;
+	} else if (fstatat(f->store->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode)) {
+		r = add_finding(f, FSCK_VOLUME, name, NULL,
+				"its directory '" VOLUME_DATA_NAME "' is missing");
+	}
+	return r < 0 ? err_code(e, r, "cannot note what was found") : 0;
+}
+
+static int check_volumes(struct fsck *f, struct err *e)
+{
+	cleanup_strvec struct strvec names = { 0 };
+	int r = store_list_dir(f->store, "volumes", &names, e);
+
+	for (size_t i = 0; i < names.len && r == 0; i++)
+		if (names.items[i][0] != '.')
+			r = check_volume(f, names.items[i], e);
 	return r;
 }
 
@@ -253,6 +307,7 @@ static int check_blobs(struct fsck *f, struct err *e)
 
 struct layer_visit {
 	const struct fsck *fsck;
+	enum fsck_subject subject;
 	const char *key;
 };
 
@@ -260,18 +315,19 @@ static int on_damage(void *arg, const char *path, const char *problem)
 {
 	const struct layer_visit *v = arg;
 
-	return add_finding(v->fsck, FSCK_LAYER, v->key, path, problem);
+	return add_finding(v->fsck, v->subject, v->key, path, problem);
 }
 
-static int check_files(const struct fsck *f, const char *key, struct err *e)
+/* Those of layers/<key> or mapped/<key>. */
+static int check_files(const struct fsck *f, enum fsck_subject subject, const char *key, struct err *e)
 {
-	struct layer_visit visit = { f, key };
+	struct layer_visit visit = { f, subject, key };
 	struct layer_sums_count count = { 0 };
 	char path[SUBPATH_MAX];
 	cleanup_fd int fd = -1;
 	int r;
 
-	(void)snprintf(path, sizeof(path), "layers/%s", key);
+	(void)snprintf(path, sizeof(path), "%s/%s", subject == FSCK_LAYER ? "layers" : MAPPED_DIR, key);
 	r = store_open_dir(f->store, path, &fd, e);
 	if (r < 0)
 		return r;
@@ -279,7 +335,7 @@ static int check_files(const struct fsck *f, const char *key, struct err *e)
 	f->report->files += count.files;
 	f->report->bytes += count.bytes;
 	if (r == -ENOENT || r == -EBADMSG || r == -ENODATA || r == -EIO || r == -ESTALE || r == -EUCLEAN)
-		r = add_finding(f, FSCK_LAYER, key, NULL, e->text);
+		r = add_finding(f, subject, key, NULL, e->text);
 	return r == -ENOMEM ? err_code(e, r, "cannot note what was found") : r;
 }
 
@@ -338,7 +394,26 @@ static int check_layers(struct fsck *f, struct err *e)
 		f->report->layers++;
 		r = check_meta(f, keys.items[i], e);
 		if (r == 0)
-			r = check_files(f, keys.items[i], e);
+			r = check_files(f, FSCK_LAYER, keys.items[i], e);
+	}
+	return r;
+}
+
+/* Without "made-of" nobody finds a copy again, and of what it is made says a container's record as well. An earlier version has made some without checksums. */
+static int check_mapped(struct fsck *f, struct err *e)
+{
+	cleanup_strvec struct strvec keys = { 0 };
+	int r = store_list_dir(f->store, MAPPED_DIR, &keys, e);
+
+	for (size_t i = 0; r == 0 && i < keys.len; i++) {
+		char path[SUBPATH_MAX];
+
+		if (!store_key_ok(keys.items[i]))
+			continue; /* as above */
+		f->report->mapped++;
+		(void)snprintf(path, sizeof(path), MAPPED_DIR "/%s/" LAYER_SUMS_NAME, keys.items[i]);
+		if (faccessat(f->store->root_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			r = check_files(f, FSCK_MAPPED, keys.items[i], e);
 	}
 	return r;
 }
@@ -350,7 +425,11 @@ static int check_one(struct fsck *f, struct err *e)
 	if (r == 0)
 		r = check_containers(f, e);
 	if (r == 0)
+		r = check_volumes(f, e);
+	if (r == 0)
 		r = check_layers(f, e);
+	if (r == 0)
+		r = check_mapped(f, e);
 	if (r == 0)
 		r = check_blobs(f, e);
 	strvec_done(&f->blobs);

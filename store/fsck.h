@@ -12,15 +12,15 @@
 
 #define FSCK_FINDINGS_MAX 10000 /* that are kept; the rest is counted */
 
-enum fsck_subject { FSCK_LAYER, FSCK_BLOB, FSCK_IMAGE, FSCK_CONTAINER, FSCK_LINK };
+enum fsck_subject { FSCK_LAYER, FSCK_BLOB, FSCK_IMAGE, FSCK_CONTAINER, FSCK_LINK, FSCK_VOLUME, FSCK_MAPPED };
 
-/* "layer", "blob", "image", "container", "container name". */
+/* "layer", "blob", "image", "container", "container name", "volume", "image copy". */
 const char *fsck_subject_name(enum fsck_subject subject);
 
 struct fsck_finding {
 	enum fsck_subject subject;
-	char *what;        /* a layer's key, a digest, an image name, a container's ID, a container name */
-	char *path;        /* the file of a layer, blanks and control characters as \ooo; NULL: the whole */
+	char *what; /* a layer's or copy's key, a digest, an image name, a container's ID, a container or volume name */
+	char *path; /* the file of a layer or copy, blanks and control characters as \ooo; NULL: the whole */
 	char *problem;     /* "missing", "truncated" ... */
 	const char *where; /* the additional store that it is in, borrowed from the store; NULL: in none */
 };
@@ -30,7 +30,7 @@ struct fsck_report {
 	size_t len, cap;
 	uint64_t left_out; /* findings over FSCK_FINDINGS_MAX */
 	/* What was looked at. */
-	uint64_t layers, files, bytes, blobs, images, containers;
+	uint64_t layers, files, bytes, blobs, images, containers, volumes, mapped;
 };
 void fsck_report_done(struct fsck_report *r);
 #define cleanup_fsck_report __attribute__((cleanup(fsck_report_done)))
@@ -38,8 +38,8 @@ void fsck_report_done(struct fsck_report *r);
 /* The digest of all of a file, as pull/hash.h has it: store/ is linked without a library for that. */
 typedef int fsck_hash_fn(int fd, const char *algorithm, struct digest *ret, struct err *e);
 
-/* Checks image records, container records and their names, the blobs that they need, and every layer. What no record needs may be torn by a power
- * cut and is no damage, except for layers, which are whole whenever they are there. Holds the store's lock, shared. Success whatever was
+/* Checks image records, container records and their names, volumes, the blobs that they need, and every layer and copy of an image with other owners. What no record needs may be torn by a power
+ * cut and is no damage, except for those two, which are whole whenever they are there. Holds the store's lock, shared. Success whatever was
  * found; an error is about us (no memory, no rights). */
 int store_fsck(const struct store *s, fsck_hash_fn *hash, struct fsck_report *ret, struct err *e) MUST_CHECK;
 

@@ -113,6 +113,10 @@ static int read_container_roots(struct gc *gc, struct err *e)
 		}
 		r = strvec_add_all(&gc->used, &c.layers);
 		if (r == 0)
+			r = strvec_add_all(&gc->used, &c.mounted_layers);
+		if (r == 0 && c.mapped)
+			r = strvec_add(&gc->used, c.mapped);
+		if (r == 0)
 			r = use_digest(gc, &c.image_id);
 		if (r < 0)
 			return err_code(e, r, "cannot gather what is in use");
@@ -176,10 +180,10 @@ static bool starts_with(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-static int trash_layer(struct gc *gc, const char *key, struct err *e)
+static int trash(struct gc *gc, const char *dir, const char *key, struct err *e)
 {
 	char path[SUBPATH_MAX];
-	int r = store_trash(gc->store, "layers", key, path, e);
+	int r = store_trash(gc->store, dir, key, path, e);
 
 	if (r < 0)
 		return r;
@@ -201,7 +205,28 @@ static int sweep_layers(struct gc *gc, struct err *e)
 		if (layer_meta_read(gc->store, keys.items[i], &meta, &ignored) == 0)
 			gc->freed_bytes += meta.unpacked_size;
 		layer_meta_done(&meta);
-		r = trash_layer(gc, keys.items[i], e);
+		r = trash(gc, "layers", keys.items[i], e);
+	}
+	return r;
+}
+
+/* Copies of images for containers that there are no more. */
+static int sweep_mapped(struct gc *gc, struct err *e)
+{
+	cleanup_strvec struct strvec keys = { 0 };
+	int r = store_list_dir(gc->store, MAPPED_DIR, &keys, e);
+
+	for (size_t i = 0; i < keys.len && r == 0; i++) {
+		char path[SUBPATH_MAX];
+		int fd;
+
+		if (!store_key_ok(keys.items[i]) || gc->damage.code || is_used(gc, keys.items[i]))
+			continue;
+		(void)snprintf(path, sizeof(path), MAPPED_DIR "/%s", keys.items[i]);
+		fd = openat(gc->store->root_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd >= 0)
+			gc->freed_bytes += store_tree_size(fd, SIZE_LEVELS);
+		r = trash(gc, MAPPED_DIR, keys.items[i], e);
 	}
 	return r;
 }
@@ -245,6 +270,17 @@ static int sweep_temporary_names(const struct gc *gc, struct err *e)
 	return r;
 }
 
+/* Somebody who lives removes it (container_remove_begin). */
+static bool is_on_its_way(const struct gc *gc, const char *dir, const char *name)
+{
+	cleanup_fd int fd = -1;
+	char path[SUBPATH_MAX];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = openat(gc->store->root_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
 /* What an earlier collection, or the removal of a container, was interrupted at. */
 static int sweep_leftovers(struct gc *gc, const char *dir, struct err *e)
 {
@@ -252,7 +288,7 @@ static int sweep_leftovers(struct gc *gc, const char *dir, struct err *e)
 	int r = store_list_dir(gc->store, dir, &names, e);
 
 	for (size_t i = 0; i < names.len && r == 0; i++)
-		if (starts_with(names.items[i], TRASH_PREFIX))
+		if (starts_with(names.items[i], TRASH_PREFIX) && !is_on_its_way(gc, dir, names.items[i]))
 			r = add_trash(gc, dir, names.items[i], e);
 	return r;
 }
@@ -323,6 +359,10 @@ static int sweep(struct gc *gc, struct err *e)
 	if (r == 0)
 		r = sweep_leftovers(gc, "containers", e);
 	if (r == 0)
+		r = sweep_leftovers(gc, "volumes", e);
+	if (r == 0)
+		r = sweep_leftovers(gc, MAPPED_DIR, e);
+	if (r == 0)
 		r = sweep_temporary_names(gc, e);
 	if (r == 0)
 		r = sweep_container_names(gc, e);
@@ -330,6 +370,8 @@ static int sweep(struct gc *gc, struct err *e)
 		r = sweep_staging(gc, e);
 	if (r == 0)
 		r = sweep_layers(gc, e);
+	if (r == 0)
+		r = sweep_mapped(gc, e);
 	if (r == 0)
 		r = sweep_blobs(gc, "sha256", e);
 	if (r == 0)

@@ -70,7 +70,10 @@ int image_bind(const struct store *s, const struct image_record *r, struct err *
 		ret = sync_parts(s, e);
 	if (ret == 0)
 		ret = image_record_write(s, file, r, e);
-	return ret < 0 ? err_wrap(e, "cannot keep the image '%s'", r->name) : 0;
+	if (ret == 0)
+		return 0;
+	(void)store_explain_full(s, e); /* its code stays */
+	return err_wrap(e, "cannot keep the image '%s'", r->name);
 }
 
 int image_unbind(const struct store *s, const char *canonical_name, struct err *e)

@@ -30,6 +30,7 @@ const struct store *store_of_blob(const struct store *s, const struct digest *di
 #define META_MAX      65536
 #define DIR_MODE      0700
 #define RECORD_MODE   0600
+#define MAPPED_DIR    "mapped"
 #define SUBPATH_MAX   512 /* of a path below the root */
 #define NAME_FILE_MAX 255 /* NAME_MAX of every file system that we know */
 

@@ -18,7 +18,8 @@ static int check_idle(const struct store *s, const char *key, struct err *e)
 	int r = container_list(s, &items, &len, e);
 
 	for (size_t i = 0; r == 0 && i < len; i++)
-		if (items[i].status == CONTAINER_RUNNING && strvec_has(&items[i].layers, key))
+		if (items[i].status == CONTAINER_RUNNING &&
+		    (strvec_has(&items[i].layers, key) || strvec_has(&items[i].mounted_layers, key)))
 			r = err_set(e, -EBUSY, "container '%s' runs on it (stop it first)", items[i].name);
 	container_list_free(items, len);
 	return r;

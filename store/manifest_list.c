@@ -51,7 +51,9 @@ int manifest_list_write(const struct store *s, const char *name, const char *tex
 		return err_set(e, -EEXIST, "there is a manifest list '%s' already (--amend adds to it)",
 			       name);
 	r = dir_make_open(s->root_fd, LISTS, DIR_MODE, &dir, e);
-	return r < 0 ? r : file_write_durable(dir, path + sizeof(LISTS), text, len, RECORD_MODE, e);
+	if (r == 0)
+		r = file_write_durable(dir, path + sizeof(LISTS), text, len, RECORD_MODE, e);
+	return r < 0 ? store_explain_full(s, e) : 0;
 }
 
 int manifest_list_remove(const struct store *s, const char *name, struct err *e)

@@ -13,26 +13,12 @@ void prune_policy_done(struct prune_policy *p)
 	*p = (struct prune_policy){ 0 };
 }
 
-static bool has_label(const struct usage_image *image, const char *wanted)
-{
-	size_t len = strlen(wanted);
-
-	for (size_t i = 0; i < image->labels.len; i++) {
-		const char *label = image->labels.items[i];
-
-		if (strncmp(label, wanted, len) == 0 &&
-		    (label[len] == '\0' || (label[len] == '=' && !strchr(wanted, '='))))
-			return true;
-	}
-	return false;
-}
-
-static bool labels_match(const struct usage_image *image, const struct strvec *labels)
+static bool labels_match(const struct strvec *have, const struct strvec *labels)
 {
 	for (size_t i = 0; i < labels->len; i++) {
 		bool negated = labels->items[i][0] == '!';
 
-		if (has_label(image, labels->items[i] + negated) == negated)
+		if (strvec_has_label(have, labels->items[i] + negated) == negated)
 			return false;
 	}
 	return true;
@@ -42,6 +28,11 @@ static bool labels_match(const struct usage_image *image, const struct strvec *l
 static bool is_before(const char *created, const char *limit)
 {
 	return created && strncmp(created, limit, strlen("2024-01-02T03:04:05")) < 0;
+}
+
+bool prune_policy_matches(const struct prune_policy *p, const char *created, const struct strvec *labels)
+{
+	return (!p->before || is_before(created, p->before)) && labels_match(labels, &p->labels);
 }
 
 /* "repo" of "repo@sha256:..." */
@@ -70,9 +61,7 @@ static bool may_go(const struct usage *u, const struct usage_image *image, const
 		return false;
 	if (p->keep_previous && image->is_dangling && is_previous(u, image))
 		return false;
-	if (p->before && !is_before(image->created, p->before))
-		return false;
-	return labels_match(image, &p->labels);
+	return prune_policy_matches(p, image->created, &image->labels);
 }
 
 struct candidate {

@@ -16,6 +16,9 @@ struct prune_policy {
 void prune_policy_done(struct prune_policy *p);
 #define cleanup_prune_policy __attribute__((cleanup(prune_policy_done)))
 
+/* Whether something that was created then (RFC 3339; NULL: nobody knows) and has these labels is among those that `before` and `labels` mean. */
+bool prune_policy_matches(const struct prune_policy *p, const char *created, const struct strvec *labels);
+
 /* Appends the names to be removed, in the order of removal. Images that a container was made from never are. -ENOMEM. */
 int prune_choose(const struct usage *u, const struct prune_policy *policy, struct strvec *ret) MUST_CHECK;
 

@@ -56,7 +56,7 @@ int staging_begin(const struct store *s, struct staging *ret, struct err *e)
 	for (int attempt = 0; attempt < STAGING_ATTEMPTS; attempt++) {
 		r = make_one(dir_fd, ret, e);
 		if (r != -EAGAIN)
-			return r;
+			return r < 0 ? store_explain_full(s, e) : 0;
 	}
 	return err_code(e, r, "cannot make a directory below staging/");
 }

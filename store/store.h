@@ -8,6 +8,7 @@
  *   layers/<key>/meta.json       diff ID, blob digest and size, unpacked size, when
  *   names/<encoded reference>    one image name: what it is bound to
  *   containers/<id>/             container.json config.json upper work rootfs
+ *   mapped/<key>/                tree made-of files.sum
  *   container-names/<name>       symbolic link to the ID of the container of that name
  *   staging/<random>/            work in progress; whatever is here without a living owner (flock) is garbage
  *
@@ -44,6 +45,13 @@ void store_close_fn(struct store **s);
 /* Directory descriptors, borrowed; and the absolute path of the root. */
 int store_root_fd(const struct store *s);
 const char *store_root_path(const struct store *s);
+
+/* Whether the store's file system has as good as no inodes left, whatever space there is. */
+bool store_is_out_of_inodes(const struct store *s);
+
+/* Sets e's text, if its code is -ENOSPC, -EDQUOT or -EROFS, to what the store's file system lacks, and what helps. Returns e->code, and leaves other errors as they
+ * are. For what goes wrong below the store's root, and nowhere else. */
+int store_explain_full(const struct store *s, struct err *e);
 
 /* Takes the store's lock, shared or exclusive, waiting for it; *ret_fd holds it until it is closed.
  * Shared: whoever relies on layers that nothing refers to yet. A pull holds it from before its first layer_exists until its

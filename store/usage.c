@@ -26,6 +26,12 @@ void usage_done(struct usage *u)
 	}
 	for (size_t i = 0; i < u->containers_len; i++)
 		container_record_done(&u->containers[i].record);
+	for (size_t i = 0; i < u->volumes_len; i++)
+		volume_record_done(&u->volumes[i].record);
+	for (size_t i = 0; i < u->mapped_len; i++)
+		free(u->mapped[i].key);
+	free(u->mapped);
+	free(u->volumes);
 	free(u->layers);
 	free(u->images);
 	free(u->containers);
@@ -197,7 +203,7 @@ static void count_images(struct usage *u)
 
 /* --- containers ------------------------------------------------------------------------------------- */
 
-static uint64_t written_bytes(const struct store *s, const char *id)
+uint64_t usage_written_bytes(const struct store *s, const char *id)
 {
 	char path[SUBPATH_MAX];
 	int fd;
@@ -207,14 +213,35 @@ static uint64_t written_bytes(const struct store *s, const char *id)
 	return fd < 0 ? 0 : store_tree_size(fd, SIZE_LEVELS);
 }
 
-static void count_container(struct usage *u, const struct container_record *c)
+uint64_t usage_image_bytes(const struct store *s, const struct strvec *layers)
 {
-	for (size_t i = 0; i < c->layers.len; i++) {
-		struct usage_layer *layer = find_layer(u, c->layers.items[i]);
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < layers->len; i++) {
+		struct layer_meta meta = { 0 };
+		struct err ignored;
+
+		if (layer_meta_read(s, layers->items[i], &meta, &ignored) == 0)
+			all += meta.unpacked_size;
+		layer_meta_done(&meta);
+	}
+	return all;
+}
+
+static void hold_layers(struct usage *u, const struct strvec *keys)
+{
+	for (size_t i = 0; i < keys->len; i++) {
+		struct usage_layer *layer = find_layer(u, keys->items[i]);
 
 		if (layer)
 			layer->in_container = true;
 	}
+}
+
+static void count_container(struct usage *u, const struct container_record *c)
+{
+	hold_layers(u, &c->layers);
+	hold_layers(u, &c->mounted_layers);
 	for (size_t i = 0; i < u->images_len; i++)
 		if (digest_equal(&u->images[i].record.config, &c->image_id))
 			u->images[i].containers++;
@@ -231,7 +258,7 @@ static int read_containers(const struct store *s, bool with_sizes, struct usage 
 	u->containers = calloc(len + 1, sizeof(*u->containers));
 	for (size_t i = 0; u->containers && i < len; i++) {
 		count_container(u, &items[i]);
-		u->containers[i].size_bytes = with_sizes ? written_bytes(s, items[i].id) : 0;
+		u->containers[i].size_bytes = with_sizes ? usage_written_bytes(s, items[i].id) : 0;
 		u->containers[i].record = items[i];
 		items[i] = (struct container_record){ 0 };
 		u->containers_len++;
@@ -240,7 +267,96 @@ static int read_containers(const struct store *s, bool with_sizes, struct usage 
 	return u->containers ? 0 : err_code(e, -ENOMEM, "cannot list containers");
 }
 
-int usage_read(const struct store *s, bool with_containers, struct usage *ret, struct err *e)
+/* --- volumes ---------------------------------------------------------------------------------------- */
+
+static size_t users_of(const struct usage *u, const char *volume)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < u->containers_len; i++)
+		n += strvec_has(&u->containers[i].record.volumes, volume);
+	return n;
+}
+
+static uint64_t volume_bytes(const struct store *s, const char *name)
+{
+	struct err ignored;
+	int fd;
+
+	return volume_open_data(s, name, &fd, &ignored) < 0 ? 0 : store_tree_size(fd, SIZE_LEVELS);
+}
+
+static int read_volumes(const struct store *s, bool with_sizes, struct usage *u, struct err *e)
+{
+	struct volume_record *items = NULL;
+	size_t len = 0, damaged;
+	int r = volume_list(s, &items, &len, &damaged, e);
+
+	if (r < 0)
+		return r;
+	u->volumes = calloc(len + 1, sizeof(*u->volumes));
+	for (size_t i = 0; u->volumes && i < len; i++) {
+		struct usage_volume *v = &u->volumes[u->volumes_len++];
+
+		v->record = items[i];
+		items[i] = (struct volume_record){ 0 };
+		v->containers = users_of(u, v->record.name);
+		v->size_bytes =
+			with_sizes && v->record.options.len == 0 ? volume_bytes(s, v->record.name) : 0;
+	}
+	volume_list_free(items, len);
+	return u->volumes ? 0 : err_code(e, -ENOMEM, "cannot list volumes");
+}
+
+/* --- copies of images ------------------------------------------------------------------------------- */
+
+static int compare_mapped(const void *a, const void *b)
+{
+	const struct usage_mapped *x = a, *y = b;
+
+	return strcmp(x->key, y->key);
+}
+
+static uint64_t mapped_bytes(const struct store *s, const char *key)
+{
+	char path[SUBPATH_MAX];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), MAPPED_DIR "/%s", key);
+	fd = openat(s->root_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? 0 : store_tree_size(fd, SIZE_LEVELS);
+}
+
+static int read_mapped(const struct store *s, bool with_sizes, struct usage *u, struct err *e)
+{
+	cleanup_strvec struct strvec keys = { 0 };
+	int r = store_list_dir(s, MAPPED_DIR, &keys, e);
+
+	if (r < 0)
+		return r;
+	u->mapped = calloc(keys.len + 1, sizeof(*u->mapped));
+	if (!u->mapped)
+		return err_code(e, -ENOMEM, "cannot list copies of images");
+	for (size_t i = 0; i < keys.len; i++) {
+		struct usage_mapped *m = &u->mapped[u->mapped_len];
+
+		if (!store_key_ok(keys.items[i]))
+			continue;
+		m->key = keys.items[i];
+		keys.items[i] = NULL; /* the copy's now */
+		m->size_bytes = with_sizes ? mapped_bytes(s, m->key) : 0;
+		for (size_t n = 0; n < u->containers_len; n++) {
+			const char *has = u->containers[n].record.mapped;
+
+			m->containers += has && strcmp(has, m->key) == 0;
+		}
+		u->mapped_len++;
+	}
+	qsort(u->mapped, u->mapped_len, sizeof(*u->mapped), compare_mapped);
+	return 0;
+}
+
+int usage_read(const struct store *s, bool with_sizes, struct usage *ret, struct err *e)
 {
 	cleanup_usage struct usage u = { 0 };
 	cleanup_fd int lock_fd = -1;
@@ -251,7 +367,11 @@ int usage_read(const struct store *s, bool with_containers, struct usage *ret, s
 	if (r == 0)
 		r = read_images(s, &u, e);
 	if (r == 0)
-		r = read_containers(s, with_containers, &u, e);
+		r = read_containers(s, with_sizes, &u, e);
+	if (r == 0)
+		r = read_volumes(s, with_sizes, &u, e);
+	if (r == 0)
+		r = read_mapped(s, with_sizes, &u, e);
 	if (r < 0)
 		return r;
 	count_images(&u);

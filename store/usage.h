@@ -10,6 +10,7 @@
 #include "store/container.h"
 #include "store/image.h"
 #include "store/store.h"
+#include "store/volume.h"
 
 struct usage_layer {
 	char *key;
@@ -34,6 +35,19 @@ struct usage_container {
 	uint64_t size_bytes; /* on disk, of what it has written */
 };
 
+struct usage_volume {
+	struct volume_record record;
+	uint64_t size_bytes; /* on disk, of what is in it; not of what its options mount there */
+	size_t containers;   /* that have it */
+};
+
+/* A copy of an image with other owners (store/mapped.h). */
+struct usage_mapped {
+	char *key;
+	uint64_t size_bytes; /* on disk */
+	size_t containers;   /* that have it */
+};
+
 struct usage {
 	struct usage_layer *layers; /* by key */
 	size_t layers_len;
@@ -41,13 +55,23 @@ struct usage {
 	size_t images_len;
 	struct usage_container *containers; /* newest first */
 	size_t containers_len;
+	struct usage_volume *volumes; /* by name */
+	size_t volumes_len;
+	struct usage_mapped *mapped; /* by key */
+	size_t mapped_len;
 	size_t damaged; /* image records that cannot be read */
 };
 void usage_done(struct usage *u);
 #define cleanup_usage __attribute__((cleanup(usage_done)))
 
-/* Looks at everything; `with_containers`: also at the sizes of what containers have written, which takes long. */
-int usage_read(const struct store *s, bool with_containers, struct usage *ret, struct err *e) MUST_CHECK;
+/* Looks at everything; `with_sizes`: also at the sizes of what containers have written, of volumes and of copies of images, which takes long. */
+int usage_read(const struct store *s, bool with_sizes, struct usage *ret, struct err *e) MUST_CHECK;
+
+/* On disk, of what container `id` has written; it takes a look at each file. */
+uint64_t usage_written_bytes(const struct store *s, const char *id);
+
+/* Bytes of the files of layers (keys); of one that is not known none. */
+uint64_t usage_image_bytes(const struct store *s, const struct strvec *layers);
 
 /* Whether a layer is among the image's, hidden ones included. */
 bool usage_image_needs(const struct usage_image *image, const char *key);
