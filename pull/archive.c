@@ -5,6 +5,7 @@
 #include <archive_entry.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -284,6 +285,19 @@ static int add_member(struct archive_file *a, const char *name, struct archive_e
 	return 0;
 }
 
+/* Members are passed over unread: one that the file does not have the whole of shows here. */
+static int check_end(const struct archive_file *a, const struct reader *rd, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(rd->fd, &st) < 0)
+		return err_errno(e, "cannot look at an archive");
+	if (rd->at <= st.st_size)
+		return 0;
+	return err_set(e, -EINVAL, "the archive is cut short, in the middle of '%.100s'",
+		       a->len > 0 ? a->members[a->len - 1].name : "");
+}
+
 static int read_members(struct archive_file *a, struct err *e)
 {
 	cleanup_reader struct reader rd = { 0 };
@@ -293,7 +307,9 @@ static int read_members(struct archive_file *a, struct err *e)
 
 	while (r == 0) {
 		r = next_entry(&rd, &entry, e);
-		if (r <= 0)
+		if (r == 0)
+			return check_end(a, &rd, e);
+		if (r < 0)
 			return r;
 		r = 0;
 		if (archive_entry_pathname(entry) && clean_name("", 0, archive_entry_pathname(entry), name))

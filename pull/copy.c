@@ -7,20 +7,14 @@
 #include "common/cleanup.h"
 #include "oci/descriptor.h"
 #include "oci/image_config.h"
+#include "pull/copy_document.h"
 #include "pull/endpoint.h"
 #include "pull/hash.h"
+#include "pull/policy_gate.h"
 #include "pull/source.h"
 #include "pull/uploader.h"
 #include "pull/worker.h"
 #include "store/layer.h"
-
-/* A manifest or an index, in the order in which they must arrive: what a document names comes before it. */
-struct copy_document {
-	struct descriptor self;
-	struct buf text;
-	struct manifest manifest; /* of a manifest */
-	bool is_manifest;
-};
 
 struct copy {
 	const struct store *store;
@@ -29,6 +23,7 @@ struct copy {
 	struct layout *layout;
 	struct staging staging;
 	struct registries_conf conf;
+	struct policy_gate policy;
 	struct endpoints from_endpoints, to_endpoints;
 	struct registry_options registry;
 	struct source *source;
@@ -40,24 +35,18 @@ struct copy {
 	struct transfer transfer;
 };
 
-static void document_done(struct copy_document *d)
-{
-	descriptor_done(&d->self);
-	buf_done(&d->text);
-	manifest_done(&d->manifest);
-}
-
 static void copy_done(struct copy *c)
 {
 	transfer_done(&c->transfer); /* before what its processes use goes */
 	worker_stop(&c->worker);
 	for (size_t i = 0; i < c->len; i++)
-		document_done(&c->documents[i]);
+		copy_document_done(&c->documents[i]);
 	free(c->documents);
 	source_free(c->source);
 	endpoints_done(&c->from_endpoints);
 	endpoints_done(&c->to_endpoints);
 	registries_conf_done(&c->conf);
+	policy_gate_done(&c->policy);
 	staging_end(c->store, &c->staging);
 }
 #define cleanup_copy __attribute__((cleanup(copy_done)))
@@ -70,7 +59,7 @@ static int keep_document(struct copy *c, struct copy_document *d, struct err *e)
 	struct copy_document *more = reallocarray(c->documents, c->len + 1, sizeof(*more));
 
 	if (!more) {
-		document_done(d);
+		copy_document_done(d);
 		return err_code(e, -ENOMEM, "cannot list manifests");
 	}
 	c->documents = more;
@@ -159,7 +148,7 @@ static int add_document(struct copy *c, const struct descriptor *self, struct bu
 	if (r == 0 && is_kept)
 		r = descriptor_copy(self, &d.self, e);
 	if (r < 0 || !is_kept) {
-		document_done(&d);
+		copy_document_done(&d);
 		return r;
 	}
 	d.is_manifest = kind == MEDIA_MANIFEST;
@@ -205,18 +194,34 @@ static int add_from_layout(struct copy *c, const struct buf *text, struct err *e
 	return r < 0 ? r : add_entry(c, &index.manifests[position], 0, e);
 }
 
+/* As a pull does: whatever is taken from somewhere must be what the policy allows, wherever it goes. */
+static int check_signatures(struct copy *c, const struct descriptor *top, struct err *e)
+{
+	const struct signature_reader reader = { .worker = &c->worker,
+						 .source = c->source,
+						 .cancel_fd = c->options->cancel_fd };
+	const struct digest subjects[] = { c->documents[c->len - 1].self.digest, top->digest };
+
+	return policy_gate_check(&c->policy, &reader, &c->from->reference, subjects,
+				 digest_equal(&subjects[0], &subjects[1]) ? 1 : 2, e);
+}
+
 static int read_documents(struct copy *c, struct err *e)
 {
 	cleanup_buf struct buf text = BUF_INIT(MANIFEST_MAX_BYTES);
 	struct descriptor top = { 0 };
 	int r = worker_start(c->source, &c->worker, e);
 
+	if (r == 0 && c->options->document)
+		return add_entry(c, c->options->document, 0, e);
 	if (r == 0)
 		r = read_top(c, &text, &top, e);
 	if (r == 0 && c->source->is_layout)
 		r = add_from_layout(c, &text, e);
 	else if (r == 0)
 		r = add_document(c, &top, &text, 0, e);
+	if (r == 0 && !c->source->is_layout)
+		r = check_signatures(c, &top, e);
 	descriptor_done(&top);
 	return r;
 }
@@ -242,6 +247,24 @@ static void describe(const struct copy *c, const struct descriptor *from, struct
 	(void)snprintf(ret->mounts.paths[0], sizeof(ret->mounts.paths[0]), "%s", c->from->reference.path);
 }
 
+/* To a registry tars go compressed, as with skopeo and podman. A name that has a digest must stay true. */
+static bool may_compress(const struct copy *c)
+{
+	return c->to->kind == TRANSPORT_REGISTRY && !c->options->preserve_digests &&
+	       !digest_is_set(&c->to->reference.digest);
+}
+
+static void describe_layer(const struct copy *c, const struct manifest *m, size_t n,
+			   struct transfer_blob *ret)
+{
+	describe(c, &m->layers[n], ret);
+	if (!may_compress(c) || !copy_document_is_plain(m, n))
+		return;
+	ret->is_to_compress = true;
+	ret->diff_id = ret->digest;
+	ret->phase = TRANSFER_ABSENT; /* be the tar there or not */
+}
+
 static int copy_blobs(struct copy *c, struct err *e)
 {
 	size_t len = 0, at = 0;
@@ -258,7 +281,7 @@ static int copy_blobs(struct copy *c, struct err *e)
 		if (!c->documents[i].is_manifest)
 			continue;
 		for (size_t n = 0; n < m->layers_len; n++)
-			describe(c, &m->layers[n], &c->transfer.blobs[at++]);
+			describe_layer(c, m, n, &c->transfer.blobs[at++]);
 		describe(c, &m->config, &c->transfer.blobs[at++]);
 	}
 	return transfer_run(&c->transfer, e);
@@ -314,6 +337,8 @@ static int to_registry(struct copy *c, struct err *e)
 
 	if (r == 0)
 		r = copy_blobs(c, e);
+	if (r == 0)
+		r = copy_documents_rewrite(c->documents, c->len, &c->transfer, e);
 	return r < 0 ? r : put_manifests(c, e);
 }
 
@@ -436,6 +461,8 @@ static int begin(struct copy *c, struct err *e)
 		platform_list_for_machine(&machine, &c->platforms);
 	}
 	if (r == 0)
+		r = policy_gate_open(c->from, &c->policy, e);
+	if (r == 0)
 		r = staging_begin(c->store, &c->staging, e);
 	if (r == 0)
 		r = source_open(c->from, &options, c->staging.fd, &c->from_endpoints, &c->source, e);
@@ -444,6 +471,7 @@ static int begin(struct copy *c, struct err *e)
 	c->transfer.store = c->store;
 	c->transfer.source = c->source;
 	c->transfer.staging_fd = c->staging.fd;
+	c->transfer.compression = (struct compression){ .kind = COMPRESSION_GZIP };
 	c->transfer.jobs = c->options->jobs;
 	c->transfer.cancel_fd = c->options->cancel_fd;
 	c->transfer.observer = c->options->observer;
@@ -468,6 +496,7 @@ int copy_image(const struct store *s, const struct transport *source, const stru
 		return r;
 	r = target->kind == TRANSPORT_REGISTRY ? to_registry(&c, e) : to_layout(&c, e);
 	if (r == 0)
-		ret->digest = c.documents[c.len - 1].self.digest;
+		*ret = (struct copy_result){ .digest = c.documents[c.len - 1].self.digest,
+					     .size_bytes = c.documents[c.len - 1].self.size_bytes };
 	return r;
 }

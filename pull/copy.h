@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Images from one place to another, registries and files, without the store: documents and blobs stay what they are, byte for byte. */
+/* Images from one place to another, registries and files, without the store: documents and blobs stay what they are, byte for byte, but for tars on
+ * their way to a registry. */
 #ifndef SAMPAN_PULL_COPY_H
 #define SAMPAN_PULL_COPY_H
 
@@ -18,7 +19,10 @@
 #define COPY_BYTES_MAX     ((size_t)256 << 20) /* of all documents together */
 
 struct copy_options {
-	bool all; /* every platform of an index; else the one for this machine, or `platform` */
+	const struct descriptor *
+		document; /* of a layout: this one, whether index.json names it or not; NULL: what the source asks for */
+	bool all;              /* every platform of an index; else the one for this machine, or `platform` */
+	bool preserve_digests; /* nothing is compressed on the way */
 	bool has_platform;
 	struct platform platform;
 	bool source_tls_verify, target_tls_verify;
@@ -30,11 +34,13 @@ struct copy_options {
 
 struct copy_result {
 	struct digest digest; /* of what the target's name points at */
+	uint64_t size_bytes;
 };
 
 /* Copies what `source` names (pull/transport.h). Each digest is verified on the way. To a registry, `target` has a reference with a tag, or with the
  * digest of what is copied; else `layout` is where it goes, open, and target->image its tag or reference there (may be NULL). An image for docker's form is a single
- * one. `s` is where blobs lie in the meantime. Errors as pull_image's and push_image's. */
+ * one. Layers of images that are tars without compression reach a registry as gzip, and what names them has other digests then, unless the target is named by one.
+ * `s` is where blobs lie in the meantime. Errors as pull_image's and push_image's. */
 int copy_image(const struct store *s, const struct transport *source, const struct transport *target,
 	       struct layout *layout, const struct copy_options *options, struct copy_result *ret,
 	       struct err *e) MUST_CHECK;

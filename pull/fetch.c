@@ -9,6 +9,9 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/file.h"
+
+#define STREAM_PIPE_BYTES (1 << 20)
 
 /* --- reports --- */
 
@@ -166,6 +169,49 @@ static size_t backlog(const struct fetch *f)
 	return n;
 }
 
+/* The file's place may be a pipe's, to a process that unpacks what comes. That process closes what is not its own, this end too. */
+static int start_stream(const struct fetch *f, struct layer_job *job, struct worker *w, struct err *e)
+{
+	const struct unpack_limits limits = { .max_bytes = f->options->max_layer_bytes };
+	int fds[2], r;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return err_errno(e, "cannot make a pipe");
+	(void)fcntl(fds[1], F_SETPIPE_SZ, STREAM_PIPE_BYTES); /* a smaller one will do */
+	r = unpack_start(fds[0], media_kind_of(job->blob->media_type), f->staging->fd, job->subdir,
+			 job->diff_id, &limits, &job->unpack, e);
+	if (r == 0)
+		r = worker_fetch(w, f->source, &job->blob->digest, job->blob->size_bytes, fds[1], true, e);
+	(void)close(fds[0]); /* the child has it */
+	(void)close(fds[1]); /* the worker has it */
+	job->streams = true;
+	return r;
+}
+
+static int start_download(const struct fetch *f, struct layer_job *job, struct worker *w, struct err *e)
+{
+	int r = open_nameless(f, job, &job->blob_fd, e);
+
+	return r < 0 ? r
+		     : worker_fetch(w, f->source, &job->blob->digest, job->blob->size_bytes, job->blob_fd,
+				    false, e);
+}
+
+static size_t count_unpacks(const struct fetch *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->jobs_len; i++)
+		n += f->jobs[i].unpack.pid != 0;
+	return n;
+}
+
+static bool can_stream(const struct fetch *f, const struct layer_job *job)
+{
+	return f->may_stream && !job->comes_whole && !f->options->keep_blobs &&
+	       count_unpacks(f) < f->unpacks_max;
+}
+
 static struct layer_job *next_of_phase(const struct fetch *f, enum pull_phase phase)
 {
 	for (size_t i = 0; i < f->jobs_len; i++)
@@ -186,10 +232,7 @@ static int start_downloads(struct fetch *f, struct err *e)
 		w = idle_worker(f, e);
 		if (!w)
 			return e->code; /* 0: all are busy */
-		r = open_nameless(f, job, &job->blob_fd, e);
-		if (r == 0)
-			r = worker_fetch(w, f->source, &job->blob->digest, job->blob->size_bytes,
-					 job->blob_fd, e);
+		r = can_stream(f, job) ? start_stream(f, job, w, e) : start_download(f, job, w, e);
 		if (r < 0)
 			return blame(f, job, e);
 		job->worker = w;
@@ -198,52 +241,7 @@ static int start_downloads(struct fetch *f, struct err *e)
 	return 0;
 }
 
-static struct layer_job *job_of_worker(const struct fetch *f, const struct worker *w)
-{
-	for (size_t i = 0; i < f->jobs_len; i++)
-		if (f->jobs[i].worker == w)
-			return &f->jobs[i];
-	return NULL;
-}
-
-static int on_worker(struct fetch *f, struct worker *w, struct err *e)
-{
-	struct layer_job *job = job_of_worker(f, w);
-	struct worker_event event;
-	int r = worker_receive(w, &event, NULL, e);
-
-	if (!job)
-		return r < 0 ? r : err_set(e, -EPROTO, "a worker process talks nonsense");
-	if (r < 0)
-		return blame(f, job, e);
-	switch (event.kind) {
-	case WORKER_PROGRESS:
-		if (event.bytes >= job->blob->size_bytes)
-			job->phase = PULL_VERIFYING;
-		observe(f, job, event.bytes);
-		return 0;
-	case WORKER_DONE:
-		job->worker = NULL;
-		enter(f, job, PULL_DOWNLOADED);
-		return 0;
-	case WORKER_FAILED:
-		*e = event.error;
-		return blame(f, job, e);
-	default:
-		return err_set(e, -EPROTO, "a worker process talks nonsense");
-	}
-}
-
 /* --- unpacking --- */
-
-static size_t count_unpacks(const struct fetch *f)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < f->jobs_len; i++)
-		n += f->jobs[i].unpack.pid != 0;
-	return n;
-}
 
 /* Another name for the nameless file: it outlives its descriptor, as garbage until the pull has its layer in place. */
 static int keep_blob(const struct fetch *f, const struct layer_job *job, struct err *e)
@@ -302,12 +300,8 @@ static void settle_twins(struct fetch *f, const struct layer_job *done)
 	}
 }
 
-static int on_unpacked(struct fetch *f, struct layer_job *job, struct err *e)
+static void complete(struct fetch *f, struct layer_job *job)
 {
-	int r = unpack_wait(&job->unpack, &job->result, e);
-
-	if (r < 0)
-		return blame(f, job, e);
 	job->is_ours = true;
 	if (job->result.root_is_opaque)
 		job->key = job->keys.opaque;
@@ -315,7 +309,105 @@ static int on_unpacked(struct fetch *f, struct layer_job *job, struct err *e)
 		job->key = job->result.has_implied_dirs ? job->keys.chained : job->keys.plain;
 	enter(f, job, PULL_DONE);
 	settle_twins(f, job);
+}
+
+/* Either side may be through first. What the unpacker thinks of bytes that turn out to be others than they should be is of no interest. */
+static int settle_stream(struct fetch *f, struct layer_job *job, struct err *e)
+{
+	if (!job->is_verified)
+		return 0;
+	if (!job->is_unpacked) {
+		enter(f, job, PULL_UNPACKING);
+		return 0;
+	}
+	if (job->unpack_error.code < 0) {
+		*e = job->unpack_error;
+		return blame(f, job, e);
+	}
+	complete(f, job);
 	return 0;
+}
+
+/* The rest of the blob would not help. Of a limit that says nobody: another mirror's bytes may be within it. */
+static bool is_final(int code)
+{
+	return code == -ENOSPC || code == -EDQUOT || code == -EROFS || code == -ENOMEM;
+}
+
+static int on_unpacked(struct fetch *f, struct layer_job *job, struct err *e)
+{
+	int r = unpack_wait(&job->unpack, &job->result, e);
+
+	if (r < 0 && (!job->streams || is_final(r)))
+		return blame(f, job, e);
+	if (job->streams) {
+		if (r < 0)
+			job->unpack_error = *e;
+		job->is_unpacked = true;
+		return settle_stream(f, job, e);
+	}
+	complete(f, job);
+	return 0;
+}
+
+/* What has been unpacked so far may be of bytes that are not the blob's. */
+static int start_over(const struct fetch *f, struct layer_job *job, struct err *e)
+{
+	int r;
+
+	unpack_cancel(&job->unpack);
+	r = tree_remove(f->staging->fd, job->subdir, e);
+	if (r < 0)
+		return blame(f, job, e);
+	job->streams = job->is_unpacked = false;
+	job->unpack_error.code = 0;
+	job->comes_whole = true;
+	enter(f, job, PULL_WAITING);
+	return 0;
+}
+
+/* --- what workers say --- */
+
+static struct layer_job *job_of_worker(const struct fetch *f, const struct worker *w)
+{
+	for (size_t i = 0; i < f->jobs_len; i++)
+		if (f->jobs[i].worker == w)
+			return &f->jobs[i];
+	return NULL;
+}
+
+static int on_worker(struct fetch *f, struct worker *w, struct err *e)
+{
+	struct layer_job *job = job_of_worker(f, w);
+	struct worker_event event;
+	int r = worker_receive(w, &event, NULL, e);
+
+	if (!job)
+		return r < 0 ? r : err_set(e, -EPROTO, "a worker process talks nonsense");
+	if (r < 0)
+		return blame(f, job, e);
+	switch (event.kind) {
+	case WORKER_PROGRESS:
+		if (event.bytes >= job->blob->size_bytes)
+			job->phase = PULL_VERIFYING;
+		observe(f, job, event.bytes);
+		return 0;
+	case WORKER_DONE:
+		job->worker = NULL;
+		job->is_verified = true;
+		if (job->streams)
+			return settle_stream(f, job, e);
+		enter(f, job, PULL_DOWNLOADED);
+		return 0;
+	case WORKER_FAILED:
+		job->worker = NULL;
+		if (job->streams && event.error.code == -ESTALE)
+			return start_over(f, job, e);
+		*e = event.error;
+		return blame(f, job, e);
+	default:
+		return err_set(e, -EPROTO, "a worker process talks nonsense");
+	}
 }
 
 /* --- the loop --- */
@@ -357,7 +449,10 @@ static int wait_and_handle(struct fetch *f, struct err *e)
 	for (nfds_t i = 1; r == 0 && i < w.len; i++) {
 		if (!w.fds[i].revents)
 			continue;
-		r = w.workers[i] ? on_worker(f, w.workers[i], e) : on_unpacked(f, w.unpacks[i], e);
+		if (w.workers[i])
+			r = on_worker(f, w.workers[i], e);
+		else if (w.unpacks[i]->unpack.pid != 0) /* its worker may have made it start over just now */
+			r = on_unpacked(f, w.unpacks[i], e);
 	}
 	return r;
 }

@@ -32,6 +32,10 @@ struct layer_job {
 	struct worker *worker;
 	struct unpack_job unpack;
 	struct unpack_result result;
+	/* It is unpacked while it arrives. It counts when both are done: digest and diff ID are right. */
+	bool streams, is_verified, is_unpacked;
+	bool comes_whole;        /* a stream of it had to start over */
+	struct err unpack_error; /* code 0: none so far. That of the download, if it has one, says more */
 };
 
 struct fetch {
@@ -39,6 +43,7 @@ struct fetch {
 	const struct staging *staging;
 	const struct pull_options *options;
 	struct source *source;
+	bool may_stream; /* bytes whose digest is not known yet may go to who unpacks them: docs/adr/0009 */
 	struct worker
 		workers[PULL_JOBS_MAX]; /* the first comes from the caller; all are stopped by fetch_done */
 	size_t workers_len, workers_max, unpacks_max;

@@ -7,7 +7,6 @@
 #include "common/cleanup.h"
 
 #define COMPRESSION_FACTOR 2
-#define INODES_MIN         16 /* fewer are none: no image is so small */
 #define SIZE_TEXT_MAX      32
 
 uint64_t free_space_needed(const struct descriptor *layers, size_t len)
@@ -25,12 +24,6 @@ uint64_t free_space_needed(const struct descriptor *layers, size_t len)
 	return sum + largest;
 }
 
-/* File systems without a fixed number of inodes say that they have none at all. */
-static bool is_out_of_inodes(const struct statvfs *st)
-{
-	return st->f_files > 0 && st->f_favail < INODES_MIN;
-}
-
 static void size_text(uint64_t bytes, char ret[SIZE_TEXT_MAX])
 {
 	double mb = (double)bytes / 1e6;
@@ -46,11 +39,10 @@ int free_space_check(const struct store *s, uint64_t needed_bytes, struct err *e
 
 	if (fstatvfs(store_root_fd(s), &st) < 0)
 		return err_errno(e, "cannot look at the file system of '%s'", store_root_path(s));
-	if (is_out_of_inodes(&st))
-		return err_set(e, -ENOSPC,
-			       "no inodes left on the file system of '%s' (remove files, for example with "
-			       "sampan rmi)",
-			       store_root_path(s));
+	if (store_is_out_of_inodes(s)) {
+		e->code = -ENOSPC;
+		return store_explain_full(s, e);
+	}
 	free_bytes = (uint64_t)st.f_bavail * st.f_frsize;
 	if (needed_bytes <= free_bytes)
 		return 0;
@@ -65,21 +57,8 @@ int free_space_check(const struct store *s, uint64_t needed_bytes, struct err *e
 
 int free_space_explain(const struct store *s, const char *what, struct err *e)
 {
-	struct statvfs st;
-
-	if (e->code == -EROFS)
-		return err_set(e, e->code, "cannot %s: the file system of '%s' is read-only", what,
-			       store_root_path(s));
-	if (e->code != -ENOSPC && e->code != -EDQUOT)
+	if (e->code != -ENOSPC && e->code != -EDQUOT && e->code != -EROFS)
 		return e->code;
-	if (fstatvfs(store_root_fd(s), &st) == 0 && is_out_of_inodes(&st))
-		return err_set(
-			e, e->code,
-			"cannot %s: no inodes left on the file system of '%s' (remove files, for example "
-			"with sampan rmi)",
-			what, store_root_path(s));
-	return err_set(e, e->code,
-		       "cannot %s: no space left on the file system of '%s' (free some, for example with "
-		       "sampan rmi)",
-		       what, store_root_path(s));
+	(void)store_explain_full(s, e); /* its code is the one above */
+	return err_wrap(e, "cannot %s", what);
 }

@@ -34,6 +34,7 @@ struct exchange {
 	const struct http_upload *upload;
 	uint64_t sent; /* bytes of it */
 	size_t header_bytes;
+	bool is_https, to_this_machine; /* as its URL says */
 	bool begun;
 	bool cut;      /* the rest of an error's body is not worth reading */
 	struct err *e; /* the sink's error */
@@ -135,12 +136,32 @@ static int range_start(const char *header, uint64_t *ret)
 	return parse_u64(number, 0, UINT64_MAX, ret);
 }
 
+/* A name of this machine alone does not do: a proxy may have been asked in its stead. */
+static bool is_loopback(CURL *c)
+{
+	char *address = NULL;
+
+	(void)curl_easy_getinfo(c, CURLINFO_PRIMARY_IP, &address); /* cannot fail */
+	return address && (strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0);
+}
+
+static int doubt_line(const struct exchange *x)
+{
+	bool is_safe =
+		(x->is_https && x->http->tls_verify) || (x->to_this_machine && is_loopback(x->http->curl));
+
+	return is_safe || !x->sink->doubt ? 0 : x->sink->doubt(x->sink->arg, x->e);
+}
+
 /* What the first bytes of a successful answer are: the beginning, or what follows what the sink holds. */
 static int begin_body(struct exchange *x, unsigned int status)
 {
 	uint64_t start = 0;
 	bool partial = status == 206;
+	int r = doubt_line(x);
 
+	if (r < 0)
+		return r;
 	x->begun = true;
 	if (partial &&
 	    (range_start(header_of(x->http->curl, "Content-Range", 0), &start) < 0 || start != x->from))
@@ -394,6 +415,7 @@ static int read_headers(struct http *h, struct http_response *ret)
 	ret->status = status_of(h->curl);
 	read_content_type(h->curl, ret->content_type, sizeof(ret->content_type));
 	read_short(h->curl, "Range", ret->range, sizeof(ret->range));
+	read_short(h->curl, "Link", ret->link, sizeof(ret->link));
 	read_short(h->curl, "Docker-Content-Digest", ret->digest, sizeof(ret->digest));
 	for (size_t i = 0; i < HTTP_CHALLENGES_MAX; i++) {
 		value = header_of(h->curl, "WWW-Authenticate", i);
@@ -503,7 +525,12 @@ static int add_headers(const struct http_request *request, uint64_t from, struct
 int http_perform(struct http *h, const struct http_request *request, struct http_response *ret, struct err *e)
 {
 	const struct sink *sink = request->sink;
-	struct exchange x = { .http = h, .sink = sink, .response = ret, .e = e };
+	struct exchange x = { .http = h,
+			      .sink = sink,
+			      .response = ret,
+			      .is_https = strncasecmp(request->url, "https://", 8) == 0,
+			      .to_this_machine = request->to_this_machine,
+			      .e = e };
 	struct curl_slist *headers = NULL;
 	int r;
 

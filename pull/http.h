@@ -17,6 +17,7 @@
 #define HTTP_CONTENT_TYPE_MAX  128
 #define HTTP_CHALLENGES_MAX    8
 #define HTTP_RANGE_MAX         64
+#define HTTP_LINK_MAX          2048
 #define HTTP_CONNECT_TIMEOUT_S 20
 #define HTTP_STALL_TIMEOUT_S   60 /* less than a byte per second for so long ends a transfer */
 
@@ -60,6 +61,7 @@ struct http_request {
 	const char *accept;        /* value of the Accept header; NULL: none */
 	const char *authorization; /* value of the Authorization header; NULL: none */
 	bool anonymous_tls;        /* keep our client certificate back */
+	bool to_this_machine;      /* by its host's name */
 	const char *content_type;  /* of the body */
 	const void *body;          /* of POST, PUT and PATCH; may be NULL if body_len is 0 */
 	size_t body_len;
@@ -84,6 +86,7 @@ struct http_response {
 	char content_type[HTTP_CONTENT_TYPE_MAX]; /* without parameters; "" where absent */
 	struct strvec challenges;                 /* values of WWW-Authenticate */
 	char range[HTTP_RANGE_MAX]; /* value of the Range header, as uploads are answered; "" where absent */
+	char link[HTTP_LINK_MAX];   /* value of the first Link header; "" where absent or longer */
 	char digest[DIGEST_TEXT_MAX + 1]; /* value of Docker-Content-Digest, unchecked; "" where absent */
 	char *location;             /* of a 3xx, and of a 201 and 202: the absolute URL; NULL where absent */
 	unsigned int retry_after_s; /* 0 where absent, in the past, or neither a number nor a date */

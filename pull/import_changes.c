@@ -231,15 +231,13 @@ static int apply(struct import_changes *c, const char *name, size_t len, const c
 	}
 }
 
-int import_changes_parse(const struct strvec *changes, struct import_changes *ret, struct err *e)
+int import_changes_apply(const struct strvec *changes, struct import_changes *c, struct err *e)
 {
-	cleanup_import_changes struct import_changes c = { 0 };
-
 	for (size_t i = 0; i < changes->len; i++) {
 		const char *change = changes->items[i] + strspn(changes->items[i], " \t");
 		size_t len = strcspn(change, " \t");
 		const char *text = change + len + strspn(change + len, " \t");
-		int r = *text ? apply(&c, change, len, text, e) : -EINVAL;
+		int r = *text ? apply(c, change, len, text, e) : -EINVAL;
 
 		if (r == -ERANGE)
 			return err_wrap(e, "--change");
@@ -247,6 +245,16 @@ int import_changes_parse(const struct strvec *changes, struct import_changes *re
 			return r == -ENOMEM ? err_code(e, r, "cannot keep a change")
 					    : malformed(changes->items[i], e);
 	}
+	return 0;
+}
+
+int import_changes_parse(const struct strvec *changes, struct import_changes *ret, struct err *e)
+{
+	cleanup_import_changes struct import_changes c = { 0 };
+	int r = import_changes_apply(changes, &c, e);
+
+	if (r < 0)
+		return r;
 	*ret = c;
 	c = (struct import_changes){ 0 };
 	return 0;

@@ -37,6 +37,9 @@ void import_changes_done(struct import_changes *c);
  * instruction that is wrong; -ERANGE, with why. */
 int import_changes_parse(const struct strvec *changes, struct import_changes *ret, struct err *e) MUST_CHECK;
 
+/* The same on top of what is there. On failure a part of them may be in it. */
+int import_changes_apply(const struct strvec *changes, struct import_changes *c, struct err *e) MUST_CHECK;
+
 /* The member "config" of an image's config. */
 void import_changes_write(const struct import_changes *c, struct json_out *o);
 

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 
 #include <archive.h>
@@ -46,6 +47,14 @@ bool layer_xattr_any(struct archive_entry *from)
 	return archive_entry_xattr_count(from) > 0 || archive_entry_acl_types(from) != 0;
 }
 
+/* ext4 calls its own limit for all attributes of a file, which is one block, "no space". */
+static bool has_space(int fd)
+{
+	struct statfs st;
+
+	return fstatfs(fd, &st) == 0 && st.f_bavail > 0;
+}
+
 static int set_one(int fd, const char *name, const void *value, size_t len, bool lenient, const char *shown,
 		   struct err *e)
 {
@@ -59,6 +68,12 @@ static int set_one(int fd, const char *name, const void *value, size_t len, bool
 		return err_set(e, -EFBIG,
 			       "'%s' has an extended attribute '%.255s' of %zu bytes, more than Linux takes",
 			       shown, name, len);
+	if (errno == ENOSPC && has_space(fd))
+		return err_set(
+			e, -EFBIG,
+			"'%s' has more extended attributes than the file system takes ('%.255s' of %zu bytes "
+			"does not fit)",
+			shown, name, len);
 	return err_errno(e, "cannot set '%.255s' of '%s'", name, shown);
 }
 

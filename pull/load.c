@@ -12,18 +12,6 @@
 #include "pull/worker.h"
 #include "store/layer.h"
 
-static const char *prefix_of(enum transport_kind kind)
-{
-	switch (kind) {
-	case TRANSPORT_OCI_DIR:
-		return "oci";
-	case TRANSPORT_OCI_ARCHIVE:
-		return "oci-archive";
-	default:
-		return "docker-archive";
-	}
-}
-
 static int read_index(const char *path, enum transport_kind kind, int staging_fd, int cancel_fd,
 		      struct buf *text, struct err *e)
 {
@@ -43,16 +31,35 @@ static int read_index(const char *path, enum transport_kind kind, int staging_fd
 	return r;
 }
 
+/* A name is bound to one image: where it has several, for one platform each, this machine's is the one. */
+static bool is_for_others(const char *path, const struct image_index *index, size_t i,
+			  const struct platform_list *platforms)
+{
+	const char *name =
+		strvec_get_env(&index->manifests[i].annotations, "org.opencontainers.image.ref.name");
+	const struct transport t = { .path = (char *)(uintptr_t)path, .image = (char *)(uintptr_t)name };
+	struct err ignored; /* then there is no choice: all are taken */
+	size_t chosen;
+
+	return name && transport_choose(&t, index, platforms, &chosen, &ignored) == 0 &&
+	       !digest_equal(&index->manifests[chosen].digest, &index->manifests[i].digest);
+}
+
 static int add_images(const char *path, enum transport_kind kind, const struct image_index *index,
 		      struct strvec *out, struct err *e)
 {
+	struct platform_list platforms;
+	struct machine machine;
+
+	machine_detect(&machine);
+	platform_list_for_machine(&machine, &platforms);
 	for (size_t i = 0; i < index->manifests_len; i++) {
-		bool twice = false;
+		bool twice = is_for_others(path, index, i, &platforms);
 
 		for (size_t before = 0; before < i && !twice; before++)
 			twice = digest_equal(&index->manifests[before].digest, &index->manifests[i].digest);
-		if (!twice &&
-		    strvec_addf(out, "%s:%s:@%s", prefix_of(kind), path, index->manifests[i].digest.text) < 0)
+		if (!twice && strvec_addf(out, "%s%s:@%s", transport_prefix(kind), path,
+					  index->manifests[i].digest.text) < 0)
 			return err_code(e, -ENOMEM, "cannot list images");
 	}
 	return out->len > 0 ? 0 : err_set(e, -ENOENT, "it holds no image");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Indexes that a person puts together from manifests in registries: read, changed, written, pushed. */
+/* Indexes that a person puts together from manifests in registries, in files and in the store: read, changed, written, pushed. */
 #ifndef SAMPAN_PULL_MANIFEST_LIST_H
 #define SAMPAN_PULL_MANIFEST_LIST_H
 
@@ -11,10 +11,14 @@
 #include "oci/descriptor.h"
 #include "oci/reference.h"
 #include "pull/copy.h"
+#include "pull/push.h"
+#include "store/image.h"
 #include "store/store.h"
 
-/* An annotation of ours, on each entry while the list is here: where its manifest is ("quay.io/team/app"). It is left out of what is pushed. */
+/* An annotation of ours, on each entry while the list is here: where its manifest is. A repository ("quay.io/team/app"), a file or directory
+ * ("oci-archive:/srv/app.tar": the rest is the path), or an image of the store ("containers-storage:quay.io/team/app:v1"). It is left out of what is pushed. */
 #define MANIFEST_LIST_SOURCE "org.sampan.list.source"
+#define MANIFEST_LIST_STORE  "containers-storage:"
 
 /* The list that `name` (a canonical reference) stands for in the store. -ENOENT. */
 int manifest_list_load(const struct store *s, const char *name, struct image_index *ret,
@@ -22,26 +26,40 @@ int manifest_list_load(const struct store *s, const char *name, struct image_ind
 int manifest_list_save(const struct store *s, const char *name, const struct image_index *index, bool replace,
 		       struct err *e) MUST_CHECK;
 
-/* The text of the index as it is pushed. `is_docker`: a manifest list of docker's. */
+/* The media type of an index as it is pushed; static. `is_docker`: a manifest list of docker's. */
+const char *manifest_list_type(bool is_docker);
+
+/* The text of the index as it is pushed. */
 int manifest_list_text(const struct image_index *index, bool is_docker, struct buf *out,
 		       struct err *e) MUST_CHECK;
 
-/* Looks up what `text` names in its registry, and adds it: a manifest with the platform that its config says; of an index the entry for this machine, or
+/* Looks up what `text` (pull/transport.h) names, and adds it: a manifest with the platform that its config says; of an index the entry for this machine, or
  * with options->all every one. One of the same digest is replaced. *ret_first is the place of the first that was added. */
-int manifest_list_add(struct image_index *index, const char *text, const struct copy_options *options,
-		      size_t *ret_first, struct err *e) MUST_CHECK;
+int manifest_list_add(const struct store *s, struct image_index *index, const char *text,
+		      const struct copy_options *options, size_t *ret_first, struct err *e) MUST_CHECK;
 
-/* Appends the manifest or index that `text` names in its registry, as it is there. */
-int manifest_list_look(const char *text, const struct copy_options *options, struct buf *out,
-		       struct err *e) MUST_CHECK;
+/* Adds the image of the store that `name`, a canonical reference, is bound to, in the same way. The list does not hold it there: it must stay until the push. */
+int manifest_list_add_stored(const struct store *s, struct image_index *index, const char *name, size_t *ret,
+			     struct err *e) MUST_CHECK;
+
+/* Appends the manifest or index that `text` names, as it is there. */
+int manifest_list_look(const struct store *s, const char *text, const struct copy_options *options,
+		       struct buf *out, struct err *e) MUST_CHECK;
 
 /* The entry that a person means by a digest, or by a reference with one. -ENOENT. */
 int manifest_list_find(const struct image_index *index, const char *text, size_t *ret,
 		       struct err *e) MUST_CHECK;
 
-/* Copies what the list names to the repository of `target` where it is not there, and puts the index under its tag. */
-int manifest_list_push(const struct store *s, const struct image_index *index, const struct transport *target,
-		       bool is_docker, const struct copy_options *options, struct digest *ret,
+struct manifest_list_push {
+	bool is_docker;
+	struct copy_options copy;   /* for members from registries and files, and for the list itself */
+	struct push_options stored; /* for those of the store */
+};
+
+/* Brings what the list names to the repository of `target` where it is not there, and puts the index under its tag. An image of the store that cannot go under the
+ * digest that it was pulled with (pull/push.h) has another in `index` afterwards. */
+int manifest_list_push(const struct store *s, struct image_index *index, const struct transport *target,
+		       const struct manifest_list_push *options, struct digest *ret,
 		       struct err *e) MUST_CHECK;
 
 #endif

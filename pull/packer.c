@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,9 @@ struct packing {
 	const struct store *store; /* with `key`: a layer; */
 	const char *key;
 	int tree_fd; /* or a tree; */
-	int blob_fd; /* or a blob; -1 where it is another */
+	enum tree_tar_kind tree_kind;
+	int users_fd; /* of a tree: the user namespace whose IDs count; -1: ours */
+	int blob_fd;  /* or a blob; -1 where it is another */
 	enum media_kind kind;
 	bool as_it_was; /* of a layer: the blob that was pulled, if possible; `compression` is of what is made in its place */
 	struct compression compression;
@@ -161,11 +164,11 @@ static int run_files(struct packing *p, const struct sink *sink, struct err *e)
 	cleanup_fd int fd = -1;
 
 	if (!p->key)
-		return tree_tar_write(p->tree_fd, false, sink, e);
+		return tree_tar_write(p->tree_fd, p->tree_kind, sink, e);
 	fd = openat(p->layer.dir_fd, "tree", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return err_errno(e, "cannot open 'tree'");
-	return tree_tar_write(fd, true, sink, e);
+	return tree_tar_write(fd, TREE_TAR_LAYER, sink, e);
 }
 
 static int on_damage(void *arg, const char *path, const char *problem)
@@ -208,19 +211,25 @@ static int pack_layer(struct packing *p, struct packer_result *ret, struct err *
 /* Of a layer there is nothing to parse: its packer may read whatever the layer has. A blob may be anything. */
 static int confine(const struct packing *p, pid_t parent, struct err *e)
 {
-	static const int READING[] = { CAP_DAC_READ_SEARCH };
+	/* SYS_ADMIN is for trusted.overlay.opaque: without it a layer's opaque directories look like any other. */
+	static const int READING[] = { CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN };
 	static const int ALLOWED[] = { SYS_read,         SYS_write,        SYS_brk,     SYS_munmap,
 				       SYS_mremap,       SYS_madvise,      SYS_sendmsg, SYS_exit_group,
 				       SYS_rt_sigreturn, SYS_clock_gettime };
 	const int keep[] = { p->sock, p->out_fd, p->tree_fd, p->blob_fd, p->layer.dir_fd };
+	size_t caps = ARRAY_LEN(READING);
 	int r = sandbox_keep_fds(keep, ARRAY_LEN(keep), e);
 
+	if (p->blob_fd >= 0)
+		caps = 0;
+	else if (!p->key && p->tree_kind == TREE_TAR_FILES)
+		caps = 1;
 	if (r == 0)
 		r = sandbox_settle(MEMORY_MAX_BYTES, e);
 	if (r == 0 && p->blob_fd >= 0)
 		r = sandbox_become_nobody(e);
 	if (r == 0)
-		r = sandbox_drop_caps(READING, p->blob_fd >= 0 ? 0 : ARRAY_LEN(READING), e);
+		r = sandbox_drop_caps(READING, caps, e);
 	if (r == 0)
 		r = sandbox_die_with(parent, e);
 	if (r == 0 && p->blob_fd >= 0)
@@ -255,6 +264,8 @@ static int prepare(struct packing *p, struct err *e)
 	cleanup_hash struct hash first = { 0 };
 	int r = hash_init(&first, "sha256", e);
 
+	if (r == 0 && p->users_fd >= 0 && setns(p->users_fd, CLONE_NEWUSER) < 0)
+		r = err_errno(e, "cannot enter the container's user namespace");
 	if (r < 0 || !p->key)
 		return r;
 	r = layer_rebuild_open(p->store, p->key, &p->layer, e);
@@ -298,6 +309,7 @@ int packer_start(const struct store *s, const char *key, const struct compressio
 	struct packing p = { .store = s,
 			     .key = key,
 			     .tree_fd = -1,
+			     .users_fd = -1,
 			     .blob_fd = -1,
 			     .layer.dir_fd = -1,
 			     .as_it_was = !compression,
@@ -308,20 +320,31 @@ int packer_start(const struct store *s, const char *key, const struct compressio
 	return worker_spawn(packer_main, &p, ret, e);
 }
 
-int packer_expand(int blob_fd, enum media_kind kind, int out_fd, struct worker *ret, struct err *e)
+int packer_expand(int blob_fd, enum media_kind kind, const struct compression *compression, int out_fd,
+		  struct worker *ret, struct err *e)
 {
-	struct packing p = {
-		.tree_fd = -1, .blob_fd = blob_fd, .layer.dir_fd = -1, .kind = kind, .out_fd = out_fd
-	};
+	struct packing p = { .tree_fd = -1,
+			     .users_fd = -1,
+			     .blob_fd = blob_fd,
+			     .layer.dir_fd = -1,
+			     .kind = kind,
+			     .compression = *compression,
+			     .out_fd = out_fd };
 
 	if (lseek(blob_fd, 0, SEEK_SET) < 0)
 		return err_errno(e, "cannot read a blob");
 	return worker_spawn(packer_main, &p, ret, e);
 }
 
-int packer_tree(int tree_fd, int out_fd, struct worker *ret, struct err *e)
+int packer_tree(int tree_fd, enum tree_tar_kind kind, int users_fd, int out_fd, struct worker *ret,
+		struct err *e)
 {
-	struct packing p = { .tree_fd = tree_fd, .blob_fd = -1, .layer.dir_fd = -1, .out_fd = out_fd };
+	struct packing p = { .tree_fd = tree_fd,
+			     .tree_kind = kind,
+			     .users_fd = users_fd,
+			     .blob_fd = -1,
+			     .layer.dir_fd = -1,
+			     .out_fd = out_fd };
 
 	return worker_spawn(packer_main, &p, ret, e);
 }

@@ -7,6 +7,7 @@
 #include "common/err.h"
 #include "oci/descriptor.h"
 #include "pull/encoder.h"
+#include "pull/tree_tar.h"
 #include "pull/worker.h"
 #include "store/store.h"
 
@@ -20,18 +21,19 @@ struct packer_result {
 	char why[PACKER_WHY_MAX]; /* it is not the blob, or has not even the tar, that was unpacked; "": it has, or nobody asked */
 };
 
-/* Packs layers/<key> into out_fd (borrowed; an empty file). The process keeps of root's rights only that to read. With `compression` NULL it makes the blob
+/* Packs layers/<key> into out_fd (borrowed; an empty file). The process keeps of root's rights only those to read (CAP_SYS_ADMIN is one: whether a directory is opaque). With `compression` NULL it makes the blob
  * that was pulled, if that is possible, and else compresses the tar that was pulled in the way that the blob was. With a compression the blob is another, but its tar
  * the same. Where not even the tar can be made again a new one is made of the files, unless they are damaged (-EBADMSG). */
 int packer_start(const struct store *s, const char *key, const struct compression *compression, int out_fd,
 		 struct worker *ret, struct err *e) MUST_CHECK;
 
-/* Expands a blob, read from the start of blob_fd, into out_fd. The process is nobody and may do nothing but that. */
-int packer_expand(int blob_fd, enum media_kind kind, int out_fd, struct worker *ret,
-		  struct err *e) MUST_CHECK;
+/* Expands a blob, read from the start of blob_fd, into out_fd, and compresses its tar as `compression` says. The process is nobody and may do nothing but that. */
+int packer_expand(int blob_fd, enum media_kind kind, const struct compression *compression, int out_fd,
+		  struct worker *ret, struct err *e) MUST_CHECK;
 
-/* Makes a tar of the directory tree_fd, whole and as it is, into out_fd. As packer_start. */
-int packer_tree(int tree_fd, int out_fd, struct worker *ret, struct err *e) MUST_CHECK;
+/* Makes a tar of the directory tree_fd into out_fd; its owners are those that the user namespace users_fd (-1: our own) sees. As packer_start. */
+int packer_tree(int tree_fd, enum tree_tar_kind kind, int users_fd, int out_fd, struct worker *ret,
+		struct err *e) MUST_CHECK;
 
 /* Receives one event of a packer; *ret_result is written when it comes. As worker_receive. */
 int packer_receive(struct worker *w, struct worker_event *ret, struct packer_result *ret_result,

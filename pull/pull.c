@@ -11,10 +11,8 @@
 #include "common/cleanup.h"
 #include "pull/fetch.h"
 #include "pull/free_space.h"
-#include "pull/policy.h"
-#include "pull/registries_d.h"
+#include "pull/policy_gate.h"
 #include "pull/resolve.h"
-#include "pull/signatures.h"
 #include "pull/source.h"
 #include "pull/transport.h"
 #include "store/blob.h"
@@ -35,9 +33,7 @@ struct pull {
 	struct endpoints endpoints; /* of a registry */
 	struct source *source;
 	char *name; /* as people see it */
-	struct policy_requirements policy;
-	char *policy_path;         /* NULL: there is none */
-	bool looks_for_signatures; /* among attachments, as registries.d says */
+	struct policy_gate policy;
 	struct resolved image;
 	struct fetch fetch;
 };
@@ -51,8 +47,7 @@ static void pull_done(struct pull *p)
 	transport_done(&p->transport);
 	staging_end(p->store, &p->staging);
 	free(p->name);
-	policy_requirements_done(&p->policy);
-	free(p->policy_path);
+	policy_gate_done(&p->policy);
 	if (p->work_fd >= 0)
 		(void)close(p->work_fd); /* releases it */
 	if (p->lock_fd >= 0)
@@ -80,45 +75,6 @@ static int open_source(struct pull *p, struct err *e)
 								: r;
 }
 
-/* Only of interest where a signature is required. */
-static int find_attachments(struct pull *p, const struct strvec *scopes, struct err *e)
-{
-	cleanup_registries_d struct registries_d conf = { 0 };
-	int r = registries_d_load(&conf, e);
-
-	if (r == 0)
-		p->looks_for_signatures = registries_d_attachments(&conf, scopes);
-	return r;
-}
-
-/* What is rejected is refused before anybody is asked for it. */
-static int load_policy(struct pull *p, struct err *e)
-{
-	static const char *const TRANSPORTS[] = {
-		[TRANSPORT_REGISTRY] = "docker",
-		[TRANSPORT_OCI_DIR] = "oci",
-		[TRANSPORT_OCI_ARCHIVE] = "oci-archive",
-		[TRANSPORT_DOCKER_ARCHIVE] = "docker-archive",
-	};
-	const struct transport *t = &p->transport;
-	cleanup_strvec struct strvec scopes = { 0 };
-	int r = t->kind == TRANSPORT_REGISTRY ? policy_scopes_of_reference(&t->reference, &scopes, e)
-					      : policy_scopes_of_path(t->path, &scopes, e);
-
-	if (r == 0)
-		r = policy_load(TRANSPORTS[t->kind], &scopes, &p->policy, &p->policy_path, e);
-	for (size_t i = 0; r == 0 && i < p->policy.len; i++) {
-		if (p->policy.items[i].kind == POLICY_SIGSTORE && t->kind == TRANSPORT_REGISTRY)
-			r = find_attachments(p, &scopes, e);
-		if (p->policy.items[i].kind == POLICY_REJECT)
-			r = err_set(e, -EACCES, "'%s' rejects it", p->policy_path);
-		if (p->policy.items[i].kind == POLICY_SIGSTORE && t->kind != TRANSPORT_REGISTRY)
-			r = err_set(e, -EACCES, "'%s' requires a signature, which images from files have not",
-				    p->policy_path);
-	}
-	return r < 0 ? err_wrap(e, "cannot pull '%s'", p->name) : 0;
-}
-
 static int begin(struct pull *p, const char *text, struct err *e)
 {
 	uint64_t freed;
@@ -130,9 +86,9 @@ static int begin(struct pull *p, const char *text, struct err *e)
 							  : strdup(p->transport.path);
 	if (!p->name)
 		return err_code(e, -ENOMEM, "cannot pull '%s'", text);
-	r = load_policy(p, e);
+	r = policy_gate_open(&p->transport, &p->policy, e);
 	if (r < 0)
-		return r;
+		return err_wrap(e, "cannot pull '%s'", p->name);
 	/* What a pull that was killed has left behind; where that fails, or somebody else is at work in the store, a later
 	 * one will see to it. */
 	(void)!store_gc(p->store, false, &freed, e);
@@ -339,40 +295,30 @@ static void show_layers(const struct pull *p)
 		o->tick(o->arg);
 }
 
-/* The index and the manifest that was chosen from it: who has signed the one has signed the other by its digest. */
 static int check_signatures(struct pull *p, struct err *e)
 {
-	bool looks = p->looks_for_signatures;
-	struct signature_reader reader = { .worker = &p->fetch.workers[0],
-					   .source = p->source,
-					   .cancel_fd = p->options->cancel_fd };
+	const struct signature_reader reader = { .worker = &p->fetch.workers[0],
+						 .source = p->source,
+						 .cancel_fd = p->options->cancel_fd };
 	const struct digest subjects[] = { p->image.manifest_digest, p->image.index_digest };
-	size_t subjects_len = digest_is_set(&p->image.index_digest) ? 2 : 1;
-	cleanup_signatures struct signatures found = { 0 };
-	bool fetched = false;
-	int r = 0;
+	int r = policy_gate_check(&p->policy, &reader, &p->transport.reference, subjects,
+				  digest_is_set(&p->image.index_digest) ? 2 : 1, e);
 
-	for (size_t i = 0; r == 0 && i < p->policy.len; i++) {
-		if (p->policy.items[i].kind != POLICY_SIGSTORE)
-			continue;
-		for (size_t n = 0; r == 0 && looks && !fetched && n < subjects_len; n++)
-			r = signatures_fetch(&reader, &subjects[n], &found, e);
-		fetched = true;
-		if (r == 0)
-			r = signatures_check(&found, &p->policy.items[i], &p->transport.reference, subjects,
-					     subjects_len, NULL, e);
-	}
-	if (r == -EACCES && !looks)
-		(void)err_set(e, r,
-			      "sigstore attachments are not looked for (set use-sigstore-attachments: true "
-			      "for '%s' "
-			      "in registries.d)",
-			      p->transport.reference.domain);
-	if (r < 0 && r != -EINTR) {
-		(void)err_wrap(e, "'%s' requires a signature", p->policy_path);
-		return err_wrap(e, "cannot pull '%s'", p->name);
-	}
-	return r;
+	return r < 0 && r != -EINTR ? err_wrap(e, "cannot pull '%s'", p->name) : r;
+}
+
+/* Whether nobody but who names the image's digests can put other bytes into a layer: TLS, this machine itself. Where the user has named a
+ * digest, or requires a signature, not even the registry may. Where it redirects to, the worker sees. docs/adr/0009 */
+static bool trusts_bytes(const struct pull *p)
+{
+	if (p->transport.kind == TRANSPORT_REGISTRY && digest_is_set(&p->transport.reference.digest))
+		return false;
+	if (policy_gate_wants_signature(&p->policy))
+		return false;
+	for (size_t i = 0; i < p->endpoints.len; i++)
+		if (!p->endpoints.items[i].tls_verify && !registry_is_local(p->endpoints.items[i].domain))
+			return false;
+	return true;
 }
 
 static int resolve(struct pull *p, struct err *e)
@@ -463,6 +409,7 @@ static int pull_one(const struct store *s, const char *text, const struct pull_o
 	p.fetch.options = options;
 	p.fetch.source = p.source;
 	p.fetch.staging = &p.staging;
+	p.fetch.may_stream = trusts_bytes(&p);
 	r = resolve(&p, e);
 	if (r < 0)
 		return explain(&p, text, e);

@@ -53,6 +53,7 @@ struct pull_observer {
 struct pull_options {
 	bool has_platform;
 	struct platform platform; /* asked for; normalised */
+	bool any_platform;        /* an image that is no choice among several is taken, whatever it is for */
 	bool tls_verify;
 	uint64_t max_layer_bytes; /* of one layer, unpacked; 0: UNPACK_DEFAULT_MAX_BYTES (pull/unpack.h) */
 	bool keep_blobs;          /* the layers' blobs stay as well, as the registry has them */

@@ -103,13 +103,15 @@ static int push_manifest(struct push *p, struct push_result *ret, struct err *e)
 
 	if (!w)
 		return e->code;
-	r = uploader_manifest(w, p->target.tag, i->manifest_type, i->manifest_text.data, i->manifest_text.len,
+	r = uploader_manifest(w, p->options->untagged ? i->manifest_digest.text : p->target.tag,
+			      i->manifest_type, i->manifest_text.data, i->manifest_text.len,
 			      &i->manifest_digest, p->options->cancel_fd, &event, e);
 	if (r < 0)
 		return r == -EINTR ? r : err_wrap(e, "manifest %s", i->manifest_digest.text);
 	*ret = (struct push_result){ .digest = i->manifest_digest,
 				     .size_bytes = i->manifest_text.len,
 				     .is_changed = i->is_changed,
+				     .media_type = i->is_changed ? i->manifest_type : NULL,
 				     .was_there = event.bytes == UPLOAD_PRESENT };
 	return 0;
 }
@@ -189,7 +191,9 @@ static int add_image(const struct push *p, const struct strvec *names, struct la
 					.digest = i->manifest_digest,
 					.size_bytes = i->manifest_text.len,
 					.has_platform = i->config.platform.architecture[0] != 0,
-					.platform = i->config.platform };
+					.platform = i->config.platform,
+					.os_version = i->config.os_version,
+					.os_features = i->config.os_features };
 	const struct layout_image image = { .top = &top,
 					    .names = names,
 					    .config = &i->config_digest,

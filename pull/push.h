@@ -27,6 +27,7 @@ struct push_options {
 	const char *auth_file; /* NULL: where auth_find (pull/auth_file.h) looks */
 	unsigned int jobs;     /* 0: TRANSFER_DEFAULT_JOBS */
 	int cancel_fd;         /* -1: none */
+	bool untagged;         /* the manifest goes under its digest; the target's tag is left alone */
 	bool anew; /* layers are compressed as `compression` says, even if the registry has others */
 	struct compression compression; /* with `anew` */
 	struct transfer_observer observer;
@@ -35,16 +36,17 @@ struct push_options {
 };
 
 struct push_result {
-	struct digest digest; /* of the manifest, as the registry has it now */
-	uint64_t size_bytes;  /* of it */
-	bool is_changed;      /* it is not the manifest that the store has */
+	struct digest digest;   /* of the manifest, as the registry has it now */
+	uint64_t size_bytes;    /* of it */
+	bool is_changed;        /* it is not the manifest that the store has */
+	const char *media_type; /* static, of one that is changed; else NULL */
 	bool was_there;
 };
 
 /* A layer that must be sent goes as the blob that was pulled: the kept one, or one made again bit for bit; where that is not possible (pull/packer.h), as
  * another of the same tar, of which `changed` is told.
  *
- * Pushes the image that `source` names to the repository and tag of `target`, a reference. Layers that the registry has, there or in a repository that it
+ * Pushes the image that `source` names to the repository and tag of `target`, a reference with a tag. Layers that the registry has, there or in a repository that it
  * can take them over from, are not made, let alone sent. Holds the store's lock, shared. -EINVAL, -ENOENT, -EACCES, and others of pull/registry.h. */
 int push_image(const struct store *s, const char *source, const char *target,
 	       const struct push_options *options, struct push_result *ret, struct err *e) MUST_CHECK;

@@ -274,8 +274,7 @@ const struct registry_rule *registries_conf_find(const struct registries_conf *c
 	return best;
 }
 
-/* Whether a name begins with a registry, by the rule that reference_parse follows. */
-static bool is_short(const char *text)
+bool registries_conf_is_short(const char *text)
 {
 	cleanup_reference struct reference ref = { 0 };
 	struct err ignored;
@@ -296,7 +295,7 @@ int registries_conf_candidates(const struct registries_conf *c, const char *text
 
 	if (!name)
 		return err_code(e, -ENOMEM, "cannot look up '%s'", text);
-	if (!is_short(text))
+	if (!registries_conf_is_short(text))
 		return 0;
 	alias = strvec_get_env(&c->aliases, name);
 	if (alias && *alias)

@@ -55,6 +55,9 @@ int registries_conf_load(struct registries_conf *ret, struct err *e) MUST_CHECK;
 const struct registry_rule *registries_conf_find(const struct registries_conf *c, const char *name,
 						 size_t *ret_len);
 
+/* Whether a name begins with no registry, by the rule that reference_parse follows. False for what is no name. */
+bool registries_conf_is_short(const char *text);
+
 /* What a short name may stand for on this machine, the likeliest first, whatever the mode: the alias's name, or one of each search registry. Nothing for a name
  * that is not short. -ENOMEM. */
 int registries_conf_candidates(const struct registries_conf *c, const char *text, struct strvec *ret,

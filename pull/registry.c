@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "common/cleanup.h"
+#include "common/parse.h"
 #include "pull/registry_session.h"
 
 #define PATH_MAX_BYTES 4096
@@ -45,6 +46,14 @@ enum registry_scheme registry_scheme(const struct registry *r)
 	return r->scheme;
 }
 
+static unsigned int stall_timeout_s(void)
+{
+	const char *text = getenv(REGISTRY_STALL_ENV);
+	uint64_t n;
+
+	return text && parse_u64(text, 1, 3600, &n) == 0 ? (unsigned int)n : 0;
+}
+
 int registry_new(const struct registry_options *options, struct registry **ret, struct err *e)
 {
 	cleanup_registry struct registry *r = calloc(1, sizeof(*r));
@@ -56,6 +65,7 @@ int registry_new(const struct registry_options *options, struct registry **ret, 
 	r->options = options;
 	r->scheme = options->scheme;
 	http.tls_verify = options->tls_verify && !registry_is_local(options->domain);
+	http.stall_timeout_s = stall_timeout_s();
 	code = http_new(&http, &r->http, e);
 	if (code < 0)
 		return code;

@@ -17,9 +17,11 @@
 #define REGISTRY_TRIES          3    /* failures in a row */
 #define REGISTRY_RESUMES_MAX    64   /* pieces that a blob may come in */
 #define REGISTRY_PROGRESS_BYTES 4096 /* a piece of so many bytes is no failure */
-#define REGISTRY_RETRY_MS       500  /* before the second try; doubled for each further one */
-#define REGISTRY_RETRY_MAX_S    30   /* a Retry-After that asks for more is a refusal */
-#define REGISTRY_TOKEN_BYTES    (1u << 20)
+#define REGISTRY_STALL_ENV \
+	"SAMPAN_STALL_TIMEOUT" /* seconds, in place of HTTP_STALL_TIMEOUT_S; for tests, and lines that pause longer */
+#define REGISTRY_RETRY_MS    500 /* before the second try; doubled for each further one */
+#define REGISTRY_RETRY_MAX_S 30  /* a Retry-After that asks for more is a refusal */
+#define REGISTRY_TOKEN_BYTES (1u << 20)
 
 /* Schemes that a registry may turn out to speak; a worker that knows tells the next one through the parent. */
 enum registry_scheme { REGISTRY_SCHEME_UNKNOWN, REGISTRY_HTTPS, REGISTRY_HTTP };

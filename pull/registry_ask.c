@@ -100,6 +100,13 @@ static int chain_redirect(const struct registry *r, struct chain *c, struct http
 	return 1;
 }
 
+static bool is_this_machine(const char *origin)
+{
+	const char *slashes = strstr(origin, "://");
+
+	return slashes && registry_is_local(slashes + 3);
+}
+
 /* 1: there is more to ask; 0: *ret is the answer. */
 static int chain_step(struct registry *r, const struct registry_ask *ask, struct chain *c,
 		      struct http_response *ret, struct err *e)
@@ -112,6 +119,7 @@ static int chain_step(struct registry *r, const struct registry_ask *ask, struct
 		.accept = ask->accept,
 		.authorization = ours ? r->authorization : NULL,
 		.anonymous_tls = !ours,
+		.to_this_machine = here && is_this_machine(here),
 		.content_type = ask->content_type,
 		.body = ask->body,
 		.body_len = ask->body_len,

@@ -162,7 +162,7 @@ static int load_documents(struct repair *p, struct err *e)
 static int download(struct repair *p, const struct descriptor *blob, int fd, struct err *e)
 {
 	struct worker_event event = { 0 };
-	int r = worker_fetch(&p->worker, p->source, &blob->digest, blob->size_bytes, fd, e);
+	int r = worker_fetch(&p->worker, p->source, &blob->digest, blob->size_bytes, fd, false, e);
 
 	while (r == 0 && event.kind != WORKER_DONE) {
 		r = worker_receive(&p->worker, &event, NULL, e);

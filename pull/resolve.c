@@ -298,7 +298,8 @@ static int check_platform(const struct walk *w, const struct platform *is, struc
 	char have[3 * PLATFORM_FIELD_MAX], want[3 * PLATFORM_FIELD_MAX];
 	struct platform wanted;
 
-	if (w->from_index || !is->architecture[0] || platform_rank(&w->platforms, is) >= 0)
+	if (w->from_index || w->rv->options->any_platform || !is->architecture[0] ||
+	    platform_rank(&w->platforms, is) >= 0)
 		return 0;
 	platform_format(is, have);
 	wanted = w->rv->options->has_platform ? w->rv->options->platform : w->machine;

@@ -82,6 +82,7 @@ struct searching {
 	struct registry_options registry;
 	struct worker worker;
 	struct buf body;
+	bool has_more; /* the registry has said that there is more of a list */
 };
 
 static void searching_done(struct searching *s)
@@ -123,15 +124,18 @@ static int searching_begin(struct searching *s, const char *domain, const char *
 	return searcher_start(&s->registry, &s->worker, e);
 }
 
-static int ask(struct searching *s, enum searcher_item item, const char *text, struct err *e)
+static int ask(struct searching *s, enum searcher_item item, const char *text, bool is_next, struct err *e)
 {
+	const struct searcher_question q = {
+		.item = item, .text = text, .is_next = is_next, .limit = s->options->limit
+	};
 	const struct json_limits limits = { .max_bytes = SEARCHER_BODY_MAX,
 					    .max_depth = 16,
 					    .max_values = 1000000 };
 	int r;
 
 	buf_clear(&s->body);
-	r = searcher_ask(&s->worker, item, text, s->options->limit, s->options->cancel_fd, &s->body, e);
+	r = searcher_ask(&s->worker, &q, s->options->cancel_fd, &s->body, &s->has_more, e);
 	if (r == 0)
 		r = json_guard_check(s->body.data ? s->body.data : "", s->body.len, &limits, e);
 	return r;
@@ -207,7 +211,7 @@ static int search_hub(struct searching *s, const char *term, struct search_resul
 	struct hits hits = { 0 };
 	struct hit *items;
 	unsigned int taken = 0;
-	int r = ask(s, SEARCHER_SEARCH, term, e);
+	int r = ask(s, SEARCHER_SEARCH, term, false, e);
 
 	if (r == 0)
 		r = json_decode(s->body.data, s->body.len, HITS, &hits, e);
@@ -253,22 +257,23 @@ struct listing {
 	void *arg;
 };
 
-/* One page. 1: there is no more to ask for. A page that brings nothing new, as registries send which know of no pages, is the last. */
-static int each_of_page(struct searching *s, const struct listing *l, char last[SEARCH_TERM_MAX],
-			struct err *e)
+/* One page. 1: there is no more to ask for. A page that brings nothing new, as registries send which know of no pages, is the last, unless the
+ * registry itself says that there are more. */
+static int each_of_page(struct searching *s, const struct listing *l, bool is_next,
+			char last[SEARCH_TERM_MAX], struct err *e)
 {
 	struct page page = { 0 };
 	const char *end;
-	int r = ask(s, l->item, last, e);
+	int r = ask(s, l->item, last, is_next, e);
 
 	if (r == 0)
 		r = json_decode(s->body.data, s->body.len, l->fields, &page, e);
 	end = page.names.len > 0 ? page.names.items[page.names.len - 1] : last;
-	if (r == 0 && (strcmp(end, last) == 0 || strlen(end) >= SEARCH_TERM_MAX))
+	if (r == 0 && ((strcmp(end, last) == 0 && !s->has_more) || strlen(end) >= SEARCH_TERM_MAX))
 		r = 1;
 	for (size_t i = 0; r == 0 && i < page.names.len; i++)
 		r = l->visit(l->arg, page.names.items[i], e);
-	if (r == 0 && page.names.len < SEARCHER_PAGE_MIN)
+	if (r == 0 && page.names.len < SEARCHER_PAGE_MIN && !s->has_more)
 		r = 1;
 	if (r == 0)
 		(void)snprintf(last, SEARCH_TERM_MAX, "%s", end);
@@ -282,7 +287,7 @@ static int each_name(struct searching *s, const struct listing *l, struct err *e
 	int r = 0;
 
 	for (unsigned int pages = 0; r == 0 && pages < PAGES_MAX; pages++)
-		r = each_of_page(s, l, last, e);
+		r = each_of_page(s, l, pages > 0, last, e);
 	return r < 0 ? r : 0;
 }
 

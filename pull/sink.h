@@ -12,6 +12,9 @@
 struct sink {
 	/* Before the first byte of each try: forgets what an earlier try brought. */
 	int (*begin)(void *arg, struct err *e);
+	/* Before bytes, of a new try or of the rest, that somebody on the way may have put in place of others: the line is neither TLS with a
+	 * certificate that was verified, nor within this machine. A failure ends the transfer. NULL: they are taken. */
+	int (*doubt)(void *arg, struct err *e);
 	/* Bytes in order. A failure ends the transfer and is not retried. */
 	int (*write)(void *arg, const void *data, size_t len, struct err *e);
 	/* How many bytes of a try that broke off are there, to be continued with write alone. NULL: the sink cannot continue. */

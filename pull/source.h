@@ -34,6 +34,7 @@ struct source_answer {
 	char content_type[HTTP_CONTENT_TYPE_MAX]; /* "" where unknown */
 	enum registry_scheme scheme;
 	uint32_t endpoint; /* which one has answered */
+	bool has_more;     /* of a list: the registry has further pages of it */
 };
 
 struct source {

@@ -18,6 +18,8 @@ struct source_registry {
 	size_t current;                   /* the first endpoint that has not failed */
 	struct registry_options *options; /* of each endpoint */
 	struct registry **registries;     /* of each endpoint; in a worker, from its first request on */
+	struct buf
+		failures; /* of those before the current one; cut at FAILURES_MAX, and forgotten when a request is through */
 };
 
 static struct source_registry *self(struct source *s)
@@ -126,10 +128,10 @@ static int read_from(struct source_registry *s, enum source_item item, const str
 	}
 }
 
-/* What is wrong here would be wrong with any endpoint. */
+/* What is wrong here would be wrong with any endpoint. -ESTALE: the sink has to start over. */
 static bool is_our_own(int code)
 {
-	return code == -ENOMEM || code == -ENOSPC || code == -EDQUOT || code == -EROFS;
+	return code == -ENOMEM || code == -ENOSPC || code == -EDQUOT || code == -EROFS || code == -ESTALE;
 }
 
 /* The last endpoint's error, which is the registry's own, with those of the mirrors behind it. */
@@ -142,32 +144,40 @@ static int with_failures(const struct buf *failures, struct err *e)
 	return err_set(e, last.code, "%.250s (before that, %s)", last.text, failures->data);
 }
 
+/* Not one byte from a place that has failed goes with those of the next. */
+static int next_endpoint(struct source_registry *s, const struct sink *sink, struct err *e)
+{
+	(void)!buf_printf(&s->failures, "%s%s '%s': %.150s", s->failures.len > 0 ? "; " : "",
+			  s->endpoints->items[s->current].is_mirror ? "mirror" : "registry",
+			  s->endpoints->items[s->current].domain, e->text);
+	s->current++;
+	return sink->begin(sink->arg, e);
+}
+
 static int source_registry_read(struct source *source, enum source_item item, const struct digest *digest,
 				int local_fd, const struct sink *sink, struct source_answer *ret,
 				struct err *e)
 {
 	struct source_registry *s = self(source);
 	size_t before = s->current;
-	cleanup_buf struct buf failures = BUF_INIT(FAILURES_MAX);
 	int r;
 
-	for (;; s->current++) {
+	do {
 		r = read_from(s, item, digest, local_fd, sink, ret, e);
 		if (r == 0 || is_our_own(r) || s->current + 1 == s->endpoints->len)
 			break;
-		(void)!buf_printf(&failures, "%s%s '%s': %.150s", failures.len > 0 ? "; " : "",
-				  s->endpoints->items[s->current].is_mirror ? "mirror" : "registry",
-				  s->endpoints->items[s->current].domain, e->text);
-		r = sink->begin(sink->arg, e); /* not one byte from a place that has failed */
-		if (r < 0)
-			break;
-	}
+		r = next_endpoint(s, sink, e);
+	} while (r == 0);
+	if (r == -ESTALE)
+		return r; /* the same is asked for again, and of the endpoint where this has ended */
 	/* A mirror that has no signatures may have the rest. */
-	if (item == SOURCE_SIGNATURE || item == SOURCE_REFERRERS) {
+	if (item == SOURCE_SIGNATURE || item == SOURCE_REFERRERS)
 		s->current = before;
-	}
 	if (r < 0)
-		return with_failures(&failures, e);
+		r = with_failures(&s->failures, e);
+	buf_clear(&s->failures);
+	if (r < 0)
+		return r;
 	ret->scheme = registry_scheme(s->registries[s->current]);
 	ret->endpoint = (uint32_t)s->current;
 	return 0;
@@ -191,6 +201,7 @@ static void source_registry_free(struct source *source)
 		registry_free(s->registries[i]);
 	free(s->registries);
 	free(s->options);
+	buf_done(&s->failures);
 	free(s);
 }
 
@@ -209,6 +220,7 @@ int source_registry_new(const struct reference *reference, const struct endpoint
 		return err_code(e, -ENOMEM, "cannot open a registry");
 	s->source =
 		(struct source){ .ops = &REGISTRY_OPS, .is_remote = true, .local_fd = -1, .scratch_fd = -1 };
+	s->failures = BUF_INIT(FAILURES_MAX);
 	s->reference = reference;
 	s->endpoints = endpoints;
 	s->options = calloc(endpoints->len, sizeof(*s->options));

@@ -227,7 +227,7 @@ static int start_making(struct transfer *t, struct transfer_blob *b, struct err 
 		return e->code; /* 0: all are busy */
 	r = open_nameless(t, &b->fd, e);
 	if (r == 0)
-		r = worker_fetch(w, t->source, &b->digest, b->size_bytes, b->fd, e);
+		r = worker_fetch(w, t->source, &b->digest, b->size_bytes, b->fd, false, e);
 	if (r < 0)
 		return r;
 	b->worker = w;
@@ -314,12 +314,13 @@ static int start_one(struct transfer *t, struct transfer_blob *b, struct err *e)
 
 /* --- what the workers say ---------------------------------------------------------------------------------------- */
 
-/* A blob that goes where only tars may is expanded first. */
+/* A blob that goes where only tars may is expanded first, and a tar that is to be compressed goes the same way. */
 static int expand_or_go_on(struct transfer *t, struct transfer_blob *b, struct err *e)
 {
+	const struct compression plain = { .kind = COMPRESSION_NONE };
 	int r;
 
-	if (!wants_plain(t) || b->text || b->was_made) {
+	if (!(wants_plain(t) || b->is_to_compress) || b->text || b->was_made) {
 		enter(t, b, TRANSFER_READY);
 		return 0;
 	}
@@ -327,7 +328,8 @@ static int expand_or_go_on(struct transfer *t, struct transfer_blob *b, struct e
 	b->fd = -1;
 	r = open_nameless(t, &b->fd, e);
 	if (r == 0)
-		r = packer_expand(b->plain_fd, b->kind, b->fd, &b->own, e);
+		r = packer_expand(b->plain_fd, b->kind, b->is_to_compress ? &t->compression : &plain, b->fd,
+				  &b->own, e);
 	if (r < 0)
 		return r;
 	b->worker = &b->own;
@@ -335,14 +337,25 @@ static int expand_or_go_on(struct transfer *t, struct transfer_blob *b, struct e
 	return 0;
 }
 
+/* It is compressed already, whatever its media type says: it goes as it is. */
+static int keep_packed(struct transfer *t, struct transfer_blob *b)
+{
+	cleanup_fd_fn(&b->fd);
+	b->fd = fd_take(&b->plain_fd);
+	enter(t, b, TRANSFER_WAITING);
+	return 0;
+}
+
 /* Packed or expanded. Another digest than the one that was looked for may be there all the same. */
 static int on_made(struct transfer *t, struct transfer_blob *b, struct err *e)
 {
 	worker_stop(&b->own);
-	cleanup_fd_fn(&b->plain_fd);
-	b->plain_fd = -1;
 	if (!digest_is_set(&b->made.blob.digest))
 		return err_set(e, -EPROTO, "a worker process talks nonsense");
+	if (b->is_to_compress && !digest_equal(&b->made.blob.diff_id, &b->diff_id))
+		return keep_packed(t, b);
+	cleanup_fd_fn(&b->plain_fd);
+	b->plain_fd = -1;
 	if (b->phase == TRANSFER_EXPANDING && !digest_equal(&b->made.blob.diff_id, &b->diff_id))
 		return err_set(e, -EBADMSG, "its tar has digest %s where the config says %s",
 			       b->made.blob.diff_id.text, b->diff_id.text);
@@ -413,6 +426,8 @@ static int on_event(struct transfer *t, struct transfer_blob *b, struct err *e)
 
 static bool is_twin(const struct transfer_blob *a, const struct transfer_blob *b)
 {
+	if (a->is_to_compress != b->is_to_compress)
+		return false;
 	return digest_is_set(&a->digest) ? digest_equal(&a->digest, &b->digest)
 					 : !digest_is_set(&b->digest) && strcmp(a->key, b->key) == 0;
 }

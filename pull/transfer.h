@@ -43,6 +43,7 @@ struct transfer_blob {
 	enum media_kind kind;
 	struct digest diff_id; /* of a layer; unset: not known */
 	char key[65];          /* of a layer of the store; "": it is not from there */
+	bool is_to_compress;   /* a tar that goes as `compression` of the transfer says; not of the store */
 	bool is_lost;          /* no key, and yet from the store: good only if the other side has it */
 	const void *text;      /* a document in memory, borrowed; NULL: it is none */
 	struct upload_mounts mounts;
@@ -74,8 +75,8 @@ struct transfer {
 	struct registry_options *registry; /* where they go to; NULL: to `layout` */
 	struct layout *layout;
 	bool anew; /* layers of the store are packed, and as `compression` says; false: they are made as they were pulled */
-	struct compression compression;
-	unsigned int jobs; /* 0: TRANSFER_DEFAULT_JOBS */
+	struct compression compression; /* of those, and of blobs that are to be compressed */
+	unsigned int jobs;              /* 0: TRANSFER_DEFAULT_JOBS */
 	int cancel_fd;
 	struct transfer_observer observer;
 

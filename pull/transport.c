@@ -22,6 +22,14 @@ static const struct {
 	{ "docker-archive:", TRANSPORT_DOCKER_ARCHIVE },
 };
 
+const char *transport_prefix(enum transport_kind kind)
+{
+	for (size_t i = 0; i < ARRAY_LEN(PREFIXES); i++)
+		if (PREFIXES[i].kind == kind)
+			return PREFIXES[i].prefix;
+	return "";
+}
+
 void transport_done(struct transport *t)
 {
 	reference_done(&t->reference);
@@ -55,6 +63,11 @@ int transport_parse(const char *text, struct transport *ret, struct err *e)
 	for (size_t i = 0; r == 1 && i < ARRAY_LEN(PREFIXES); i++)
 		if (strncmp(text, PREFIXES[i].prefix, strlen(PREFIXES[i].prefix)) == 0)
 			r = parse_file(text + strlen(PREFIXES[i].prefix), PREFIXES[i].kind, &t, e);
+	/* Else it would be an image of that name in the default registry. */
+	if (r == 1 && strncmp(text, "containers-storage:", 19) == 0)
+		return err_set(e, -EINVAL,
+			       "images of the store are named without 'containers-storage:' (sampan push, "
+			       "sampan save)");
 	if (r == 1)
 		r = reference_parse(strncmp(text, "docker://", 9) == 0 ? text + 9 : text, &t.reference, e);
 	if (r < 0)

@@ -28,6 +28,9 @@ int transport_parse(const char *text, struct transport *ret, struct err *e) MUST
 void transport_done(struct transport *t);
 #define cleanup_transport __attribute__((cleanup(transport_done)))
 
+/* "oci-archive:"; "" of a registry. */
+const char *transport_prefix(enum transport_kind kind);
+
 /* Picks from a layout's index.json what the transport asks for, by the annotations org.opencontainers.image.ref.name and
  * io.containerd.image.name; among several of one name, by platform. -ENOENT with a list of what there is; -EINVAL nothing was asked for and
  * there are several; -ENODATA none for the platforms. */

@@ -21,6 +21,7 @@
 #include "common/strvec.h"
 #include "pull/layer_dirs.h"
 #include "pull/layer_xattr.h"
+#include "store/container_diff.h"
 
 #define BLOCK_BYTES ((size_t)256 << 10)
 #define XATTR_LIST  65536 /* the kernel's limits: XATTR_LIST_MAX and XATTR_SIZE_MAX */
@@ -44,6 +45,7 @@ struct tar {
 	void *links;         /* tsearch(3) tree of struct known_link */
 	size_t links_len;
 	bool is_layer;
+	bool (*leaves_out)(const char *path, const struct stat *st); /* NULL: nothing */
 	unsigned int depth;
 	char *block;
 };
@@ -300,10 +302,22 @@ static int write_other(struct tar *t, int parent_fd, const char *name, const str
 
 static int write_dir(struct tar *t, int fd, const struct stat *st, struct err *e);
 
+/* What `name` is in a directory, under the path in hand. */
+static int write_thing(struct tar *t, int parent_fd, const char *name, const struct stat *st, struct err *e)
+{
+	cleanup_fd int fd = -1;
+
+	if (S_ISREG(st->st_mode))
+		return write_file(t, parent_fd, name, st, e);
+	if (!S_ISDIR(st->st_mode))
+		return write_other(t, parent_fd, name, st, e);
+	fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? err_errno(e, "cannot open '%s'", shown(t)) : write_dir(t, fd, st, e);
+}
+
 static int write_child(struct tar *t, int parent_fd, const char *name, struct err *e)
 {
 	size_t before = t->path.len;
-	cleanup_fd int fd = -1;
 	struct stat st;
 	int r;
 
@@ -317,14 +331,10 @@ static int write_child(struct tar *t, int parent_fd, const char *name, struct er
 	}
 	if (buf_printf(&t->path, "%s%s", before ? "/" : "", name) < 0)
 		return err_set(e, -ENAMETOOLONG, "a path below '%s' is too long", shown(t));
-	if (S_ISDIR(st.st_mode)) {
-		fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		r = fd < 0 ? err_errno(e, "cannot open '%s'", shown(t)) : write_dir(t, fd, &st, e);
-	} else if (S_ISREG(st.st_mode)) {
-		r = write_file(t, parent_fd, name, &st, e);
-	} else {
-		r = write_other(t, parent_fd, name, &st, e);
-	}
+	if (!t->leaves_out || !t->leaves_out(t->path.data, &st))
+		r = write_thing(t, parent_fd, name, &st, e);
+	else
+		r = 0;
 	t->path.len = before;
 	if (t->path.data)
 		t->path.data[before] = 0;
@@ -381,20 +391,40 @@ static int write_dir(struct tar *t, int fd, const struct stat *st, struct err *e
 	return r;
 }
 
-int tree_tar_write(int tree_fd, bool is_layer, const struct sink *sink, struct err *e)
+/* Between opening and closing: the thing, or with no `name` the directory that fd is. */
+static int write_all_of(struct tar *t, int fd, const char *name, struct err *e)
 {
-	cleanup_tar struct tar t = { .sink = sink, .is_layer = is_layer, .path = BUF_INIT(PATH_MAX) };
 	struct stat st;
-	int r = open_archive(&t, e);
+	int r = open_archive(t, e);
 
 	if (r < 0)
 		return r;
-	if (fstat(tree_fd, &st) < 0)
-		return err_errno(e, "cannot look at a tree");
-	r = sink->begin(sink->arg, e);
+	if (fstatat(fd, name ? name : "", &st, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
+		return err_errno(e, "cannot look at '%s'", shown(t));
+	r = t->sink->begin(t->sink->arg, e);
 	if (r == 0)
-		r = write_dir(&t, tree_fd, &st, e);
-	if (r == 0 && archive_write_close(t.archive) != ARCHIVE_OK)
-		r = failure(&t, e);
+		r = name ? write_thing(t, fd, name, &st, e) : write_dir(t, fd, &st, e);
+	if (r == 0 && archive_write_close(t->archive) != ARCHIVE_OK)
+		r = failure(t, e);
 	return r;
+}
+
+int tree_tar_write(int tree_fd, enum tree_tar_kind kind, const struct sink *sink, struct err *e)
+{
+	cleanup_tar struct tar t = { .sink = sink,
+				     .is_layer = kind != TREE_TAR_FILES,
+				     .leaves_out = kind == TREE_TAR_UPPER ? container_is_mount_point : NULL,
+				     .path = BUF_INIT(PATH_MAX) };
+
+	return write_all_of(&t, tree_fd, NULL, e);
+}
+
+int tree_tar_write_entry(int parent_fd, const char *name, const char *as, const struct sink *sink,
+			 struct err *e)
+{
+	cleanup_tar struct tar t = { .sink = sink, .path = BUF_INIT(PATH_MAX) };
+
+	if (buf_add_str(&t.path, as) < 0)
+		return out_of_memory(e);
+	return write_all_of(&t, parent_fd, name, e);
 }

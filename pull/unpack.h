@@ -37,7 +37,7 @@ struct unpack_job {
 	int dir_fd;    /* staging/<subdir> */
 };
 
-/* Starts a process that decodes the blob read from blob_fd (already verified; a regular file positioned at 0, or a pipe)
+/* Starts a process that decodes the blob read from blob_fd (a regular file positioned at 0, or a pipe; whether its digest is right is the caller's to know, before or after: docs/adr/0009)
  * into `subdir`/tree of staging_fd, lists beside it what it knows of the files (LAYER_CONTENTS_NAME of store/layer.h), and checks that the diff ID is *expected. Makes both directories; `subdir` is one
  * component. `kind` is only a hint: the blob's first bytes tell its compression. `limits` may be NULL. Descriptors are borrowed, and may
  * be closed when this has returned. On success *ret belongs to unpack_wait or unpack_cancel. Nothing is synced.

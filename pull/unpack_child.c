@@ -129,7 +129,7 @@ static int allow_writer_calls(struct err *e)
 		SYS_utimensat, SYS_ftruncate,  SYS_fsetxattr,  SYS_readlinkat,   SYS_getdents64,
 		SYS_fstat,     SYS_newfstatat, SYS_lseek,      SYS_fcntl,        SYS_umask,
 		SYS_geteuid,   SYS_getegid,    SYS_brk,        SYS_munmap,       SYS_mremap,
-		SYS_madvise,   SYS_wait4,      SYS_exit_group, SYS_rt_sigreturn,
+		SYS_madvise,   SYS_wait4,      SYS_exit_group, SYS_rt_sigreturn, SYS_fstatfs,
 	};
 
 	return sandbox_seccomp(ALLOWED, ARRAY_LEN(ALLOWED), e);

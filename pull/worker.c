@@ -110,9 +110,9 @@ static int request(struct worker *w, const struct source *source, struct worker_
 }
 
 int worker_fetch(struct worker *w, const struct source *source, const struct digest *digest,
-		 uint64_t size_bytes, int out_fd, struct err *e)
+		 uint64_t size_bytes, int out_fd, bool is_stream, struct err *e)
 {
-	struct worker_request rq = { .item = SOURCE_BLOB, .size_bytes = size_bytes };
+	struct worker_request rq = { .item = SOURCE_BLOB, .size_bytes = size_bytes, .is_stream = is_stream };
 
 	return request(w, source, &rq, digest, out_fd, e);
 }

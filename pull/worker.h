@@ -56,10 +56,11 @@ int worker_document(struct worker *w, struct source *source, enum source_item it
 int worker_put(struct worker *w, enum source_item item, const struct digest *digest, int data_fd,
 	       struct err *e) MUST_CHECK;
 
-/* Asks for a blob to be written to `out_fd` (borrowed; an empty file). Events follow, the last one WORKER_DONE (size and digest are right) or
- * WORKER_FAILED. */
+/* Asks for a blob to be written to `out_fd` (borrowed; an empty file, or a pipe if is_stream). Events follow, the last one WORKER_DONE (size and
+ * digest are right) or WORKER_FAILED. What is in a pipe may be anything until then; -ESTALE: it is of no use, as another try would
+ * begin anew. When nobody reads from it any more, the rest is still looked at. */
 int worker_fetch(struct worker *w, const struct source *source, const struct digest *digest,
-		 uint64_t size_bytes, int out_fd, struct err *e) MUST_CHECK;
+		 uint64_t size_bytes, int out_fd, bool is_stream, struct err *e) MUST_CHECK;
 
 /* Receives one event, waiting for it. `data` gets WORKER_DATA's bytes and may be NULL where none are expected. -EPROTO: the worker has
  * died or talks nonsense. */

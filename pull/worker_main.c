@@ -104,6 +104,7 @@ static void serve_blob(struct link *l, const struct worker_request *rq, int loca
 	cleanup_blob_sink struct blob_sink b = { .fd = out_fd,
 						 .expected = rq->digest,
 						 .size_bytes = rq->size_bytes,
+						 .is_stream = rq->is_stream,
 						 .progress = on_progress,
 						 .progress_arg = l };
 	struct sink sink = blob_sink_start(&b);
@@ -116,6 +117,8 @@ static void serve_blob(struct link *l, const struct worker_request *rq, int loca
 	done.bytes = b.done_bytes;
 	if (r == 0 && worker_tell(l->sock, &done, NULL, 0, 0) < 0)
 		_exit(1); /* nobody is there to hear it */
+	if (r < 0 && b.must_start_over)
+		e.code = -ESTALE; /* whatever went wrong after that */
 	if (r < 0)
 		worker_fail(l->sock, &e);
 }
@@ -215,6 +218,7 @@ int worker_confine(const int *keep, size_t len, int sock, bool is_remote, pid_t 
 	(void)sigprocmask(SIG_SETMASK, &none, NULL); /* cannot fail */
 	(void)signal(SIGINT, SIG_IGN);               /* the parent decides */
 	(void)signal(SIGTERM, SIG_DFL);
+	(void)signal(SIGPIPE, SIG_IGN); /* who unpacks may end first */
 	r = close_others(keep, len, sock);
 	if (r < 0)
 		return err_code(e, r, "cannot close descriptors");

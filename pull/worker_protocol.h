@@ -9,6 +9,7 @@
 struct worker_request {
 	uint32_t item; /* enum source_item */
 	bool has_digest, has_local, has_out;
+	bool is_stream; /* the output is a pipe */
 	struct digest digest;
 	uint64_t size_bytes; /* of a blob for a file; the maximum of a document */
 };

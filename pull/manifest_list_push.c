@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "pull/endpoint.h"
+#include "pull/hash.h"
+#include "pull/manifest_list.h"
+#include "pull/uploader.h"
+#include "pull/worker.h"
+
+/* --- members from registries and files --------------------------------------------------------------------------- */
+
+/* "oci-archive:/srv/a:b.tar" has no image behind the path, whatever colons are in it. */
+static int parse_source(const char *source, const struct digest *digest, struct transport *ret, struct err *e)
+{
+	static const enum transport_kind KINDS[] = { TRANSPORT_OCI_DIR, TRANSPORT_OCI_ARCHIVE,
+						     TRANSPORT_DOCKER_ARCHIVE };
+	cleanup_free char *text = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(KINDS); i++) {
+		const char *prefix = transport_prefix(KINDS[i]);
+
+		if (strncmp(source, prefix, strlen(prefix)) != 0)
+			continue;
+		ret->kind = KINDS[i];
+		ret->path = strdup(source + strlen(prefix));
+		return ret->path ? 0 : err_code(e, -ENOMEM, "cannot push a manifest list");
+	}
+	if (asprintf(&text, "%s@%s", source, digest->text) < 0) {
+		text = NULL;
+		return err_code(e, -ENOMEM, "cannot push a manifest list");
+	}
+	return transport_parse(text, ret, e);
+}
+
+static int push_copied(const struct store *s, const char *source, struct descriptor *d,
+		       const struct transport *target, const struct copy_options *options, struct err *e)
+{
+	cleanup_transport struct transport from = { 0 };
+	struct transport to = *target;
+	struct copy_options exactly = *options;
+	struct copy_result result = { 0 };
+	int r = parse_source(source, &d->digest, &from, e);
+
+	to.reference.tag = NULL;
+	exactly.all = true; /* this document, whatever it is */
+	if (from.kind != TRANSPORT_REGISTRY)
+		exactly.document =
+			d; /* which may hang on an index that the layout has, and not on index.json */
+	if (r == 0)
+		r = copy_image(s, &from, &to, NULL, &exactly, &result, e);
+	if (r < 0)
+		return r;
+	d->digest = result.digest;
+	d->size_bytes = result.size_bytes;
+	return 0;
+}
+
+/* --- members of the store ---------------------------------------------------------------------------------------- */
+
+/* By what it is, not by the name that it was added by, which may be another image's by now. */
+static int find_stored(const struct store *s, const char *name, const struct digest *manifest, char **ret,
+		       struct err *e)
+{
+	struct image_record *items = NULL;
+	size_t len = 0, damaged = 0, i = 0;
+	cleanup_reference struct reference ref = { 0 };
+	int r = image_list(s, &items, &len, &damaged, e);
+
+	if (r < 0)
+		return r;
+	while (i < len && !digest_equal(&items[i].manifest, manifest))
+		i++;
+	if (i == len)
+		r = err_set(e, -ENOENT, "image '%s', as it was added, is no longer in the store", name);
+	else
+		r = reference_parse(items[i].name, &ref, e);
+	if (r == 0 && asprintf(ret, "%s/%s@%s", ref.domain, ref.path, manifest->text) < 0) {
+		*ret = NULL;
+		r = err_code(e, -ENOMEM, "cannot push a manifest list");
+	}
+	image_list_free(items, len);
+	return r;
+}
+
+static int push_stored(const struct store *s, const char *name, struct descriptor *d,
+		       const struct transport *target, const struct push_options *options, struct err *e)
+{
+	cleanup_free char *to = reference_canonical(&target->reference), *image = NULL;
+	struct push_options untagged = *options;
+	struct push_result result = { 0 };
+	char *type;
+	int r = find_stored(s, name, &d->digest, &image, e);
+
+	untagged.untagged = true;
+	if (r == 0 && !to)
+		r = err_code(e, -ENOMEM, "cannot push a manifest list");
+	if (r == 0)
+		r = push_image(s, image, to, &untagged, &result, e);
+	if (r < 0 || !result.is_changed)
+		return r;
+	type = strdup(result.media_type);
+	if (!type)
+		return err_code(e, -ENOMEM, "cannot keep a media type");
+	free(d->media_type);
+	d->media_type = type;
+	d->digest = result.digest;
+	d->size_bytes = result.size_bytes;
+	return 0;
+}
+
+/* --- the whole --------------------------------------------------------------------------------------------------- */
+
+static int push_entry(const struct store *s, struct descriptor *d, const struct transport *target,
+		      const struct manifest_list_push *options, struct err *e)
+{
+	const char *source = strvec_get_env(&d->annotations, MANIFEST_LIST_SOURCE);
+	const size_t prefix = sizeof(MANIFEST_LIST_STORE) - 1;
+	const struct digest digest = d->digest;
+	int r;
+
+	if (!source)
+		return err_set(e, -EINVAL, "nothing says where manifest %s is", digest.text);
+	if (strncmp(source, MANIFEST_LIST_STORE, prefix) == 0)
+		r = push_stored(s, source + prefix, d, target, &options->stored, e);
+	else
+		r = push_copied(s, source, d, target, &options->copy, e);
+	return r < 0 && r != -EINTR ? err_wrap(e, "manifest %s", digest.text) : r;
+}
+
+static int push_text(const struct transport *target, const struct buf *text, const char *media_type,
+		     const struct copy_options *options, struct digest *ret, struct err *e)
+{
+	cleanup_registries_conf struct registries_conf conf = { 0 };
+	cleanup_endpoints struct endpoints endpoints = { 0 };
+	const struct endpoint_options how = { .tls_verify = options->target_tls_verify,
+					      .auth_file = options->target_auth_file,
+					      .conf = &conf };
+	struct registry_options registry;
+	struct worker w = { 0 };
+	struct worker_event event;
+	int r = registries_conf_load(&conf, e);
+
+	if (r == 0)
+		r = endpoints_find(&target->reference, &how, &endpoints, e);
+	if (r == 0)
+		r = hash_bytes("sha256", text->data, text->len, ret, e);
+	if (r < 0)
+		return r;
+	registry = endpoint_registry_options(&endpoints.items[endpoints.len - 1]);
+	r = uploader_start(&registry, &w, e);
+	if (r == 0)
+		r = uploader_manifest(&w, target->reference.tag, media_type, text->data, text->len, ret,
+				      options->cancel_fd, &event, e);
+	worker_stop(&w);
+	return r;
+}
+
+int manifest_list_push(const struct store *s, struct image_index *index, const struct transport *target,
+		       const struct manifest_list_push *options, struct digest *ret, struct err *e)
+{
+	cleanup_buf struct buf text = BUF_INIT(MANIFEST_MAX_BYTES);
+	int r = 0;
+
+	if (target->kind != TRANSPORT_REGISTRY || !target->reference.tag ||
+	    digest_is_set(&target->reference.digest))
+		return err_set(e, -EINVAL, "a manifest list is pushed to a tag of a registry");
+	if (index->manifests_len == 0)
+		return err_set(e, -EINVAL, "the list is empty (sampan manifest add)");
+	for (size_t i = 0; r == 0 && i < index->manifests_len; i++)
+		r = push_entry(s, &index->manifests[i], target, options, e);
+	if (r == 0)
+		r = manifest_list_text(index, options->is_docker, &text, e);
+	return r < 0 ? r
+		     : push_text(target, &text, manifest_list_type(options->is_docker), &options->copy, ret,
+				 e);
+}
