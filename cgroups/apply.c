@@ -114,7 +114,7 @@ static int check_enabled(const struct cgroup *c, const struct spec_resources *r,
 		name, name, c->path);
 }
 
-static int apply(const struct cgroup *c, const struct spec_resources *r, bool tell_systemd, struct err *e)
+static int apply(struct cgroup *c, const struct spec_resources *r, bool tell_systemd, struct err *e)
 {
 	cleanup_limit_list struct limit_list list = { 0 };
 	int rc;
@@ -136,12 +136,12 @@ static int apply(const struct cgroup *c, const struct spec_resources *r, bool te
 	return rc;
 }
 
-int cgroup_apply(const struct cgroup *c, const struct spec_resources *r, struct err *e)
+int cgroup_apply(struct cgroup *c, const struct spec_resources *r, struct err *e)
 {
 	return apply(c, r, false, e);
 }
 
-int cgroup_update(const struct cgroup *c, const struct spec_resources *r, struct err *e)
+int cgroup_update(struct cgroup *c, const struct spec_resources *r, struct err *e)
 {
 	return apply(c, r, c->unit != NULL, e);
 }

@@ -60,6 +60,7 @@ struct cgroup {
 	char *unit;           /* systemd's name of it, "sampan-0123.scope"; NULL: we made it ourselves */
 	pid_t keeper; /* > 0: a process that holds the place of the container's first one, see cgroup_settle */
 	int keeper_pidfd; /* of it; meaningless without it */
+	bool is_new;      /* we have just made the directory: nobody has attached anything to it */
 };
 void cgroup_done(struct cgroup *c);
 #define cleanup_cgroup __attribute__((cleanup(cgroup_done)))
@@ -88,12 +89,19 @@ int cgroup_create_systemd(const struct cgroup_host *host, const char *spec_path,
 			  const struct spec_resources *r, const struct strvec *annotations,
 			  struct cgroup *ret, struct err *e) MUST_CHECK;
 
+/* Whether containers are to have scopes of our user's systemd: we are not root, or root of a user namespace of ours, it runs, and there is cgroup v2
+ * only. Nobody else may make cgroups for us. */
+bool cgroup_wants_user_scope(void);
+
 /* Ends the process that held the container's place: to be called once its first process is in the cgroup. Does nothing where there
  * is none. */
 void cgroup_settle(struct cgroup *c);
 
 /* Says of a cgroup that was opened that it belongs to a unit of systemd (c->unit of the one that was created). -ENOMEM. */
 int cgroup_set_unit(struct cgroup *c, const char *unit, struct err *e) MUST_CHECK;
+
+/* Whether the freezer of the one that is there, by the path that cgroup_create left in ->path, is on; false where that cannot be told. */
+bool cgroup_is_frozen(const struct cgroup_host *host, const char *path);
 
 /* Opens one that is there, by the path that cgroup_create left in ->path; NULL gives an empty one. *ret is owned by the caller.
  * -ENOENT, -EINVAL. */
@@ -109,17 +117,17 @@ int cgroup_find_enabled(struct cgroup *c, struct err *e) MUST_CHECK;
  * -EINVAL: bad values; -EBUSY: checkBeforeUpdate found more memory in use. -EPERM means one thing only: all limits are
  * in force, but bpf(2) is not permitted here (user namespace), so there is no device filter; the caller decides.
  * On an empty cgroup limits are -EOPNOTSUPP and device rules are left out. config-linux.md#memory and what follows. */
-int cgroup_apply(const struct cgroup *c, const struct spec_resources *r, struct err *e) MUST_CHECK;
+int cgroup_apply(struct cgroup *c, const struct spec_resources *r, struct err *e) MUST_CHECK;
 
 /* cgroup_apply for a container that runs: of a unit of systemd, its properties are set first, so that systemd does not undo what is
  * written. Its errors, and those of cgroup_create_systemd. */
-int cgroup_update(const struct cgroup *c, const struct spec_resources *r, struct err *e) MUST_CHECK;
+int cgroup_update(struct cgroup *c, const struct spec_resources *r, struct err *e) MUST_CHECK;
 
 /* The device filter alone: the rules of `r` (NULL: none), then runc's default devices (null, zero, full, random, urandom, tty,
  * ptmx, pts; mknod of all), everything else denied. Replaces the filter that is there. Unlike cgroup_apply it does so without
  * rules too. -EPERM as above; -EOPNOTSUPP on an empty cgroup or a kernel without CONFIG_CGROUP_BPF; -EINVAL, -EFBIG bad rules.
  * config-linux.md#allowed-device-list */
-int cgroup_apply_devices(const struct cgroup *c, const struct spec_resources *r, struct err *e) MUST_CHECK;
+int cgroup_apply_devices(struct cgroup *c, const struct spec_resources *r, struct err *e) MUST_CHECK;
 
 /* Moves a process (0: the caller) into it, for kernels and cases without CLONE_INTO_CGROUP. What we may not do ourselves systemd is
  * asked for, if it is a unit of its. -ESRCH, -EACCES, -EBUSY. */

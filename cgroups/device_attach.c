@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "cgroups/bpf_call.h"
 #include "cgroups/cgroup.h"
+#include "cgroups/device_pin.h"
 #include "cgroups/devices.h"
 #include "common/cleanup.h"
 
 #define ATTACHED_MAX 64 /* what the kernel allows per cgroup */
-
-static int bpf(int command, union bpf_attr *attr)
-{
-	int r = (int)syscall(SYS_bpf, command, attr, sizeof(*attr));
-
-	return r < 0 ? -errno : r;
-}
 
 static int load(const struct bpf_insn *insns, size_t len)
 {
@@ -28,7 +22,7 @@ static int load(const struct bpf_insn *insns, size_t len)
 	attr.insn_cnt = (__u32)len;
 	attr.license = (uintptr_t) "Apache-2.0";
 	memcpy(attr.prog_name, "sampan_devices", sizeof("sampan_devices"));
-	return bpf(BPF_PROG_LOAD, &attr);
+	return bpf_call(BPF_PROG_LOAD, &attr);
 }
 
 /* Before Linux 5.11 programs count against RLIMIT_MEMLOCK, which is small. The limit goes back to what it was, as containers
@@ -52,6 +46,19 @@ static int load_with_memlock(const struct bpf_insn *insns, size_t len)
 	return fd;
 }
 
+/* The program, kept from another start or loaded now. */
+static int program(const struct bpf_insn *insns, size_t len)
+{
+	int fd = device_pin_find(insns, len);
+
+	if (fd >= 0)
+		return fd;
+	fd = load_with_memlock(insns, len);
+	if (fd >= 0)
+		device_pin_keep(fd, insns, len);
+	return fd;
+}
+
 /* The ids of the programs that are attached to this very cgroup. */
 static int query(int cgroup_fd, __u32 *ids, size_t *ret_len)
 {
@@ -63,7 +70,7 @@ static int query(int cgroup_fd, __u32 *ids, size_t *ret_len)
 	attr.query.attach_type = BPF_CGROUP_DEVICE;
 	attr.query.prog_ids = (uintptr_t)ids;
 	attr.query.prog_cnt = ATTACHED_MAX;
-	r = bpf(BPF_PROG_QUERY, &attr);
+	r = bpf_call(BPF_PROG_QUERY, &attr);
 	if (r < 0)
 		return r;
 	*ret_len = attr.query.prog_cnt;
@@ -76,7 +83,7 @@ static int open_by_id(__u32 id)
 
 	memset(&attr, 0, sizeof(attr));
 	attr.prog_id = id;
-	return bpf(BPF_PROG_GET_FD_BY_ID, &attr);
+	return bpf_call(BPF_PROG_GET_FD_BY_ID, &attr);
 }
 
 static int attach(int cgroup_fd, int program_fd, int replaced_fd)
@@ -92,7 +99,7 @@ static int attach(int cgroup_fd, int program_fd, int replaced_fd)
 		attr.attach_flags |= BPF_F_REPLACE;
 		attr.replace_bpf_fd = (__u32)replaced_fd;
 	}
-	return bpf(BPF_PROG_ATTACH, &attr);
+	return bpf_call(BPF_PROG_ATTACH, &attr);
 }
 
 static int detach(int cgroup_fd, __u32 id)
@@ -106,7 +113,7 @@ static int detach(int cgroup_fd, __u32 id)
 	attr.target_fd = (__u32)cgroup_fd;
 	attr.attach_bpf_fd = (__u32)fd;
 	attr.attach_type = BPF_CGROUP_DEVICE;
-	return bpf(BPF_PROG_DETACH, &attr);
+	return bpf_call(BPF_PROG_DETACH, &attr);
 }
 
 /* One program is replaced in place; of several, the new one goes beside them before they leave, so that there is no moment
@@ -130,13 +137,13 @@ static int attach_instead(int cgroup_fd, int program_fd)
 	return r;
 }
 
-int device_filter_attach(int cgroup_fd, const struct bpf_insn *insns, size_t len, struct err *e)
+int device_filter_attach(int cgroup_fd, bool is_new, const struct bpf_insn *insns, size_t len, struct err *e)
 {
-	cleanup_fd int program_fd = load_with_memlock(insns, len);
+	cleanup_fd int program_fd = program(insns, len);
 	int r = program_fd;
 
 	if (r >= 0)
-		r = attach_instead(cgroup_fd, program_fd);
+		r = is_new ? attach(cgroup_fd, program_fd, -1) : attach_instead(cgroup_fd, program_fd);
 	if (r == -EPERM || r == -EACCES)
 		return err_set(e, -EPERM, "cannot filter devices: bpf(2) is not permitted here");
 	if (r == -ENOSYS || (r == -EINVAL && program_fd < 0))
@@ -149,7 +156,7 @@ int device_filter_attach(int cgroup_fd, const struct bpf_insn *insns, size_t len
 	return 0;
 }
 
-int cgroup_apply_devices(const struct cgroup *c, const struct spec_resources *r, struct err *e)
+int cgroup_apply_devices(struct cgroup *c, const struct spec_resources *r, struct err *e)
 {
 	cleanup_free struct bpf_insn *insns = NULL;
 	size_t len = 0;
@@ -160,5 +167,7 @@ int cgroup_apply_devices(const struct cgroup *c, const struct spec_resources *r,
 	rc = device_filter_compile(r ? r->devices : NULL, r ? r->devices_len : 0, &insns, &len, e);
 	if (rc < 0)
 		return rc;
-	return device_filter_attach(c->dir_fd, insns, len, e);
+	rc = device_filter_attach(c->dir_fd, c->is_new, insns, len, e);
+	c->is_new = c->is_new && rc < 0;
+	return rc;
 }

@@ -11,8 +11,8 @@
 
 #define DEVICE_RULES_MAX               1024
 
-/* At most this many instructions for `rules` rules; 16-bit jumps reach across DEVICE_RULES_MAX of them. */
-#define DEVICE_FILTER_INSNS_MAX(rules) (10 + 5 * (size_t)(rules) + 9 * 4)
+/* At most this many instructions for `rules` rules and the four defaults. */
+#define DEVICE_FILTER_INSNS_MAX(rules) (20 + 16 * ((size_t)(rules) + 4))
 
 /* Compiles the rules, and after them runc's default devices, which no rule takes away. Each of read, write and mknod is decided by
  * the last rule that covers it and the device; where there is none it is denied. So rules merge as runc merges them, a later one
@@ -21,8 +21,9 @@
 int device_filter_compile(const struct spec_device_rule *rules, size_t rules_len, struct bpf_insn **ret,
 			  size_t *ret_len, struct err *e) MUST_CHECK;
 
-/* Loads a program and attaches it to a cgroup, beside those of parents and in the place of any that is attached there. -EPERM: not
- * permitted; -EOPNOTSUPP: this kernel has no device filter; -errno. */
-int device_filter_attach(int cgroup_fd, const struct bpf_insn *insns, size_t len, struct err *e) MUST_CHECK;
+/* Loads a program and attaches it to a cgroup, beside those of parents and in the place of any that is attached there, which is not
+ * looked for in one that `is_new`. -EPERM: not permitted; -EOPNOTSUPP: this kernel has no device filter; -errno. */
+int device_filter_attach(int cgroup_fd, bool is_new, const struct bpf_insn *insns, size_t len,
+			 struct err *e) MUST_CHECK;
 
 #endif

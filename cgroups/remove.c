@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cgroups/cgroup.h"
 #include "cgroups/events.h"
@@ -30,12 +33,25 @@ static int remove_tree(int parent_fd, int fd, const char *name)
 	return r < 0 ? r : remove_one(parent_fd, fd, name, NULL);
 }
 
+/* One call, as most often nothing is in the way. False: it must be done with more care. */
+static bool remove_at_once(const struct cgroup *c)
+{
+	const char *name = strrchr(c->path, '/') + 1;
+	char path[64 + NAME_MAX];
+
+	return snprintf(path, sizeof(path), "/proc/self/fd/%d/../%s", c->dir_fd, name) < (int)sizeof(path) &&
+	       rmdir(path) == 0;
+}
+
 /* `kill`: what is in it, if there is. */
 static int remove_it(const struct cgroup *c, bool kill, struct err *e)
 {
-	cleanup_fd int parent_fd = openat(c->dir_fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_fd int parent_fd = -1;
 	int r;
 
+	if (remove_at_once(c))
+		return 0;
+	parent_fd = openat(c->dir_fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (parent_fd < 0 && errno == ENOENT)
 		return 0;
 	if (parent_fd < 0)

@@ -5,13 +5,18 @@
 #include "cgroups/systemd.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cgroups/files.h"
 #include "cgroups/host.h"
+#include "cgroups/sdbus.h"
 #include "cgroups/systemd_manager.h"
 #include "cgroups/tree.h"
 #include "cgroups/unit.h"
@@ -80,6 +85,20 @@ void cgroup_settle(struct cgroup *c)
 	IGNORE_RESULT(process_wait(c->keeper_pidfd, &status));
 	(void)close(c->keeper_pidfd);
 	c->keeper = 0;
+}
+
+bool cgroup_wants_user_scope(void)
+{
+	const char *runtime_dir = getenv("XDG_RUNTIME_DIR");
+	struct cgroup_host host;
+	char path[PATH_MAX];
+
+	if (!sdbus_is_user() || !runtime_dir ||
+	    snprintf(path, sizeof(path), "%s/systemd/private", runtime_dir) >= (int)sizeof(path) ||
+	    access(path, F_OK) < 0)
+		return false;
+	cgroup_host_find(&host);
+	return host.mode == CGROUP_UNIFIED;
 }
 
 /* --- making a scope --------------------------------------------------------------------------------------- */

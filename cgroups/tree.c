@@ -279,6 +279,7 @@ static int create_at(struct plan *p, struct cgroup *ret, struct err *e)
 	if (r < 0)
 		return r;
 	c.dir_fd = fd;
+	c.is_new = !p->existed;
 	r = finish(p, &c, e);
 	if (r < 0) {
 		undo(p);
@@ -419,6 +420,21 @@ int cgroup_tree_open(const struct cgroup_host *host, const char *path, unsigned 
 		return r;
 	*ret = take(&c);
 	return 0;
+}
+
+/* Nothing else of the cgroup is looked at: each start and each state asks this. */
+bool cgroup_is_frozen(const struct cgroup_host *host, const char *path)
+{
+	struct plan p = { 0 };
+	cleanup_fd int fd = -1;
+	struct err ignored;
+	char frozen = '0';
+
+	if (host->mode != CGROUP_NONE && plan_init(&p, host, "", path, &ignored) == 0 &&
+	    buf_add_str(&p.full, "/cgroup.freeze") == 0)
+		fd = open(p.full.data, O_RDONLY | O_CLOEXEC);
+	buf_done(&p.full);
+	return fd >= 0 && read(fd, &frozen, 1) == 1 && frozen == '1';
 }
 
 int cgroup_attach(const struct cgroup *c, pid_t pid, struct err *e)
