@@ -48,6 +48,8 @@ void descriptor_done(struct descriptor *d)
 {
 	free(d->media_type);
 	free(d->artifact_type);
+	free(d->os_version);
+	strvec_done(&d->os_features);
 	strvec_done(&d->annotations);
 	*d = (struct descriptor){ 0 };
 }
@@ -70,6 +72,10 @@ int descriptor_copy(const struct descriptor *from, struct descriptor *ret, struc
 
 	if (r == 0)
 		r = copy_string(from->artifact_type, &copy.artifact_type);
+	if (r == 0)
+		r = copy_string(from->os_version, &copy.os_version);
+	if (r == 0)
+		r = strvec_add_all(&copy.os_features, &from->os_features);
 	if (r == 0)
 		r = strvec_add_all(&copy.annotations, &from->annotations);
 	if (r < 0) {
@@ -96,9 +102,11 @@ static int read_platform_field(const struct json_in *in, const void *arg, void *
 }
 
 static const struct json_field PLATFORM[] = {
-	{ "os", offsetof(struct platform, os), read_platform_field },
-	{ "architecture", offsetof(struct platform, architecture), read_platform_field },
-	{ "variant", offsetof(struct platform, variant), read_platform_field },
+	{ "os", offsetof(struct descriptor, platform.os), read_platform_field },
+	{ "architecture", offsetof(struct descriptor, platform.architecture), read_platform_field },
+	{ "variant", offsetof(struct descriptor, platform.variant), read_platform_field },
+	{ "os.version", offsetof(struct descriptor, os_version), json_read_string },
+	{ "os.features", offsetof(struct descriptor, os_features), json_read_strvec },
 	{ 0 }
 };
 
@@ -106,7 +114,7 @@ static const struct json_field PLATFORM[] = {
 static int read_platform(const struct json_in *in, const void *arg, void *member, struct err *e)
 {
 	struct descriptor *d = member;
-	int r = json_read_object(in, PLATFORM, &d->platform, e);
+	int r = json_read_object(in, PLATFORM, d, e);
 
 	(void)arg; /* none */
 	if (r < 0)
@@ -164,6 +172,8 @@ void descriptor_write(struct json_out *o, const char *key, const struct descript
 		json_out_object(o, "platform");
 		json_out_string(o, "architecture", d->platform.architecture);
 		json_out_string(o, "os", d->platform.os);
+		json_out_opt_string(o, "os.version", d->os_version);
+		json_out_opt_strvec(o, "os.features", &d->os_features);
 		if (d->platform.variant[0])
 			json_out_string(o, "variant", d->platform.variant);
 		json_out_end(o);

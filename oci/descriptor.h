@@ -42,6 +42,8 @@ struct descriptor {
 	uint64_t size_bytes;
 	bool has_platform;
 	struct platform platform;  /* normalised */
+	char *os_version;          /* of the platform, as is os_features; NULL where absent */
+	struct strvec os_features; /* "win32k" */
 	struct strvec annotations; /* "key=value" */
 	char *artifact_type;       /* NULL where absent */
 };

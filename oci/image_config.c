@@ -6,7 +6,6 @@
 
 #include "common/cleanup.h"
 #include "common/json_stream.h"
-#include "oci/descriptor.h"
 
 #define HISTORY_MAX 4096
 
@@ -18,6 +17,8 @@ void image_config_done(struct image_config *c)
 {
 	free(c->created);
 	free(c->author);
+	free(c->os_version);
+	strvec_done(&c->os_features);
 	free(c->user);
 	free(c->working_dir);
 	free(c->stop_signal);
@@ -173,6 +174,8 @@ static const struct json_field IMAGE_CONFIG[] = {
 	{ "os", offsetof(struct image_config, platform.os), read_platform_field },
 	{ "architecture", offsetof(struct image_config, platform.architecture), read_platform_field },
 	{ "variant", offsetof(struct image_config, platform.variant), read_platform_field },
+	{ "os.version", offsetof(struct image_config, os_version), json_read_string },
+	{ "os.features", offsetof(struct image_config, os_features), json_read_strvec },
 	{ "config", 0, json_read_object, EXECUTION },
 	{ "rootfs", 0, json_read_object, ROOTFS, .required = true },
 	{ "history", 0, read_history },
@@ -191,5 +194,15 @@ int image_config_decode(const char *text, size_t len, struct image_config *ret, 
 	platform_normalize(&c.platform);
 	*ret = c;
 	c = (struct image_config){ 0 };
+	return 0;
+}
+
+int image_config_describe(const struct image_config *c, struct descriptor *d, struct err *e)
+{
+	d->platform = c->platform;
+	d->has_platform = c->platform.architecture[0] != 0;
+	d->os_version = c->os_version ? strdup(c->os_version) : NULL;
+	if ((c->os_version && !d->os_version) || strvec_add_all(&d->os_features, &c->os_features) < 0)
+		return err_code(e, -ENOMEM, "cannot keep a platform");
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "common/digest.h"
 #include "common/err.h"
 #include "common/json_read.h"
+#include "oci/descriptor.h"
 #include "oci/platform.h"
 
 struct image_history {
@@ -26,6 +27,8 @@ struct image_healthcheck {
 struct image_config {
 	char *created, *author;   /* RFC 3339; NULL where absent */
 	struct platform platform; /* normalised */
+	char *os_version;         /* NULL where absent */
+	struct strvec os_features;
 	/* config.config */
 	char *user, *working_dir, *stop_signal;
 	struct strvec env; /* NAME=VALUE */
@@ -46,5 +49,8 @@ struct image_config {
 int image_config_decode(const char *text, size_t len, struct image_config *ret, struct err *e) MUST_CHECK;
 void image_config_done(struct image_config *c);
 #define cleanup_image_config __attribute__((cleanup(image_config_done)))
+
+/* Gives the descriptor of an image's manifest, which has no platform yet, what the config says of it. -ENOMEM. */
+int image_config_describe(const struct image_config *c, struct descriptor *d, struct err *e) MUST_CHECK;
 
 #endif

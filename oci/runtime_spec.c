@@ -355,3 +355,19 @@ void spec_remove_mount(struct runtime_spec *s, const char *destination)
 	memmove(m, m + 1, behind * sizeof(*m));
 	s->mounts_len--;
 }
+
+bool spec_maps_id(const struct spec_id_mapping *mappings, size_t len, uint32_t id)
+{
+	for (size_t i = 0; i < len; i++)
+		if (id >= mappings[i].container_id && id - mappings[i].container_id < mappings[i].size)
+			return true;
+	return false;
+}
+
+uint32_t spec_host_id(const struct spec_id_mapping *mappings, size_t len, uint32_t id)
+{
+	for (size_t i = 0; i < len; i++)
+		if (id >= mappings[i].container_id && id - mappings[i].container_id < mappings[i].size)
+			return mappings[i].host_id + (id - mappings[i].container_id);
+	return id;
+}

@@ -307,6 +307,13 @@ struct spec_rlimit *spec_add_rlimit(struct spec_process *p, const char *type, ui
 struct spec_namespace *spec_add_namespace(struct runtime_spec *s, int type, const char *path);
 /* NULL where the spec has no namespace of that type. */
 struct spec_namespace *spec_find_namespace(const struct runtime_spec *s, int type);
+
+/* Whether a container's `id` is one of the host's. */
+bool spec_maps_id(const struct spec_id_mapping *mappings, size_t len, uint32_t id);
+
+/* The host's ID of a container's `id`; `id` itself without mappings, and where none has it. */
+uint32_t spec_host_id(const struct spec_id_mapping *mappings, size_t len, uint32_t id);
+
 void spec_remove_namespace(struct runtime_spec *s, int type);
 struct spec_mount *spec_find_mount(const struct runtime_spec *s, const char *destination);
 void spec_remove_mount(struct runtime_spec *s, const char *destination);

@@ -93,7 +93,7 @@ int console_bind(const struct console *c, int root_fd, struct err *e)
 	r = rootfd_make_file(root_fd, "/dev/console", 0600, &target, e);
 	if (r < 0)
 		return r;
-	r = mount_attach(tree, target);
+	r = mount_attach(tree, target, "");
 	return r < 0 ? err_code(e, r, "cannot bind '/dev/console'") : 0;
 }
 

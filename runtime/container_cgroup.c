@@ -47,12 +47,22 @@ int container_cgroup_check_new(const struct cgroup_host *host, const struct runt
 	return r < 0 ? r : err_set(e, -EEXIST, "cgroup '%s' exists, and strict mode makes a new one", path);
 }
 
-int container_cgroup_limit(struct cgroup *cgroup, const struct plan *plan,
-			   const struct spec_resources *resources, struct err *e)
+int container_cgroup_limit(struct cgroup *cgroup, const struct spec_resources *resources, struct err *e)
 {
-	int r = cgroup_apply(cgroup, resources, e);
+	struct spec_resources others;
 
-	if (r == 0 && cgroup->path && (!resources || resources->devices_len == 0))
-		r = cgroup_apply_devices(cgroup, resources, e);
+	if (!resources)
+		return 0;
+	others = *resources; /* borrows */
+	others.devices = NULL;
+	others.devices_len = 0;
+	return cgroup_apply(cgroup, &others, e);
+}
+
+int container_cgroup_filter(struct cgroup *cgroup, const struct plan *plan,
+			    const struct spec_resources *resources, struct err *e)
+{
+	int r = cgroup->path ? cgroup_apply_devices(cgroup, resources, e) : 0;
+
 	return r == -EPERM && (plan->user_namespace || process_in_user_namespace()) ? 0 : r;
 }

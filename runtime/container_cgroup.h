@@ -17,9 +17,13 @@ int container_cgroup_make(const struct cgroup_host *host, const struct runtime_a
 int container_cgroup_check_new(const struct cgroup_host *host, const struct runtime_args *args,
 			       struct err *e) MUST_CHECK;
 
-/* Sets the limits. Every container gets a device filter, as with runc: rules or not, what is not allowed is denied. In a user namespace,
- * where the kernel does not let us load one, it does not let anybody make devices, either. As cgroup_apply. */
-int container_cgroup_limit(struct cgroup *cgroup, const struct plan *plan,
-			   const struct spec_resources *resources, struct err *e) MUST_CHECK;
+/* Sets the limits, but for devices. As cgroup_apply. */
+int container_cgroup_limit(struct cgroup *cgroup, const struct spec_resources *resources,
+			   struct err *e) MUST_CHECK;
+
+/* Every container gets a device filter, as with runc: rules or not, what is not allowed is denied. In a user namespace, where the kernel
+ * does not let us load one, it does not let anybody make devices, either. No filter without a cgroup. As cgroup_apply_devices. */
+int container_cgroup_filter(struct cgroup *cgroup, const struct plan *plan,
+			    const struct spec_resources *resources, struct err *e) MUST_CHECK;
 
 #endif

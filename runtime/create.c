@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -18,6 +19,7 @@
 #include "runtime/init.h"
 #include "runtime/init_hooks.h"
 #include "runtime/listener.h"
+#include "runtime/new_network.h"
 #include "runtime/pid_file.h"
 #include "runtime/runtime.h"
 #include "runtime/state.h"
@@ -32,9 +34,12 @@ struct creation {
 	struct privileges privileges;
 	struct namespace_fds namespaces;
 	struct idmap_trees idmapped;
+	int root_tree_fd;
 	struct cgroup_host host;
 	struct cgroup cgroup;
 	bool made_state_dir;
+	bool told_to_start;
+	uint32_t ignored_signals;
 	bool attach_late; /* init is moved into the cgroup, as it could not be cloned into it */
 	int state_dir, lock_fd, listen_fd;
 	int console_socket, console_fd;
@@ -56,7 +61,7 @@ static void creation_done(struct creation *c)
 {
 	int *const fds[] = { &c->state_dir,       &c->lock_fd,      &c->listen_fd, &c->console_socket,
 			     &c->console_fd,      &c->pid_file_dir, &c->sync_fd,   &c->init_sync_fd,
-			     &c->listener_socket, &c->pidfd_socket, &c->pidfd };
+			     &c->listener_socket, &c->pidfd_socket, &c->pidfd,     &c->root_tree_fd };
 
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		close_fd(fds[i]);
@@ -83,6 +88,7 @@ static void creation_init(struct creation *c, const struct runtime_args *args)
 		.sync_fd = -1,
 		.init_sync_fd = -1,
 		.pidfd = -1,
+		.root_tree_fd = -1,
 	};
 	for (size_t i = 0; i < PLAN_NAMESPACES_MAX; i++)
 		c->namespaces.fds[i] = -1;
@@ -120,6 +126,13 @@ static int connect_callers(struct creation *c, struct err *e)
 	return r;
 }
 
+/* The kernel told us our IDs at our own beginning, and we do not change them but on the way to another user namespace. getauxval(3) */
+static bool are_root(const struct plan *p)
+{
+	return !p->other_users && getauxval(AT_UID) == 0 && getauxval(AT_EUID) == 0 &&
+	       getauxval(AT_GID) == 0 && getauxval(AT_EGID) == 0;
+}
+
 static int prepare(struct creation *c, struct err *e)
 {
 	const struct runtime_args *args = c->args;
@@ -128,10 +141,13 @@ static int prepare(struct creation *c, struct err *e)
 	if (r == 0)
 		r = privileges_prepare(args->spec->process, &args->spec->linux_, args->filter, &c->privileges,
 				       e);
+	c->privileges.are_root = are_root(&c->plan);
 	if (r == 0)
 		r = namespaces_open(&c->plan, &c->namespaces, e);
 	if (r == 0)
 		r = idmap_open(&c->plan, &args->spec->linux_, &c->idmapped, e);
+	if (r == 0 && args->overlay && c->plan.other_users)
+		r = idmap_open_overlay(args->overlay, &args->spec->linux_, &c->root_tree_fd, e);
 	if (r == 0)
 		r = connect_callers(c, e);
 	if (r == 0)
@@ -162,7 +178,7 @@ static int reserve(struct creation *c, struct err *e)
 
 static int limit(struct creation *c, struct err *e)
 {
-	int r = container_cgroup_limit(&c->cgroup, &c->plan, c->args->spec->linux_.resources, e);
+	int r = container_cgroup_limit(&c->cgroup, c->args->spec->linux_.resources, e);
 
 	/* A host without cgroup v2 has no filter: then no new device node may come to be. */
 	if (!c->cgroup.path)
@@ -180,6 +196,7 @@ static void run_child(const struct creation *c)
 		.namespaces = &c->namespaces,
 		.privileges = &c->privileges,
 		.idmapped = &c->idmapped,
+		.root_tree_fd = c->root_tree_fd,
 		.host = &c->host,
 		.cgroup_path = c->cgroup.path,
 		.wait_for_creator = c->plan.user_namespace || c->attach_late,
@@ -196,12 +213,69 @@ static void run_child(const struct creation *c)
  * be all that a limit of processes allows to come to be in it. */
 static pid_t clone_init(struct creation *c)
 {
-	pid_t pid = process_clone(c->plan.clone_flags, c->cgroup.path ? c->cgroup.dir_fd : -1, &c->pidfd);
+	bool late = c->attach_late || !c->cgroup.path;
+	pid_t pid = process_clone(c->plan.clone_flags, late ? -1 : c->cgroup.dir_fd, &c->pidfd);
 
-	if ((pid != -EACCES && pid != -EAGAIN) || !c->cgroup.unit)
+	if (late || (pid != -EACCES && pid != -EAGAIN) || !c->cgroup.unit)
 		return pid;
 	c->attach_late = true;
 	return process_clone(c->plan.clone_flags, -1, &c->pidfd);
+}
+
+static _Noreturn void run_starter(struct creation *c, int sync_fd)
+{
+	cleanup_fd int old_pid_namespace = -1, old_time_namespace = -1;
+	struct err e = { 0 };
+	pid_t pid;
+	int r = namespaces_join_users(&c->plan, &c->namespaces, &e);
+
+	if (r == 0)
+		r = namespaces_join_pid(&c->plan, &c->namespaces, &old_pid_namespace, &e);
+	if (r == 0)
+		r = namespaces_make_time(&c->plan, &c->args->spec->linux_, &old_time_namespace, &e);
+	if (r < 0) {
+		sync_send_error(sync_fd, &e);
+		_exit(1);
+	}
+	c->plan.clone_flags |= CLONE_PARENT;
+	pid = clone_init(c);
+	if (pid == 0)
+		run_child(c);
+	r = pid < 0 ? err_code(&e, pid, "cannot start the container's init")
+		    : sync_send_child(sync_fd, pid, c->pidfd, &e);
+	if (r < 0)
+		sync_send_error(sync_fd, &e);
+	_exit(0);
+}
+
+/* Nobody comes back from a user namespace, and who is root of one not from a PID namespace: another process goes, and init becomes our child all
+ * the same. */
+static int start_apart(struct creation *c, struct err *e)
+{
+	cleanup_fd int ours = -1, theirs = -1, pidfd = -1;
+	int fds[2], status, r = sync_pair(fds);
+	pid_t pid;
+
+	if (r < 0)
+		return err_code(e, r, "cannot make a socket pair");
+	ours = fds[0];
+	theirs = fds[1];
+	c->attach_late =
+		c->cgroup.path != NULL; /* who goes has no right to it there, and could not tell us */
+	pid = process_clone(0, -1, &pidfd);
+	if (pid == 0)
+		run_starter(c, theirs);
+	(void)close(fd_take(&theirs));
+	if (pid < 0)
+		return err_code(e, pid, "cannot start the container's init");
+	r = sync_expect_child(ours, &c->pid, &c->pidfd, e);
+	IGNORE_RESULT(process_wait(pidfd, &status));
+	return r;
+}
+
+static bool goes_apart(const struct plan *p)
+{
+	return plan_joins(p, CLONE_NEWUSER) || (plan_joins(p, CLONE_NEWPID) && process_in_user_namespace());
 }
 
 /* A user namespace that is joined may map anybody. */
@@ -213,20 +287,13 @@ static int conceal(const struct creation *c, struct err *e)
 	return conceal_needed(linux_->uid_mappings, len) ? conceal_binary(e) : 0;
 }
 
-static int spawn(struct creation *c, struct err *e)
+/* The PID and time namespaces that are joined or made count for children only. */
+static int start_init(struct creation *c, struct err *e)
 {
 	cleanup_fd int own_pid_namespace = -1, own_time_namespace = -1;
-	int fds[2], r = conceal(c, e);
 	pid_t pid;
+	int r = namespaces_join_pid(&c->plan, &c->namespaces, &own_pid_namespace, e);
 
-	if (r < 0)
-		return r;
-	r = sync_pair(fds);
-	if (r < 0)
-		return err_code(e, r, "cannot make a socket pair");
-	c->sync_fd = fds[0];
-	c->init_sync_fd = fds[1];
-	r = namespaces_join_pid(&c->plan, &c->namespaces, &own_pid_namespace, e);
 	if (r == 0)
 		r = namespaces_make_time(&c->plan, &c->args->spec->linux_, &own_time_namespace, e);
 	if (r < 0)
@@ -241,6 +308,23 @@ static int spawn(struct creation *c, struct err *e)
 	if (pid < 0)
 		return err_code(e, pid, "cannot start the container's init");
 	c->pid = pid;
+	return r;
+}
+
+static int spawn(struct creation *c, struct err *e)
+{
+	int fds[2], r = conceal(c, e);
+
+	if (r < 0)
+		return r;
+	r = sync_pair(fds);
+	if (r < 0)
+		return err_code(e, r, "cannot make a socket pair");
+	c->sync_fd = fds[0];
+	c->init_sync_fd = fds[1];
+	r = goes_apart(&c->plan) ? start_apart(c, e) : start_init(c, e);
+	if (c->pid <= 0)
+		return r;
 	close_fd(&c->init_sync_fd);
 	close_fd(&c->lock_fd);
 	close_fd(&c->listen_fd);
@@ -249,7 +333,7 @@ static int spawn(struct creation *c, struct err *e)
 
 /* --- beside the process --------------------------------------------------------------------------------- */
 
-static int write_state(const struct creation *c, struct err *e)
+static int write_state(struct creation *c, struct err *e)
 {
 	const struct runtime_args *args = c->args;
 	char created[TIMESTAMP_MAX];
@@ -268,7 +352,7 @@ static int write_state(const struct creation *c, struct err *e)
 		.poststart = args->spec->hooks.poststart,
 		.poststop = args->spec->hooks.poststop,
 	};
-	int r = process_start_time(c->pid, &s.pid_start_ticks);
+	int r = process_start_and_ignored(c->pid, &s.pid_start_ticks, &c->ignored_signals);
 
 	if (r < 0)
 		return err_code(e, r, "cannot look at the container's init");
@@ -341,8 +425,15 @@ static int announce(const struct creation *c, struct err *e)
 	return r == 0 ? pid_file_write(c->args->pid_file, c->pid_file_dir, c->pid, e) : r;
 }
 
-/* Accompanies init until it is ready. */
-static int accompany(struct creation *c, struct err *e)
+/* Then init need not wait for us once it is ready. */
+static bool has_nothing_to_say(const struct creation *c)
+{
+	return c->args->start_at_once && !c->args->pid_file && c->pidfd_socket < 0 &&
+	       !c->args->spec->process->terminal;
+}
+
+/* What init does not do for itself, while it mounts. */
+static int furnish(struct creation *c, struct err *e)
 {
 	int r = 0;
 
@@ -352,7 +443,20 @@ static int accompany(struct creation *c, struct err *e)
 		r = namespaces_write_maps(c->pid, &c->args->spec->linux_, e);
 	if (r == 0 && (c->plan.user_namespace || c->attach_late))
 		r = sync_send(c->sync_fd, SYNC_MAPPED, e);
+	if (r == 0 && c->plan.network_beside)
+		r = new_network_make(c->sync_fd, e);
+	/* Nothing but ours runs in the cgroup before it hears from us again. */
+	if (r == 0)
+		r = container_cgroup_filter(&c->cgroup, &c->plan, c->args->spec->linux_.resources, e);
 	cgroup_settle(&c->cgroup);
+	return r;
+}
+
+/* Accompanies init until it is ready. */
+static int accompany(struct creation *c, struct err *e)
+{
+	int r = furnish(c, e);
+
 	if (r == 0)
 		r = write_state(c, e);
 	if (r == 0)
@@ -361,12 +465,15 @@ static int accompany(struct creation *c, struct err *e)
 		r = run_creator_hooks(c, e);
 	if (r == 0)
 		r = pass_listener(c, e);
+	c->told_to_start = r == 0 && has_nothing_to_say(c);
+	if (c->told_to_start)
+		r = sync_send_start(c->sync_fd, c->ignored_signals, e);
 	if (r == 0)
 		r = sync_expect(c->sync_fd, SYNC_READY, NULL, e);
 	if (r == 0)
 		r = announce(c, e);
 	if (r == 0 && c->args->separate_start)
-		r = sync_send(c->sync_fd, SYNC_GO, e);
+		r = sync_send_start(c->sync_fd, c->ignored_signals, e);
 	return r;
 }
 
@@ -395,6 +502,8 @@ static void hand_over(struct creation *c, struct runtime_container *ret)
 		.pidfd = fd_take(&c->pidfd),
 		.console_fd = fd_take(&c->console_fd),
 		.start_fd = c->args->separate_start ? -1 : fd_take(&c->sync_fd),
+		.told_to_start = c->told_to_start,
+		.ignored_signals = c->ignored_signals,
 		.cgroup = c->cgroup,
 	};
 	c->cgroup = (struct cgroup){ .dir_fd = -1 };

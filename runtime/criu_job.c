@@ -153,10 +153,7 @@ int criu_job_begin(const struct criu_options *o, const char *log_file, const str
 
 int criu_job_network(struct criu_job *j, const struct plan *p, struct err *e)
 {
-	for (size_t i = 0; i < p->joins_len; i++)
-		if (p->joins[i].clone_flag == CLONE_NEWNET)
-			return 0;
-	return criu_job_config(j, e, "empty-ns net\n");
+	return plan_joins(p, CLONE_NEWNET) ? 0 : criu_job_config(j, e, "empty-ns net\n");
 }
 
 void criu_job_done(struct criu_job *j)
@@ -242,10 +239,8 @@ bool criu_is_external(int clone_flag, const char **ret_name, const char **ret_ke
 
 bool criu_cgroup_is_bound(const struct plan *p, const struct cgroup_host *host, const char *cgroup_path)
 {
-	for (size_t i = 0; i < p->joins_len; i++)
-		if (p->joins[i].clone_flag == CLONE_NEWCGROUP)
-			return false;
-	return !p->unshare_cgroup && host->mode != CGROUP_NONE && cgroup_path;
+	return !p->unshare_cgroup && !plan_joins(p, CLONE_NEWCGROUP) && host->mode != CGROUP_NONE &&
+	       cgroup_path;
 }
 
 int criu_set(int result, const char *what, struct err *e)

@@ -34,7 +34,7 @@ static int bind_host_device(int root_fd, const char *path, struct err *e)
 	r = rootfd_make_file(root_fd, path, 0644, &target, e);
 	if (r < 0)
 		return r;
-	r = mount_attach(tree, target);
+	r = mount_attach(tree, target, "");
 	return r < 0 ? err_code(e, r, "cannot bind device '%s'", path) : 0;
 }
 

@@ -269,7 +269,7 @@ static _Noreturn void run_program(const struct execution *x, int label_fd)
 	if (r == 0)
 		r = sync_send(x->child_sync_fd, SYNC_READY, &e);
 	if (r == 0)
-		r = sync_expect(x->child_sync_fd, SYNC_GO, NULL, &e);
+		r = sync_expect_start(x->child_sync_fd, &program.ignored_signals, &e);
 	if (r == 0)
 		(void)program_exec(&program, &e); /* returns only to say why not */
 	sync_send_error(x->child_sync_fd, &e);
@@ -448,6 +448,16 @@ static int pass_listener(struct execution *x, struct err *e)
 				     x->pid, state, e);
 }
 
+/* The program inherits from us what it ignores. */
+static int go(const struct execution *x, struct err *e)
+{
+	uint32_t ignored;
+	uint64_t ticks;
+	int r = process_start_and_ignored(getpid(), &ticks, &ignored);
+
+	return r < 0 ? err_code(e, r, "cannot look at the process") : sync_send_start(x->sync_fd, ignored, e);
+}
+
 /* Accompanies the process until it has called execve. */
 static int accompany(struct execution *x, struct err *e)
 {
@@ -471,7 +481,7 @@ static int accompany(struct execution *x, struct err *e)
 	if (r == 0)
 		r = pid_file_write(x->args->pid_file, x->pid_file_dir, x->pid, e);
 	if (r == 0)
-		r = sync_send(x->sync_fd, SYNC_GO, e);
+		r = go(x, e);
 	return r == 0 ? sync_expect_end(x->sync_fd, e) : r;
 }
 

@@ -14,6 +14,7 @@
 #include "runtime/devices.h"
 #include "runtime/init_hooks.h"
 #include "runtime/mounts.h"
+#include "runtime/new_network.h"
 #include "runtime/program.h"
 #include "runtime/rootfs.h"
 #include "runtime/sync.h"
@@ -29,6 +30,13 @@ static int hide(const struct init_context *c, struct err *e)
 	return r < 0 ? r : program_hide(e);
 }
 
+static int become_root(struct err *e)
+{
+	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+		return err_errno(e, "cannot become root of the user namespace");
+	return 0;
+}
+
 /* In a new user namespace nobody is mapped until the creator has written the maps; then we become its root. */
 static int enter_user_namespace(const struct init_context *c, struct err *e)
 {
@@ -37,11 +45,7 @@ static int enter_user_namespace(const struct init_context *c, struct err *e)
 	if (r < 0 || !c->plan->user_namespace)
 		return r;
 	r = hide(c, e);
-	if (r < 0)
-		return r;
-	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
-		return err_errno(e, "cannot become root of the user namespace");
-	return 0;
+	return r < 0 ? r : become_root(e);
 }
 
 static int set_names(const struct runtime_spec *spec, struct err *e)
@@ -58,8 +62,12 @@ static int enter_namespaces(const struct init_context *c, struct err *e)
 {
 	int r = enter_user_namespace(c, e);
 
+	if (r == 0 && (c->plan->clone_flags & CLONE_NEWNET))
+		r = new_network_loopback_up(e);
 	if (r == 0)
 		r = namespaces_join(c->plan, c->namespaces, e);
+	if (r == 0 && c->plan->other_users && !c->plan->user_namespace)
+		r = become_root(e); /* nobody of ours is mapped there, perhaps */
 	if (r < 0)
 		return r;
 	if (setsid() < 0)
@@ -73,27 +81,50 @@ static int enter_namespaces(const struct init_context *c, struct err *e)
 
 /* --- file system --------------------------------------------------------------------------------------- */
 
+/* sysfs shows the devices of the network namespace it was mounted in, and others connect there. */
+static bool wants_network(const struct plan_mount *m)
+{
+	static const char *const LOCAL[] = { "proc", "tmpfs", "devpts", "mqueue" };
+
+	for (size_t i = 0; i < ARRAY_LEN(LOCAL); i++)
+		if (strcmp(m->fs_type, LOCAL[i]) == 0)
+			return false;
+	return m->kind == PLAN_MOUNT_FS;
+}
+
+static int enter_network(const struct init_context *c, bool *has_network, struct err *e)
+{
+	int r = *has_network ? 0 : new_network_enter(c->sync_fd, e);
+
+	*has_network = true;
+	return r;
+}
+
 static int do_mounts(const struct init_context *c, int root_fd, struct err *e)
 {
 	struct mount_context context = {
 		.root_fd = root_fd,
 		.host = c->host,
 		.cgroup_path = c->cgroup_path,
-		.own_cgroup_namespace = c->plan->unshare_cgroup,
+		.own_cgroup_namespace = c->plan->unshare_cgroup || plan_joins(c->plan, CLONE_NEWCGROUP),
 		.fresh_fd = -1,
 	};
+	bool has_network = !c->plan->network_beside;
 	int r = 0;
 
-	for (size_t i = 0; i < c->plan->joins_len; i++)
-		if (c->plan->joins[i].clone_flag == CLONE_NEWCGROUP)
-			context.own_cgroup_namespace = true;
 	for (size_t i = 0; i < c->plan->mounts_len && r == 0; i++) {
-		context.idmapped = c->plan->mounts[i].idmapped ? &c->idmapped->fds[i] : NULL;
-		r = mounts_apply(&c->plan->mounts[i], &context, e);
+		if (wants_network(&c->plan->mounts[i]))
+			r = enter_network(c, &has_network, e);
+		context.idmapped =
+			c->idmapped->len > 0 && c->idmapped->fds[i] >= 0 ? &c->idmapped->fds[i] : NULL;
+		if (r == 0)
+			r = mounts_apply(&c->plan->mounts[i], &context, e);
 	}
 	fd_leave(&context.fresh_fd);
+	if (r == 0)
+		r = enter_network(c, &has_network, e);
 	if (r == 0 && c->plan->setup_dev)
-		r = devices_create(root_fd, &c->args->spec->linux_, c->plan->user_namespace, e);
+		r = devices_create(root_fd, &c->args->spec->linux_, c->plan->other_users, e);
 	return r;
 }
 
@@ -137,8 +168,9 @@ static int protect(const struct init_context *c, int root_fd, struct err *e)
 
 static int setup_rootfs(const struct init_context *c, struct err *e)
 {
-	leave_fd int root_fd = -1;
-	int r = rootfs_mount(c->plan, c->args->overlay, &root_fd, e);
+	leave_fd int root_fd = c->root_tree_fd;
+	int r = root_fd >= 0 ? rootfs_attach(c->plan, root_fd, e)
+			     : rootfs_mount(c->plan, c->args->overlay, &root_fd, e);
 
 	if (r == 0)
 		r = do_mounts(c, root_fd, e);
@@ -190,10 +222,10 @@ static int prepare(const struct init_context *c, struct program *program, struct
 }
 
 /* Waits for the creator, or for `start`; *sync_fd is where errors go after it. */
-static int wait_for_start(const struct init_context *c, int *sync_fd, struct err *e)
+static int wait_for_start(const struct init_context *c, struct program *program, int *sync_fd, struct err *e)
 {
 	struct err unheard;
-	int fd, r = sync_expect(*sync_fd, SYNC_GO, NULL, e);
+	int fd, r = sync_expect_start(*sync_fd, &program->ignored_signals, e);
 
 	if (r < 0 || c->listen_fd < 0)
 		return r;
@@ -226,7 +258,7 @@ _Noreturn void init_run(const struct init_context *c)
 	(void)close(c->creator_fd);
 	r = prepare(c, &program, &e);
 	if (r == 0)
-		r = wait_for_start(c, &sync_fd, &e);
+		r = wait_for_start(c, &program, &sync_fd, &e);
 	if (r == 0)
 		r = init_hooks_before_exec(c, &e);
 	if (r == 0)

@@ -18,6 +18,7 @@ struct init_context {
 	const struct namespace_fds *namespaces;
 	const struct privileges *privileges;
 	const struct idmap_trees *idmapped;
+	int root_tree_fd; /* the root, mounted already; -1: init mounts it */
 	const struct cgroup_host *host;
 	const char *cgroup_path; /* NULL: none */
 	bool wait_for_creator;   /* who writes the ID maps, or moves init into its cgroup */

@@ -209,7 +209,7 @@ static int attach_tree(const struct plan_mount *m, int tree, int root_fd, struct
 	too_old = change_detached(m, tree, e);
 	if (too_old < 0)
 		return too_old;
-	r = mount_attach(tree, target);
+	r = mount_attach(tree, target, "");
 	if (r < 0)
 		return err_code(e, r, "cannot bind '%s' to '%s'", m->source, m->target);
 	return too_old ? change_by_remount(m, tree, e) : 0;
@@ -239,6 +239,22 @@ static int bind_own_cgroup(const struct plan_mount *m, struct mount_context *con
 	return mount_bind(&bind, context, e);
 }
 
+/* Where /sys is the host's, its cgroup2 is there already, and the kernel refuses a file system on its own root: something lies between. */
+static int mount_over_itself(const struct plan_mount *m, struct mount_context *context, struct err *e)
+{
+	struct plan_mount cover = { .kind = PLAN_MOUNT_FS,
+				    .target = m->target,
+				    .source = "tmpfs",
+				    .fs_type = "tmpfs",
+				    .options = { .flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC } };
+	int r = mount_fs(m, context, e);
+
+	if (r != -EBUSY)
+		return r;
+	r = mount_fs(&cover, context, e);
+	return r == 0 ? mount_fs(m, context, e) : r;
+}
+
 static int mount_cgroup(const struct plan_mount *m, struct mount_context *context, struct err *e)
 {
 	struct plan_mount fs = *m;
@@ -253,7 +269,7 @@ static int mount_cgroup(const struct plan_mount *m, struct mount_context *contex
 		fs.fs_type = "tmpfs";
 		fs.options.flags |= MS_RDONLY;
 	}
-	return mount_fs(&fs, context, e);
+	return mount_over_itself(&fs, context, e);
 }
 
 int mounts_apply(const struct plan_mount *m, struct mount_context *context, struct err *e)

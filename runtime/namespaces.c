@@ -110,11 +110,14 @@ static int join(const struct plan *p, const struct namespace_fds *n, bool user, 
 	return 0;
 }
 
+int namespaces_join_users(const struct plan *p, const struct namespace_fds *n, struct err *e)
+{
+	return join(p, n, true, e);
+}
+
 int namespaces_join(const struct plan *p, const struct namespace_fds *n, struct err *e)
 {
-	int r = join(p, n, true, e);
-
-	return r < 0 ? r : join(p, n, false, e);
+	return join(p, n, false, e);
 }
 
 /* --- ID maps ------------------------------------------------------------------------------------------- */

@@ -25,7 +25,10 @@ int namespaces_join_pid(const struct plan *p, const struct namespace_fds *n, int
 int namespaces_make_time(const struct plan *p, const struct spec_linux *linux_, int *ret_old_fd,
 			 struct err *e) MUST_CHECK;
 
-/* In init: joins all others. The user namespace comes first: it owns the others. */
+/* In a process of its own, before init is cloned, so that it owns the namespaces that are new: joins the user namespace, where the plan names one. */
+int namespaces_join_users(const struct plan *p, const struct namespace_fds *n, struct err *e) MUST_CHECK;
+
+/* In init: joins all others. */
 int namespaces_join(const struct plan *p, const struct namespace_fds *n, struct err *e) MUST_CHECK;
 
 /* In the creator: writes uid_map, setgroups and gid_map of a child. Without privileges through newuidmap and newgidmap. */

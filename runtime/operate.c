@@ -53,7 +53,7 @@ int runtime_start(const struct runtime_args *args, struct runtime_container *c, 
 	};
 	cleanup_fd int dir = -1;
 	struct err ignored;
-	int r = sync_send(c->start_fd, SYNC_GO, e);
+	int r = c->told_to_start ? 0 : sync_send_start(c->start_fd, c->ignored_signals, e);
 
 	if (r == 0)
 		r = sync_expect_end(c->start_fd, e);

@@ -29,10 +29,20 @@ static void plan_namespace(const struct spec_namespace *ns, struct plan *p)
 		p->unshare_cgroup = true;
 	else
 		p->clone_flags |= (uint64_t)(unsigned int)flag;
+	if (flag == CLONE_NEWUSER)
+		p->other_users = true;
 	if (flag == CLONE_NEWNS)
 		p->own_mount_namespace = true;
 	if (flag == CLONE_NEWPID)
 		p->own_pid_namespace = true;
+}
+
+bool plan_joins(const struct plan *p, int clone_flag)
+{
+	for (size_t i = 0; i < p->joins_len; i++)
+		if (p->joins[i].clone_flag == clone_flag)
+			return true;
+	return false;
 }
 
 static int plan_namespaces(const struct spec_linux *linux_, struct plan *p, struct err *e)
@@ -48,6 +58,10 @@ static int plan_namespaces(const struct spec_linux *linux_, struct plan *p, stru
 		p->unshare_time = true;
 	}
 	p->user_namespace = (p->clone_flags & CLONE_NEWUSER) != 0;
+	if ((p->clone_flags & CLONE_NEWNET) && !p->other_users) {
+		p->clone_flags &= ~(uint64_t)CLONE_NEWNET;
+		p->network_beside = true;
+	}
 	if (p->user_namespace && !linux_->uid_mappings_len)
 		return err_set(e, -EINVAL, "user namespaces enabled, but no uid mappings found in the spec");
 	if (p->user_namespace && !linux_->gid_mappings_len)

@@ -37,9 +37,11 @@ struct plan_join {
 
 struct plan {
 	uint64_t clone_flags; /* the namespaces that clone3 makes */
+	bool network_beside;  /* a new network namespace, which clone3 does not make: see new_network.h */
 	bool unshare_cgroup;  /* after clone3: its own cgroup is the root of it only then */
 	bool unshare_time;    /* in the creator, before clone3: it gets offsets */
 	bool user_namespace;  /* a new one, mappings to be written */
+	bool other_users;     /* it is in a user namespace that is not ours, be it new or joined */
 	struct plan_join joins[PLAN_NAMESPACES_MAX];
 	size_t joins_len;
 	bool own_mount_namespace; /* new or not: without it the rootfs is entered by chroot */
@@ -53,6 +55,8 @@ struct plan {
 };
 
 int plan_make(const struct runtime_args *args, struct plan *ret, struct err *e) MUST_CHECK;
+/* Whether it joins a namespace of this kind, CLONE_NEW*, by path. */
+bool plan_joins(const struct plan *p, int clone_flag);
 void plan_done(struct plan *p);
 #define cleanup_plan __attribute__((cleanup(plan_done)))
 

@@ -172,12 +172,14 @@ int privileges_apply_early(const struct privileges *p, struct err *e)
 
 /* --- user ----------------------------------------------------------------------------------------------- */
 
-static int set_ids(const struct spec_user *user, struct err *e)
+static int set_ids(const struct spec_user *user, bool are_root, struct err *e)
 {
 	/* In a user namespace made without privileges setgroups is denied: then there is no group to give up, either. */
 	if (setgroups(user->additional_gids_len, user->additional_gids) < 0 &&
 	    (errno != EPERM || user->additional_gids_len))
 		return err_errno(e, "cannot set the additional groups");
+	if (are_root && user->uid == 0 && user->gid == 0)
+		return 0;
 	if (setresgid(user->gid, user->gid, user->gid) < 0)
 		return err_errno(e, "cannot set group %u", user->gid);
 	if (setresuid(user->uid, user->uid, user->uid) < 0)
@@ -217,7 +219,7 @@ int privileges_apply_user(const struct privileges *p, int sync_fd, struct err *e
 
 	if (r < 0)
 		return err_code(e, r, "cannot limit the capabilities");
-	r = set_ids(&p->process->user, e);
+	r = set_ids(&p->process->user, p->are_root, e);
 	if (r == 0 && p->has_seccomp && !p->process->no_new_privileges)
 		r = install_privileged(p, sync_fd, e);
 	if (r < 0)

@@ -20,6 +20,7 @@ struct privileges {
 	struct scheduling scheduling;
 	struct seccomp_program seccomp;
 	bool has_seccomp;
+	bool are_root; /* all our IDs are root's already, in the container's user namespace; false where nobody looked */
 };
 
 /* Parses and compiles everything that can fail before clone3. `process` is borrowed for as long as *ret lives; of linux_ the seccomp

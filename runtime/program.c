@@ -102,6 +102,7 @@ int program_exec(struct program *p, struct err *e)
 	r = privileges_apply_final(p->privileges, p->label_fd, e);
 	if (r < 0)
 		return r;
+	process_heed_signals(p->ignored_signals);
 	(void)sigemptyset(&none);
 	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
 		return err_errno(e, "cannot unblock signals");

@@ -5,6 +5,7 @@
 #define SAMPAN_RUNTIME_PROGRAM_H
 
 #include <limits.h>
+#include <stdint.h>
 
 #include "runtime/home.h"
 #include "runtime/privileges.h"
@@ -16,6 +17,7 @@ struct program {
 	bool init_process;         /* under a reaper: runtime/reaper.h */
 	bool at_root;              /* the working directory is "/" already */
 	bool starts_at_once;       /* execve itself may say what it thinks of the program */
+	uint32_t ignored_signals;  /* by us, and not by the program: process_heed_signals */
 	int label_fd;              /* of privileges_open_label; -1: none */
 	bool unchecked;            /* program_prepare's own */
 	char path[PATH_MAX];

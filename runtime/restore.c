@@ -192,7 +192,9 @@ static int make_cgroup(struct restoration *r, struct err *e)
 
 	if (n == 0)
 		n = container_cgroup_make(&r->host, r->container, &r->cgroup, e);
-	return n == 0 ? container_cgroup_limit(&r->cgroup, &r->plan, r->container->spec->linux_.resources, e)
+	if (n == 0)
+		n = container_cgroup_limit(&r->cgroup, r->container->spec->linux_.resources, e);
+	return n == 0 ? container_cgroup_filter(&r->cgroup, &r->plan, r->container->spec->linux_.resources, e)
 		      : n;
 }
 

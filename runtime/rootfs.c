@@ -13,11 +13,11 @@
 #include <sys/vfs.h>
 
 #include "common/cleanup.h"
+#include "common/process.h"
 #include "common/rootfd.h"
 #include "runtime/sys_mount.h"
 
-#define OVERLAY_DATA_MAX  4096 /* mount(2): one page with its NUL */
-#define OVERLAY_LOWER_MAX 128  /* as Docker's; with descriptors, all of them fit into the page */
+#define OVERLAY_DATA_MAX 4096 /* mount(2): one page with its NUL */
 
 /* --- overlay ----------------------------------------------------------------------------------------- */
 
@@ -51,11 +51,15 @@ static int add_fd(char *data, const char *separator, const char *path, struct er
 static int overlay_data(const struct overlay_plan *o, bool by_fd, char *data, struct err *e)
 {
 	/* Else the unmount, when the last process ends, waits until all of the disk's dirty data is written. */
-	const char *separator = o->upper && o->temporary ? "volatile,lowerdir=" : "lowerdir=";
+	const char *is_volatile = o->upper && o->temporary ? "volatile," : "";
+	/* trusted.* is not for the root of a user namespace: Linux 5.11, overlayfs.rst. */
+	const char *attributes = process_in_user_namespace() ? "userxattr," : "";
+	const char *separator = "lowerdir=";
 	const char *const upper[][2] = { { ",upperdir=", o->upper }, { ",workdir=", o->work } };
 	int r = 0;
 
 	data[0] = '\0';
+	r = data_add(data, is_volatile, attributes);
 	for (size_t i = 0; i < o->lower.len && r == 0; i++, separator = ":")
 		r = by_fd ? add_fd(data, separator, o->lower.items[i], e)
 			  : add_path(data, separator, o->lower.items[i]);
@@ -65,14 +69,14 @@ static int overlay_data(const struct overlay_plan *o, bool by_fd, char *data, st
 	return r;
 }
 
-static int mount_overlay(const struct overlay_plan *o, struct err *e)
+int rootfs_mount_overlay(const struct overlay_plan *o, struct err *e)
 {
 	char data[OVERLAY_DATA_MAX];
 	int r;
 
-	if (o->lower.len == 0 || o->lower.len > OVERLAY_LOWER_MAX)
+	if (o->lower.len == 0 || o->lower.len > ROOTFS_LAYERS_MAX)
 		return err_set(e, -E2BIG, "cannot mount %zu layers (1 to %d)", o->lower.len,
-			       OVERLAY_LOWER_MAX);
+			       ROOTFS_LAYERS_MAX);
 	r = overlay_data(o, false, data, e);
 	if (r == -E2BIG)
 		r = overlay_data(o, true, data, e);
@@ -114,7 +118,7 @@ static int bind_on_itself(const char *rootfs, int *ret_fd, struct err *e)
 	if (target < 0)
 		return err_errno(e, "rootfs '%s'", rootfs);
 	tree = mount_clone(target, "", true);
-	r = tree < 0 ? tree : mount_attach(tree, target);
+	r = tree < 0 ? tree : mount_attach(tree, target, "");
 	if (r < 0)
 		return err_code(e, r, "cannot bind rootfs '%s'", rootfs);
 	*ret_fd = fd_take(&tree);
@@ -130,7 +134,7 @@ int rootfs_mount(const struct plan *p, const struct overlay_plan *overlay, int *
 	if (!(p->propagation & (MS_SLAVE | MS_PRIVATE)) || !(p->propagation & MS_REC))
 		r = make_parent_private(p->rootfs, e);
 	if (r == 0)
-		r = overlay ? mount_overlay(overlay, e) : bind_on_itself(p->rootfs, ret_fd, e);
+		r = overlay ? rootfs_mount_overlay(overlay, e) : bind_on_itself(p->rootfs, ret_fd, e);
 	if (r < 0 || !overlay)
 		return r;
 	fd = open(p->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -138,6 +142,20 @@ int rootfs_mount(const struct plan *p, const struct overlay_plan *overlay, int *
 		return err_errno(e, "rootfs '%s'", p->rootfs);
 	*ret_fd = fd;
 	return 0;
+}
+
+int rootfs_attach(const struct plan *p, int tree_fd, struct err *e)
+{
+	cleanup_fd int target = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r = 0;
+
+	if (target < 0 || mount(NULL, "/", NULL, p->propagation, NULL) < 0)
+		return err_errno(e, "cannot set the propagation of '/'");
+	if (!(p->propagation & (MS_SLAVE | MS_PRIVATE)) || !(p->propagation & MS_REC))
+		r = make_parent_private("/", e);
+	if (r == 0)
+		r = mount_attach(tree_fd, target, "");
+	return r < 0 ? err_code(e, r, "cannot attach the container's root") : 0;
 }
 
 /* --- paths that are hidden or protected ---------------------------------------------------------------- */
@@ -209,43 +227,35 @@ static int open_bases(int root_fd, const struct plan *p, struct bases *b, struct
 	return r;
 }
 
-/* 0 with *ret_fd >= 0; with -1 where there is nothing. */
-static int open_protected(int root_fd, const struct bases *b, const char *path, int *ret_fd, struct err *e)
+/* The base that `path` is in, or NULL; *ret_rest is what follows it, with its slash. */
+static const struct base *find_base(const struct bases *b, const char *path, const char **ret_rest)
 {
-	const char *rest = path;
-	int fd;
+	const struct base *found = NULL;
 
 	for (size_t i = 0; i < b->len && !strstr(path, "/.."); i++) {
 		size_t len = strlen(b->items[i].target);
 
 		if (strncmp(path, b->items[i].target, len) == 0 && path[len] == '/') {
-			root_fd = b->items[i].fd;
-			rest = path + len;
+			found = &b->items[i];
+			*ret_rest = path + len;
 		}
 	}
-	fd = rootfd_try_open(root_fd, rest, O_PATH);
+	return found;
+}
+
+/* 0 with *ret_fd >= 0; with -1 where there is nothing. */
+static int open_protected(int root_fd, const struct bases *b, const char *path, int *ret_fd, struct err *e)
+{
+	const char *rest = path;
+	const struct base *base = find_base(b, path, &rest);
+	int fd = rootfd_try_open(base ? base->fd : root_fd, rest, O_PATH);
+
 	if (fd == -ENOENT || fd == -ENOTDIR)
 		return 0;
 	if (fd < 0)
 		return err_code(e, fd, "cannot open '%s'", path);
 	*ret_fd = fd;
 	return 0;
-}
-
-static int protect_each(int root_fd, const struct bases *bases, const struct strvec *paths,
-			int (*protect)(int fd, const char *path, const void *arg, struct err *e),
-			const void *arg, struct err *e)
-{
-	int r = 0;
-
-	for (size_t i = 0; i < paths->len && r == 0; i++) {
-		leave_fd int fd = -1;
-
-		r = open_protected(root_fd, bases, paths->items[i], &fd, e);
-		if (r == 0 && fd >= 0)
-			r = protect(fd, paths->items[i], arg, e);
-	}
-	return r;
 }
 
 /* The host's /dev/null, made sure of: a container that could choose it would choose what it hides. */
@@ -262,44 +272,92 @@ static int open_null(struct err *e)
 	return err_set(e, -EINVAL, "'/dev/null' is not the null device");
 }
 
-static int mask_one(int fd, const char *path, const void *null_path, struct err *e)
+/* What engines mask and is a directory. It says only which way is tried first. */
+static bool most_likely_directory(const char *path)
 {
-	int r = mount_on(fd, null_path, NULL, MS_BIND, NULL);
+	static const char *const NAMES[] = { "/proc/acpi",      "/proc/asound",
+					     "/proc/scsi",      "/sys/firmware",
+					     "/sys/fs/selinux", "/sys/devices/virtual/powercap" };
 
-	if (r == -ENOTDIR) /* a file on a directory */
-		r = mount_on(fd, "tmpfs", "tmpfs", MS_RDONLY, "nr_blocks=1,nr_inodes=1");
+	for (size_t i = 0; i < ARRAY_LEN(NAMES); i++)
+		if (strcmp(path, NAMES[i]) == 0)
+			return true;
+	return false;
+}
+
+/* A file does not go on a directory, nor a file system on a file: then it is the other way. */
+static int mask_one(int fd, const char *path, const char *null_path, struct err *e)
+{
+	bool as_directory = most_likely_directory(path);
+	int r = -ENOTDIR;
+
+	for (int i = 0; i < 2 && r == -ENOTDIR; i++, as_directory = !as_directory)
+		r = as_directory ? mount_on(fd, "tmpfs", "tmpfs", MS_RDONLY, "nr_blocks=1,nr_inodes=1")
+				 : mount_on(fd, null_path, NULL, MS_BIND, NULL);
 	return r < 0 ? err_code(e, r, "cannot mask '%s'", path) : 0;
 }
 
 static int mask(int root_fd, const struct bases *bases, const struct strvec *paths, struct err *e)
 {
-	cleanup_fd int null_fd = -1;
+	leave_fd int null_fd = -1;
+	int r = 0;
 
 	if (paths->len == 0)
 		return 0;
 	null_fd = open_null(e);
-	return null_fd < 0 ? null_fd
-			   : protect_each(root_fd, bases, paths, mask_one, fd_path(null_fd).text, e);
+	if (null_fd < 0)
+		return null_fd;
+	for (size_t i = 0; i < paths->len && r == 0; i++) {
+		leave_fd int fd = -1;
+
+		r = open_protected(root_fd, bases, paths->items[i], &fd, e);
+		if (r == 0 && fd >= 0)
+			r = mask_one(fd, paths->items[i], fd_path(null_fd).text, e);
+	}
+	return r;
 }
 
-static int make_readonly(int fd, const char *path, const void *unused, struct err *e)
+/* `dir_fd` and `name` say where, "" being dir_fd itself. 1: there is nothing of that name. */
+static int make_readonly_at(int dir_fd, const char *name, const char *path, struct err *e)
 {
-	leave_fd int tree = mount_clone(fd, "", true);
+	leave_fd int tree = mount_clone(dir_fd, name, true);
 	int r;
 
-	(void)unused;
+	if (tree == -ENOENT && *name)
+		return 1;
 	if (tree < 0)
 		return err_code(e, tree, "cannot make '%s' read-only", path);
 	r = mount_change(tree, MOUNT_ATTR_RDONLY, 0, 0, false);
 	if (r == 0 || r == -ENOSYS) {
 		bool too_old = r == -ENOSYS;
 
-		r = mount_attach(tree, fd);
+		r = mount_attach(tree, dir_fd, name);
 		if (r == 0 && too_old)
 			r = mount_make_readonly(
 				tree); /* attached now: the descriptor is of the mount's root */
 	}
 	return r < 0 ? err_code(e, r, "cannot make '%s' read-only", path) : 0;
+}
+
+/* What lies right in a procfs or sysfs of ours needs no look at the way to it: nobody but the kernel makes entries there. */
+static int make_readonly(int root_fd, const struct bases *bases, const struct strvec *paths, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < paths->len && r >= 0; i++) {
+		const char *path = paths->items[i], *rest = NULL;
+		const struct base *base = find_base(bases, path, &rest);
+		leave_fd int fd = -1;
+
+		if (base && rest[1] && !strchr(rest + 1, '/')) {
+			r = make_readonly_at(base->fd, rest + 1, path, e);
+			continue;
+		}
+		r = open_protected(root_fd, bases, path, &fd, e);
+		if (r == 0 && fd >= 0)
+			r = make_readonly_at(fd, "", path, e);
+	}
+	return r < 0 ? r : 0;
 }
 
 int rootfs_protect(int root_fd, const struct plan *p, const struct strvec *read_only,
@@ -309,7 +367,7 @@ int rootfs_protect(int root_fd, const struct plan *p, const struct strvec *read_
 	int r = read_only->len || masked->len ? open_bases(root_fd, p, &bases, e) : 0;
 
 	if (r == 0)
-		r = protect_each(root_fd, &bases, read_only, make_readonly, NULL, e);
+		r = make_readonly(root_fd, &bases, read_only, e);
 	return r == 0 ? mask(root_fd, &bases, masked, e) : r;
 }
 

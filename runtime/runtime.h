@@ -30,6 +30,7 @@ struct runtime_args {
 	bool no_pivot;
 	bool no_new_keyring;
 	bool separate_start; /* create: `start` comes from another process, through exec.fifo */
+	bool start_at_once;  /* run: the caller does nothing between runtime_create and runtime_start */
 	bool foreground; /* the caller waits for the container's end: who asks for its state meanwhile asks by chance */
 	bool systemd_cgroup; /* linux.cgroupsPath is "slice:prefix:name", and systemd makes the cgroup */
 	bool cgroup_required; /* where we may not make a cgroup: an error, limits or not (runc's --rootless=false) */
@@ -40,8 +41,10 @@ struct runtime_args {
 struct runtime_container {
 	pid_t pid;
 	int pidfd;
-	int console_fd; /* pty master with process.terminal and no console_socket; else -1 */
-	int start_fd;   /* writing the start byte to it lets init exec; else -1 */
+	int console_fd;           /* pty master with process.terminal and no console_socket; else -1 */
+	int start_fd;             /* writing the start byte to it lets init exec; else -1 */
+	uint32_t ignored_signals; /* by its creator; for the start byte */
+	bool told_to_start;       /* it has been written already */
 	struct cgroup cgroup;
 };
 #define RUNTIME_CONTAINER_EMPTY      \

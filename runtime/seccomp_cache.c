@@ -4,9 +4,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 
 #include "common/cleanup.h"
@@ -14,15 +16,17 @@
 
 #define CACHE_DIR      ":seccomp" /* no container's ID has a colon */
 #define CACHE_NAME     "%016llx"  /* hash of the profile */
-#define CACHE_MAGIC    0x32636373706d6173ull
+#define CACHE_MAGIC    0x33636373706d6173ull
 #define CACHE_FILE_MAX (1u << 20)
 #define CACHE_MAX_FILTERS \
 	64 /* distinct profiles on a machine are few: more come from somebody who makes them up */
 
-/* The program file that compiles: another version may do it otherwise. */
+#define BUILD_ID_MAX 32
+
+/* The program that compiles, by the build ID that the linker has made of its contents: another version may do it otherwise. */
 struct compiler {
-	uint64_t device, inode, size;
-	int64_t changed_s, changed_ns;
+	uint64_t id_len;
+	uint8_t id[BUILD_ID_MAX];
 };
 
 struct header {
@@ -48,15 +52,54 @@ static uint64_t fnv1a(const void *data, size_t len)
 	return hash;
 }
 
+/* Notes are padded to four bytes. elf(5) */
+static size_t padded(size_t len)
+{
+	return (len + 3) & ~(size_t)3;
+}
+
+static void find_build_id(const unsigned char *at, size_t left, struct compiler *ret)
+{
+	ElfW(Nhdr) note;
+
+	while (left >= sizeof(note)) {
+		size_t name, whole;
+
+		memcpy(&note, at, sizeof(note));
+		name = sizeof(note) + padded(note.n_namesz);
+		whole = name + padded(note.n_descsz);
+		if (whole > left)
+			return;
+		if (note.n_type == NT_GNU_BUILD_ID && note.n_descsz > 0 && note.n_descsz <= BUILD_ID_MAX) {
+			memcpy(ret->id, at + name, note.n_descsz);
+			ret->id_len = note.n_descsz;
+			return;
+		}
+		at += whole;
+		left -= whole;
+	}
+}
+
+/* The first object of all is the program itself. dl_iterate_phdr(3) */
+static int look_at_program(struct dl_phdr_info *info, size_t size, void *ret)
+{
+	(void)size;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+
+		if (p->p_type == PT_NOTE && p->p_align <= 4)
+			find_build_id((const unsigned char *)(uintptr_t)(info->dlpi_addr + p->p_vaddr),
+				      p->p_filesz,
+				      ret); /* NOLINT(performance-no-int-to-ptr): from its headers */
+	}
+	return 1;
+}
+
 static bool find_compiler(struct compiler *ret)
 {
-	struct stat st;
-
-	if (stat("/proc/self/exe", &st) < 0)
-		return false;
-	*ret = (struct compiler){ st.st_dev, st.st_ino, (uint64_t)st.st_size, st.st_ctim.tv_sec,
-				  st.st_ctim.tv_nsec };
-	return true;
+	*ret = (struct compiler){ .id_len = 0 };
+	(void)dl_iterate_phdr(look_at_program, ret);
+	return ret->id_len > 0;
 }
 
 /* Where others can write, a filter could be anybody's. */
@@ -113,8 +156,8 @@ static int read_own(const char *state_root, uint64_t hash, struct buf *out)
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
-	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 077) ||
-	    st.st_size > CACHE_FILE_MAX)
+	if (!S_ISREG(st.st_mode) || /* ours never changes */ st.st_uid != getauxval(AT_EUID) ||
+	    (st.st_mode & 077) || st.st_size > CACHE_FILE_MAX)
 		return -EPERM;
 	r = buf_reserve(out, (size_t)st.st_size);
 	if (r == 0)

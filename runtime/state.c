@@ -174,15 +174,21 @@ static bool waits_for_start(int dir)
 	return lock >= 0 && flock(lock, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
+static bool lives(const struct container_state *s)
+{
+	uint64_t ticks;
+	char state;
+
+	return s->pid > 0 && process_stat(s->pid, &state, &ticks) == 0 && ticks == s->pid_start_ticks &&
+	       state != 'Z' && state != 'X';
+}
+
 enum runtime_status container_state_status(const char *state_root, const struct container_state *s)
 {
 	cleanup_fd int dir = -1;
 	struct err ignored;
-	uint64_t ticks;
-	char state;
 
-	if (s->pid <= 0 || process_stat(s->pid, &state, &ticks) < 0 || ticks != s->pid_start_ticks ||
-	    state == 'Z' || state == 'X')
+	if (!lives(s))
 		return RUNTIME_STOPPED;
 	if (state_dir_open(state_root, s->id, &dir, &ignored) == 0 && waits_for_start(dir)) {
 		if (faccessat(dir, STATE_CREATED_FILE, F_OK, 0) < 0)
@@ -190,6 +196,9 @@ enum runtime_status container_state_status(const char *state_root, const struct 
 		/* A frozen init would not hear `start`. */
 		return state_is_frozen(s->cgroup_path) ? RUNTIME_PAUSED : RUNTIME_CREATED;
 	}
+	/* execve drops the lock, and so does the end of an init that waited. */
+	if (!lives(s))
+		return RUNTIME_STOPPED;
 	return state_is_frozen(s->cgroup_path) ? RUNTIME_PAUSED : RUNTIME_RUNNING;
 }
 

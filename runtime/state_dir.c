@@ -165,16 +165,10 @@ int state_dir_connect(int dir_fd, int *ret_fd, struct err *e)
 
 bool state_is_frozen(const char *cgroup_path)
 {
-	cleanup_cgroup struct cgroup cgroup = { .dir_fd = -1 };
-	cleanup_buf struct buf text = BUF_INIT(64);
 	struct cgroup_host host;
-	struct err ignored;
 
 	if (!cgroup_path)
 		return false;
 	cgroup_host_find(&host);
-	if (cgroup_open(&host, cgroup_path, &cgroup, &ignored) < 0 || cgroup.dir_fd < 0)
-		return false;
-	return file_read(cgroup.dir_fd, "cgroup.freeze", &text, &ignored) == 0 && text.len &&
-	       text.data[0] == '1';
+	return cgroup_is_frozen(&host, cgroup_path);
 }

@@ -9,7 +9,7 @@
 
 struct message {
 	uint32_t kind;
-	int32_t code; /* of an ERROR; the number of a CHILD */
+	int32_t code; /* of an ERROR; the number of a CHILD; the signals of a GO */
 	char text[sizeof(((struct err *)0)->text)];
 };
 
@@ -23,32 +23,6 @@ static int send_message(int fd, const struct message *m, int passed_fd)
 	size_t len = m->kind == SYNC_ERROR ? sizeof(*m) : offsetof(struct message, text);
 
 	return fd_pass_send(fd, m, len, passed_fd);
-}
-
-static int send_or_say(int fd, const struct message *m, int passed_fd, struct err *e)
-{
-	int r = send_message(fd, m, passed_fd);
-
-	return r < 0 ? err_code(e, r, "cannot reach the other side of the container's start") : 0;
-}
-
-int sync_send_fd(int fd, enum sync_kind kind, int passed_fd, struct err *e)
-{
-	const struct message m = { .kind = kind };
-
-	return send_or_say(fd, &m, passed_fd, e);
-}
-
-int sync_send_child(int fd, pid_t pid, int pidfd, struct err *e)
-{
-	const struct message m = { .kind = SYNC_CHILD, .code = pid };
-
-	return send_or_say(fd, &m, pidfd, e);
-}
-
-int sync_send(int fd, enum sync_kind kind, struct err *e)
-{
-	return sync_send_fd(fd, kind, -1, e);
 }
 
 void sync_send_error(int fd, const struct err *error)
@@ -75,6 +49,57 @@ static int peer_error(const struct message *m, struct err *e)
 	return err_set(e, m->code < 0 ? m->code : -EPROTO, "%s", m->text);
 }
 
+static int is_gone(struct err *e)
+{
+	return err_set(e, -ECONNRESET, "the other side of the container's start ended unexpectedly");
+}
+
+/* Who is gone may have said why, and not have been heard yet. */
+static int last_word(int fd, struct err *e)
+{
+	struct message m;
+
+	while (receive(fd, &m, NULL) > 0)
+		if (m.kind == SYNC_ERROR)
+			return peer_error(&m, e);
+	return is_gone(e);
+}
+
+static int send_or_say(int fd, const struct message *m, int passed_fd, struct err *e)
+{
+	int r = send_message(fd, m, passed_fd);
+
+	if (r == -EPIPE || r == -ECONNRESET)
+		return last_word(fd, e);
+	return r < 0 ? err_code(e, r, "cannot reach the other side of the container's start") : 0;
+}
+
+int sync_send_fd(int fd, enum sync_kind kind, int passed_fd, struct err *e)
+{
+	const struct message m = { .kind = kind };
+
+	return send_or_say(fd, &m, passed_fd, e);
+}
+
+int sync_send_child(int fd, pid_t pid, int pidfd, struct err *e)
+{
+	const struct message m = { .kind = SYNC_CHILD, .code = pid };
+
+	return send_or_say(fd, &m, pidfd, e);
+}
+
+int sync_send(int fd, enum sync_kind kind, struct err *e)
+{
+	return sync_send_fd(fd, kind, -1, e);
+}
+
+int sync_send_start(int fd, uint32_t ignored, struct err *e)
+{
+	const struct message m = { .kind = SYNC_GO, .code = (int32_t)ignored };
+
+	return send_or_say(fd, &m, -1, e);
+}
+
 static int expect(int fd, enum sync_kind kind, struct message *m, int *ret_fd, struct err *e)
 {
 	ssize_t n = receive(fd, m, ret_fd);
@@ -82,7 +107,7 @@ static int expect(int fd, enum sync_kind kind, struct message *m, int *ret_fd, s
 	if (n < 0)
 		return err_code(e, (int)n, "cannot hear the other side of the container's start");
 	if (n == 0)
-		return err_set(e, -ECONNRESET, "the other side of the container's start ended unexpectedly");
+		return is_gone(e);
 	if (m->kind == SYNC_ERROR)
 		return peer_error(m, e);
 	if (m->kind != kind)
@@ -95,6 +120,16 @@ int sync_expect(int fd, enum sync_kind kind, int *ret_fd, struct err *e)
 	struct message m;
 
 	return expect(fd, kind, &m, ret_fd, e);
+}
+
+int sync_expect_start(int fd, uint32_t *ret_ignored, struct err *e)
+{
+	struct message m;
+	int r = expect(fd, SYNC_GO, &m, NULL, e);
+
+	if (r == 0)
+		*ret_ignored = (uint32_t)m.code;
+	return r;
 }
 
 int sync_expect_child(int fd, pid_t *ret_pid, int *ret_pidfd, struct err *e)

@@ -3,12 +3,14 @@
  *
  *	creator                         init
  *	  | ---- MAPPED ----------------> |   if it waits: the ID maps are written, it is in its cgroup
+ *	  | ---- NETWORK + descriptor --> |   if it gets a new network namespace, and no user namespace with it
  *	  | <--- CONSOLE + descriptor --- |   with a terminal
  *	  | <--- HOOKS ------------------ |   if there are hooks: namespaces and mounts stand, no pivot_root yet
  *	  | ---- GO --------------------> |
  *	  | <--- LISTENER + descriptor -- |   if the seccomp filter has SCMP_ACT_NOTIFY
  *	  | <--- READY ------------------ |   everything but the start is done
- *	  | ---- GO --------------------> |   without it init ends: a creator that dies leaves no container behind
+ *	  | ---- GO --------------------> |   without it init ends: a creator that dies leaves no container behind. It may
+ *	  |                               |   come before READY
  *	  | <--- end of file ------------ |   execve closed the socket; or ERROR, at any point before
  *
  * An exec begins with CHILD and its pidfd, from the process that has entered the container and started it there; MAPPED is the answer to
@@ -30,14 +32,20 @@ enum sync_kind {
 	SYNC_GO,
 	SYNC_LISTENER,
 	SYNC_CHILD,
+	SYNC_NETWORK,
 	SYNC_ERROR
 };
 
 /* A connected pair, close-on-exec. 0 or -errno. */
 int sync_pair(int ret_fds[2]) MUST_CHECK;
 
+/* To one that has ended: its ERROR becomes ours, -ECONNRESET without one. */
 int sync_send(int fd, enum sync_kind kind, struct err *e) MUST_CHECK;
 int sync_send_fd(int fd, enum sync_kind kind, int passed_fd, struct err *e) MUST_CHECK;
+
+/* The GO that a program's execve follows: with the signals that it shall not inherit as ignored (process_heed_signals). */
+int sync_send_start(int fd, uint32_t ignored, struct err *e) MUST_CHECK;
+int sync_expect_start(int fd, uint32_t *ret_ignored, struct err *e) MUST_CHECK;
 
 /* CHILD: a process that the sender has started, by number and pidfd (owned by the receiver). */
 int sync_send_child(int fd, pid_t pid, int pidfd, struct err *e) MUST_CHECK;

@@ -59,11 +59,11 @@ int mount_clone(int dir_fd, const char *path, bool recursive)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-int mount_attach(int tree_fd, int target_fd)
+int mount_attach(int tree_fd, int dir_fd, const char *path)
 {
-	unsigned int flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+	unsigned int flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS | MOVE_MOUNT_T_EMPTY_PATH;
 
-	return syscall(SYS_move_mount, tree_fd, "", target_fd, "", flags) < 0 ? -errno : 0;
+	return syscall(SYS_move_mount, tree_fd, "", dir_fd, path, flags) < 0 ? -errno : 0;
 }
 
 int mount_change(int mount_fd, uint64_t set, uint64_t clear, unsigned long propagation, bool recursive)

@@ -24,8 +24,9 @@ void fd_leave(const int *fd);
  * Returns the descriptor (owned) or -errno. open_tree(2), Linux 5.2. */
 int mount_clone(int dir_fd, const char *path, bool recursive) MUST_CHECK;
 
-/* Puts a detached mount on the directory or file that target_fd is. 0 or -errno. move_mount(2), Linux 5.2. */
-int mount_attach(int tree_fd, int target_fd) MUST_CHECK;
+/* Puts a detached mount on the directory or file at path (dir_fd itself if path is ""); symlinks are followed. 0 or -errno. move_mount(2),
+ * Linux 5.2. */
+int mount_attach(int tree_fd, int dir_fd, const char *path) MUST_CHECK;
 
 /* Changes attributes (MOUNT_ATTR_*) and, where not 0, the propagation (MS_*) of a mount. 0 or -errno; -ENOSYS before
  * Linux 5.12 and without a fallback. mount_setattr(2). */
