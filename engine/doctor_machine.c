@@ -6,6 +6,7 @@
 
 #include "common/cleanup.h"
 #include "common/parse.h"
+#include "common/subid.h"
 #include "engine/doctor_lines.h"
 
 #define PAGE_4K      4096
@@ -87,31 +88,14 @@ static uint64_t number_in(const struct doctor_host *h, const char *path, uint64_
 	return parse_u64(text, 0, UINT64_MAX, &n) == 0 ? n : if_absent;
 }
 
-/* How many IDs /etc/subuid or its kin gives a user, by name or number. subuid(5) */
 static uint64_t count_ids(const char *text, const char *user, uid_t uid)
 {
-	char number[16];
+	struct subid_range ranges[SUBID_RANGES_MAX];
+	size_t len = text ? subid_ranges(text, user, uid, ranges) : 0;
 	uint64_t sum = 0;
 
-	(void)snprintf(number, sizeof(number), "%u", uid);
-	for (const char *line = text; line && *line; line += strcspn(line, "\n"), line += *line == '\n') {
-		size_t name_len = strcspn(line, ":\n"), line_len = strcspn(line, "\n");
-		const char *count = memrchr(line, ':', line_len);
-		char digits[16];
-		uint64_t n;
-		size_t len;
-
-		if (!count || ((name_len != strlen(user) || memcmp(line, user, name_len) != 0) &&
-			       (name_len != strlen(number) || memcmp(line, number, name_len) != 0)))
-			continue;
-		len = (size_t)(line + line_len - ++count);
-		if (len >= sizeof(digits))
-			continue;
-		memcpy(digits, count, len);
-		digits[len] = '\0';
-		if (parse_u64(digits, 0, UINT32_MAX, &n) == 0)
-			sum += n;
-	}
+	for (size_t i = 0; i < len; i++)
+		sum += ranges[i].count;
 	return sum;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/status_page.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "common/cleanup.h"
@@ -108,6 +110,24 @@ int status_page_read(const struct shared_page *p, struct status *ret, uint32_t *
 	if (ret_sequence)
 		*ret_sequence = sequence;
 	return 0;
+}
+
+int status_page_peek(int monitors_fd, const char *id, struct status *ret,
+		     struct shared_page_owner *ret_monitor, bool *ret_held, struct err *e)
+{
+	char path[NAME_MAX + sizeof("/" STATUS_PAGE_FILE)];
+	uint64_t words[WORDS];
+	int r;
+
+	*ret_held = false;
+	if (monitors_fd < 0)
+		return err_set(e, -ENOENT, "no container has a monitor");
+	if (snprintf(path, sizeof(path), "%s/" STATUS_PAGE_FILE, id) >= (int)sizeof(path))
+		return err_set(e, -ENAMETOOLONG, "the container's ID is too long");
+	r = shared_page_peek(monitors_fd, path, STATUS_FORMAT, WORDS, words, ret_monitor, ret_held, e);
+	if (r == 0 && !decode(words, ret))
+		r = err_set(e, -EBADMSG, "status page: no status is like this");
+	return r;
 }
 
 static int64_t now_ms(void)

@@ -58,6 +58,11 @@ int status_page_open(int dir_fd, struct shared_page *ret, struct err *e) MUST_CH
 int status_page_read(const struct shared_page *p, struct status *ret, uint32_t *ret_sequence,
 		     struct shared_page_owner *ret_monitor, struct err *e) MUST_CHECK;
 
+/* Opens and reads that of container `id`, in the directory of all of them (monitor_open_all; negative: -ENOENT), by
+ * shared_page_peek. *ret_held: its monitor lives; false says nothing. */
+int status_page_peek(int monitors_fd, const char *id, struct status *ret,
+		     struct shared_page_owner *ret_monitor, bool *ret_held, struct err *e) MUST_CHECK;
+
 /* Sleeps until `until` says yes to a status, which is in *ret then. -ETIMEDOUT (timeout_ms < 0: never); -EOWNERDEAD: the monitor was
  * killed, and *ret is the last that it said. */
 int status_page_wait(const struct shared_page *p, bool (*until)(const struct status *s, void *arg), void *arg,

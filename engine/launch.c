@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/launch.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "common/process.h"
+#include "common/timestamp.h"
+#include "engine/container_spec.h"
+#include "engine/launch_events.h"
+#include "engine/launch_mounts.h"
+#include "engine/launch_network.h"
+#include "engine/life.h"
+#include "engine/monitor.h"
+#include "runtime/control.h"
+#include "runtime/runtime.h"
+#include "store/container.h"
+#include "store/volume.h"
+
+#define NS_PER_S 1000000000
+
+enum { EXIT_SAMPAN = 125, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127 }; /* docker's */
+
+/* All that a start takes. */
+struct launch {
+	struct container_record record;
+	struct life life;
+	struct overlay_plan overlay;
+	struct filtered_spec config;
+	struct network_config network;
+	char *dir;
+	int dir_fd;
+};
+
+static void launch_done(struct launch *l)
+{
+	container_record_done(&l->record);
+	life_done(&l->life);
+	overlay_plan_done(&l->overlay);
+	filtered_spec_done(&l->config);
+	network_config_done(&l->network);
+	if (l->dir_fd >= 0)
+		(void)close(l->dir_fd);
+	free(l->dir);
+}
+#define cleanup_launch __attribute__((cleanup(launch_done)))
+
+static int load(const struct store *s, const char *state_dir, const char *id, struct launch *ret,
+		struct err *e)
+{
+	int r = container_find(s, id, &ret->record, e);
+
+	if (r == 0)
+		r = container_open_dir(s, ret->record.id, &ret->dir_fd, e);
+	if (r == 0)
+		r = life_read(ret->dir_fd, &ret->life, e);
+	if (r == 0)
+		r = network_config_load(ret->dir_fd, &ret->network, e);
+	if (r == 0)
+		r = container_spec_read_filtered(ret->dir_fd, state_dir, &ret->config, e);
+	if (r == 0)
+		r = container_overlay(s, &ret->record, &ret->overlay, e);
+	if (r < 0)
+		return r;
+	if (asprintf(&ret->dir, "%s/containers/%s", store_root_path(s), ret->record.id) < 0) {
+		ret->dir = NULL;
+		return err_code(e, -ENOMEM, "cannot start a container");
+	}
+	return 0;
+}
+
+/* What exec failed with -> docker's exit code; 125 where it did not come to that. */
+static int failure_code(const struct err *e)
+{
+	if (!strstr(e->text, "exec: \""))
+		return EXIT_SAMPAN;
+	return e->code == -ENOENT || e->code == -ENOTDIR ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+}
+
+static int tell(int fd, enum monitor_message_type type, const struct runtime_container *c, int passed_fd,
+		struct err *e)
+{
+	struct monitor_message message = { .type = type, .a = c->pid };
+	int r = process_start_time(c->pid, &message.u);
+
+	if (r == -ESRCH)
+		r = 0; /* it is that short */
+	if (r == 0)
+		r = monitor_send(fd, &message, NULL, passed_fd, 0);
+	return r < 0 ? err_code(e, r, "cannot reach the container's monitor") : 0;
+}
+
+static void tell_failure(int fd, const struct err *e)
+{
+	const struct monitor_message message = { .type = MONITOR_FAILED,
+						 .a = failure_code(e),
+						 .b = e->code,
+						 .data_len = (uint32_t)strlen(e->text) };
+
+	IGNORE_RESULT(
+		monitor_send(fd, &message, e->text, -1, 0)); /* without a monitor there is nobody to tell */
+}
+
+/* The monitor keeps the sockets that hold the published ports for the container. */
+static int hand_over(int report_fd, const struct network_sockets *sockets, struct err *e)
+{
+	const struct monitor_message message = { .type = MONITOR_HOLD };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sockets->len; i++)
+		r = monitor_send(report_fd, &message, NULL, sockets->fds[i], 0);
+	return r < 0 ? err_code(e, r, "cannot reach the container's monitor") : 0;
+}
+
+/* systemd removes a scope's cgroup with its last process: what the kernel has killed in it must be known before. */
+static int hand_over_memory(int report_fd, const struct runtime_container *c, struct err *e)
+{
+	struct monitor_message message = { .type = MONITOR_MEMORY, .u = UINT64_MAX };
+	struct cgroup_stats stats;
+	struct err ignored;
+	cleanup_fd int fd = -1;
+	int r;
+
+	if (!c->cgroup.unit)
+		return 0;
+	fd = openat(c->cgroup.dir_fd, "memory.events", O_RDONLY | O_CLOEXEC);
+	if (fd < 0) /* the user has not been given the controller: then there is no limit either */
+		return 0;
+	if (cgroup_read_stats(&c->cgroup, &stats, &ignored) == 0)
+		message.u = stats.memory_max;
+	r = monitor_send(report_fd, &message, NULL, fd, 0);
+	return r < 0 ? err_code(e, r, "cannot reach the container's monitor") : 0;
+}
+
+/* netavark enters it at the end. What it removes there it removes in half the time that it takes with a namespace that stands in for one that is gone. */
+static int hand_over_network(int report_fd, pid_t pid, struct err *e)
+{
+	const struct monitor_message message = { .type = MONITOR_NETWORK };
+	cleanup_fd int fd = -1;
+	char path[64];
+	int r;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	r = monitor_send(report_fd, &message, NULL, fd, 0);
+	return r < 0 ? err_code(e, r, "cannot reach the container's monitor") : 0;
+}
+
+static int start_networks(const struct store *s, const struct launch *l, const struct runtime_args *args,
+			  const struct runtime_container *c, int report_fd, struct network_result *networks,
+			  struct err *e)
+{
+	const struct network_args network = { .root = store_root_path(s),
+					      .state_dir = args->state_root,
+					      .id = l->record.id,
+					      .name = l->record.name,
+					      .hostname = l->config.spec.hostname,
+					      .pid = c->pid };
+	int r = launch_network_start(&network, &l->network, l->dir_fd, networks, e);
+
+	if (r == 0)
+		r = hand_over(report_fd, &networks->sockets, e);
+	return r == 0 && networks->record.attachments_len > 0 ? hand_over_network(report_fd, c->pid, e) : r;
+}
+
+static int run(const struct store *s, const struct launch *l, const struct runtime_args *args, int report_fd,
+	       struct err *e)
+{
+	cleanup_runtime_container struct runtime_container c = RUNTIME_CONTAINER_EMPTY;
+	cleanup_network_result struct network_result networks = { 0 };
+	struct err ignored;
+	int r = runtime_create(args, &c, e);
+
+	if (r < 0)
+		return r;
+	r = tell(report_fd, MONITOR_CREATED, &c, c.console_fd, e);
+	if (r == 0)
+		r = hand_over_memory(report_fd, &c, e);
+	if (r == 0)
+		r = start_networks(s, l, args, &c, report_fd, &networks, e);
+	if (r == 0)
+		r = runtime_start(args, &c, e);
+	if (r == 0) /* first: who has started it finds the event */
+		launch_events_start(s, args->state_root, &l->record, args->spec, &networks.record);
+	if (r == 0)
+		r = tell(report_fd, MONITOR_STARTED, &c, -1, e);
+	if (r < 0) {
+		IGNORE_RESULT(runtime_delete(args->state_root, args->id, true, &ignored));
+		IGNORE_RESULT(network_down(args->state_root, args->id, -1, &ignored));
+	}
+	return r;
+}
+
+static int wait_for_monitor(int report_fd, struct err *e)
+{
+	struct monitor_message message;
+	int r = monitor_receive(report_fd, &message, NULL, 0, 0, NULL);
+
+	return r > 0 && message.type == MONITOR_GO
+		       ? 0
+		       : err_set(e, r < 0 ? r : -ECANCELED, "the container's monitor does not want it");
+}
+
+int container_launch(const struct store *s, const char *state_dir, const char *id, int report_fd, bool first,
+		     struct err *e)
+{
+	cleanup_launch struct launch l = { .dir_fd = -1 };
+	struct runtime_args args = { .state_root = state_dir, .id = id };
+	cleanup_launch_additions struct launch_additions additions = { .store = s,
+								       .state_dir = state_dir,
+								       .record = &l.record,
+								       .life = &l.life,
+								       .spec = &l.config.spec,
+								       .overlay = &l.overlay };
+	int r = load(s, state_dir, id, &l, e);
+
+	additions.dir = l.dir;
+	if (r == 0)
+		r = launch_add(&additions, e);
+	if (r == 0)
+		r = launch_network_join(s, state_dir, &l.network, &l.config.spec, e);
+	if (r == 0 && first)
+		r = wait_for_monitor(report_fd, e);
+	if (r == 0) /* only now has the monitor made its socket, or none */
+		r = launch_add_notify(&additions, e);
+	if (r == 0) {
+		args.bundle = l.dir;
+		args.spec = &l.config.spec;
+		args.filter = l.config.filter.insns ? &l.config.filter : NULL;
+		args.overlay = l.overlay.lower.len > 0 ? &l.overlay : NULL; /* --rootfs has no layers */
+		args.init_process = l.life.init;
+		args.systemd_cgroup = cgroup_wants_user_scope();
+		r = run(s, &l, &args, report_fd, e);
+	}
+	if (r < 0) {
+		launch_undo(s, id);
+		tell_failure(report_fd, e);
+	}
+	return r;
+}
+
+/* --- the end --- */
+
+static void read_oom(const char *state_dir, const char *id, struct monitor_message *ret)
+{
+	cleanup_control struct control c = { .pidfd = -1, .cgroup = { .dir_fd = -1 } };
+	struct cgroup_stats stats;
+	struct err ignored; /* a container without a cgroup of its own has no OOM kills of its own either */
+
+	ret->u = UINT64_MAX;
+	if (control_open(state_dir, id, &c, &ignored) < 0 || !c.cgroup.path ||
+	    cgroup_find_enabled(&c.cgroup, &ignored) < 0 || !(c.cgroup.enabled & CGROUP_MEMORY) ||
+	    cgroup_read_stats(&c.cgroup, &stats, &ignored) < 0)
+		return;
+	ret->a = stats.oom_kill_events != UINT64_MAX && stats.oom_kill_events > 0;
+	ret->u = stats.memory_max;
+}
+
+static int set_time(char **member, int64_t ns)
+{
+	const struct timespec t = { .tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S };
+	char text[TIMESTAMP_MAX];
+
+	if (ns <= 0)
+		return 0;
+	timestamp_format(&t, text);
+	free(*member);
+	*member = strdup(text);
+	return *member ? 0 : -ENOMEM;
+}
+
+static int record_end(const struct store *s, const char *id, const struct container_end *end, bool oom,
+		      struct err *e)
+{
+	cleanup_container_record struct container_record c = { 0 };
+	int r = container_find(s, id, &c, e);
+
+	if (r < 0)
+		return r;
+	c.status = CONTAINER_EXITED;
+	c.pid = 0;
+	c.pid_start_ticks = 0;
+	c.exit_code = end->exit_code;
+	c.oom_killed = oom;
+	c.restarts = end->restarts;
+	free(c.error);
+	c.error = end->error ? strdup(end->error) : NULL;
+	r = set_time(&c.started, end->started_ns);
+	if (r == 0)
+		r = set_time(&c.finished, end->finished_ns);
+	if (r < 0 || (end->error && !c.error))
+		return err_code(e, -ENOMEM, "cannot record the container's end");
+	return container_save(s, &c, true, e);
+}
+
+/* Where it is not known whether it had networks, they are looked for. */
+static bool may_have_networks(const struct store *s, const char *id)
+{
+	cleanup_network_config struct network_config c = { 0 };
+	cleanup_fd int dir_fd = -1;
+	struct err ignored;
+
+	return container_open_dir(s, id, &dir_fd, &ignored) < 0 ||
+	       network_config_load(dir_fd, &c, &ignored) < 0 || c.mode == NETWORK_BRIDGE;
+}
+
+static void tell_end(const char *state_dir, const struct container_record *c, const struct container_end *end,
+		     bool oom, bool had_networks)
+{
+	cleanup_network_record struct network_record networks = { 0 };
+	struct launch_end told = { .exit_code = end->exit_code,
+				   .ran_s = (end->finished_ns - end->started_ns) / NS_PER_S,
+				   .oom_killed = oom,
+				   .networks = &networks };
+	struct err ignored; /* they are down already */
+
+	if (end->started_ns <= 0)
+		told.ran_s = 0;
+	if (had_networks)
+		IGNORE_RESULT(network_record_load(state_dir, c->id, &networks, &ignored));
+	launch_events_end(state_dir, c, &told);
+}
+
+static void tell_removed(void *report_fd)
+{
+	const struct monitor_message message = { .type = MONITOR_REMOVED };
+
+	IGNORE_RESULT(
+		monitor_send(*(const int *)report_fd, &message, NULL, -1, 0)); /* it sees our end as well */
+}
+
+static int settle(const struct store *s, const char *state_dir, const struct container_record *c,
+		  const struct container_end *end, bool oom, int report_fd, struct err *e)
+{
+	int r = 0;
+
+	if (end->final && end->remove)
+		r = launch_remove_telling(s, state_dir, c, tell_removed, &report_fd, e);
+	else if (end->final)
+		r = record_end(s, c->id, end, oom, e);
+	return r == -ENOENT ? 0 : r; /* somebody's `rm -f` was faster */
+}
+
+int container_clean_up(const struct store *s, const char *state_dir, const char *id,
+		       const struct container_end *end, int report_fd, struct err *e)
+{
+	cleanup_container_record struct container_record c = { 0 };
+	struct monitor_message message = { .type = MONITOR_CLEANED };
+	bool had_networks = may_have_networks(s, id);
+	struct err later, unreadable;
+	int r, found, second = 0;
+
+	read_oom(state_dir, id, &message);
+	IGNORE_RESULT(
+		monitor_send(report_fd, &message, NULL, -1, 0)); /* the work is to be done all the same */
+	found = container_find(s, id, &c, &unreadable);
+	if (found == 0 && end->died)
+		tell_end(state_dir, &c, end, message.a != 0, had_networks);
+	r = runtime_delete(state_dir, id, true, e);
+	if (r == -ENOENT || r > 0)
+		r = 0;
+	launch_undo(s, id);
+	if (had_networks)
+		second = network_down(state_dir, id, end->netns_fd, r < 0 ? &later : e);
+	if (r == 0)
+		r = second;
+	if (found == 0)
+		found = settle(s, state_dir, &c, end, message.a != 0, report_fd, r < 0 ? &later : e);
+	else if (found != -ENOENT && r == 0)
+		return err_set(e, found, "%s", unreadable.text);
+	else
+		found = 0; /* somebody's `rm -f` was faster */
+	return r < 0 ? r : found;
+}

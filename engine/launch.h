@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the monitor's two helpers do: bring a container to life from what the store has of it, and clear away after its end. */
+#ifndef SAMPAN_ENGINE_LAUNCH_H
+#define SAMPAN_ENGINE_LAUNCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "store/store.h"
+
+/* Creates and starts container `id` with this process's standard streams, or the terminal that goes to report_fd, which is told of all
+ * (MONITOR_CREATED, MONITOR_STARTED or MONITOR_FAILED). On failure nothing of it is left in the runtime. The container's init becomes the
+ * child of the nearest subreaper when this process ends. `first`: the monitor has only just been started, and what it can do without it is done
+ * meanwhile; it is waited for (MONITOR_GO) before there is a container. -ECANCELED: it has ended, or has failed. */
+int container_launch(const struct store *s, const char *state_dir, const char *id, int report_fd, bool first,
+		     struct err *e) MUST_CHECK;
+
+struct container_end {
+	bool final;  /* it will not be started again by its monitor: the record is brought up to date */
+	bool remove; /* then the container goes */
+	bool died;   /* it has ended just now, which is an event */
+	int exit_code;
+	uint32_t restarts;
+	int64_t started_ns, finished_ns; /* since the epoch; 0: never */
+	const char *error;               /* why it did not start; NULL */
+	int netns_fd;                    /* its network namespace, borrowed; -1: it is gone, or has none */
+};
+
+/* After the end of a container: tells report_fd whether memory was the reason (MONITOR_CLEANED), and removes what the runtime has of it. Goes
+ * as far as it can; the first error is returned. */
+int container_clean_up(const struct store *s, const char *state_dir, const char *id,
+		       const struct container_end *end, int report_fd, struct err *e) MUST_CHECK;
+
+#endif

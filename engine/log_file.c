@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/log_file.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+
+#define DIR_MODE  0700
+#define FILE_MODE 0640 /* docker's */
+#define APPEND    (O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+
+int log_file_name(const char *container_id, char *ret, size_t size)
+{
+	int n = snprintf(ret, size, "%s-json.log", container_id);
+
+	return n < 0 || (size_t)n >= size || strchr(container_id, '/') ? -EINVAL : 0;
+}
+
+/* "<name>.N"; of 0 the name itself. */
+static const char *rotated_name(const struct log_file *f, unsigned int n, char ret[NAME_MAX + 1])
+{
+	if (n == 0)
+		return f->name;
+	(void)snprintf(ret, NAME_MAX + 1, "%s.%u", f->name, n);
+	return ret;
+}
+
+/* The place behind the last newline, looked for from the end on. Returns it or -errno. */
+static int64_t find_last_end(int fd, int64_t size, char *scratch, size_t scratch_size)
+{
+	while (size > 0) {
+		size_t part = (size_t)size < scratch_size ? (size_t)size : scratch_size;
+		ssize_t n = pread(fd, scratch, part, size - (int64_t)part);
+		const char *newline;
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n < 0 || (size_t)n != part)
+			continue;
+		newline = memrchr(scratch, '\n', part);
+		if (newline)
+			return size - (int64_t)part + (newline - scratch) + 1;
+		size -= (int64_t)part;
+	}
+	return 0;
+}
+
+/* Whatever a power cut or a full disk has left of the last record: no newline ends it, so it is none. */
+static int cut_end(struct log_file *f, char *scratch, size_t scratch_size)
+{
+	int64_t end = find_last_end(f->fd, (int64_t)f->size, scratch, scratch_size);
+
+	if (end < 0)
+		return (int)end;
+	if ((uint64_t)end == f->size)
+		return 0;
+	if (ftruncate(f->fd, end) < 0)
+		return -errno;
+	f->size = (uint64_t)end;
+	return 0;
+}
+
+static int open_current(struct log_file *f)
+{
+	struct stat st;
+	int fd = openat(f->dir_fd, f->name, APPEND, FILE_MODE);
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		(void)close(fd);
+		return -EINVAL;
+	}
+	f->fd = fd;
+	f->size = (uint64_t)st.st_size;
+	return 0;
+}
+
+static void count_rotated(struct log_file *f)
+{
+	char name[NAME_MAX + 1];
+	struct stat st;
+
+	f->total = f->size;
+	for (unsigned int i = 1; i < f->max_files; i++)
+		if (fstatat(f->dir_fd, rotated_name(f, i, name), &st, AT_SYMLINK_NOFOLLOW) == 0)
+			f->total += (uint64_t)st.st_size;
+}
+
+int log_file_open(int dir_fd, const char *container_id, uint64_t max_size, unsigned int max_files,
+		  char *scratch, size_t scratch_size, struct log_file *ret, struct err *e)
+{
+	struct log_file f = { .dir_fd = -1, .fd = -1, .max_size = max_size, .max_files = max_files };
+	int r = log_file_name(container_id, f.name, sizeof(f.name));
+
+	if (r < 0)
+		return err_code(e, r, "log of container '%s'", container_id);
+	if (mkdirat(dir_fd, LOG_DIR, DIR_MODE) < 0 && errno != EEXIST)
+		return err_errno(e, "cannot make the directory of the log");
+	f.dir_fd = openat(dir_fd, LOG_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (f.dir_fd < 0)
+		return err_errno(e, "cannot open the directory of the log");
+	r = open_current(&f);
+	if (r == 0)
+		r = cut_end(&f, scratch, scratch_size);
+	if (r < 0) {
+		log_file_close(&f);
+		return err_code(e, r, "cannot open the log '%s'", f.name);
+	}
+	count_rotated(&f);
+	*ret = f;
+	return 0;
+}
+
+static void close_current(struct log_file *f)
+{
+	if (f->fd >= 0)
+		(void)close(
+			f->fd); /* errors came with write(2); nothing promises that a log is on the disk */
+	f->fd = -1;
+	f->size = 0;
+}
+
+void log_file_close(struct log_file *f)
+{
+	close_current(f);
+	if (f->dir_fd >= 0)
+		(void)close(f->dir_fd); /* nothing to be done about it */
+	f->dir_fd = -1;
+}
+
+/* Who reads has the file open, and goes on with the next one after its end: what is renamed, or unlinked, is not lost to him. */
+static int push_down(const struct log_file *f)
+{
+	char from[NAME_MAX + 1], to[NAME_MAX + 1];
+
+	if (f->max_files == 1)
+		return unlinkat(f->dir_fd, f->name, 0) < 0 && errno != ENOENT ? -errno : 0;
+	for (unsigned int i = f->max_files - 1; i > 0; i--)
+		if (renameat(f->dir_fd, rotated_name(f, i - 1, from), f->dir_fd, rotated_name(f, i, to)) <
+			    0 &&
+		    errno != ENOENT)
+			return -errno;
+	return 0;
+}
+
+int log_file_rotate(struct log_file *f)
+{
+	int r = push_down(f);
+
+	if (r < 0)
+		return r;
+	close_current(f);
+	return open_current(f);
+}
+
+/* Leaves out the first `n` bytes of a part; returns how many of them were in the parts behind it. */
+static size_t skip(struct iovec *part, size_t n)
+{
+	size_t here = n < part->iov_len ? n : part->iov_len;
+
+	if (here > 0)
+		part->iov_base = (char *)part->iov_base + here;
+	part->iov_len -= here;
+	return n - here;
+}
+
+/* writev(2) until all is written. Returns the number of bytes that are; *ret_error: 0 or negative errno. */
+static size_t write_parts(int fd, const struct iovec *parts, int n_parts, int *ret_error)
+{
+	struct iovec left[2] = { parts[0], n_parts > 1 ? parts[1] : (struct iovec){ 0 } };
+	size_t done = 0;
+
+	*ret_error = 0;
+	while (left[0].iov_len + left[1].iov_len > 0) {
+		ssize_t n = writev(fd, left, 2);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			*ret_error = n < 0 ? -errno : -EIO;
+			break;
+		}
+		done += (size_t)n;
+		(void)skip(&left[1], skip(&left[0], (size_t)n));
+	}
+	return done;
+}
+
+/* Of `done` written bytes, those that make whole records. */
+static size_t whole_records(const struct iovec *parts, int n_parts, size_t done)
+{
+	for (int i = n_parts - 1; i >= 0; i--) {
+		size_t before = i > 0 ? parts[0].iov_len : 0;
+		const char *newline = done > before ? memrchr(parts[i].iov_base, '\n', done - before) : NULL;
+
+		if (newline)
+			return before + (size_t)(newline - (const char *)parts[i].iov_base) + 1;
+		if (done > before)
+			done = before;
+	}
+	return 0;
+}
+
+int log_file_append(struct log_file *f, const struct iovec *parts, int n_parts, bool all, size_t *ret_kept)
+{
+	size_t done, kept;
+	int r = f->fd >= 0 ? 0 : open_current(f);
+
+	*ret_kept = 0;
+	if (r < 0)
+		return r;
+	done = write_parts(f->fd, parts, n_parts, &r);
+	kept = r == 0 ? done : all ? 0 : whole_records(parts, n_parts, done);
+	f->size += done;
+	/* Where even that fails, the next record begins behind the rest of this one and is lost with it. */
+	if (kept < done && ftruncate(f->fd, (off_t)(f->size - (done - kept))) == 0)
+		f->size -= done - kept;
+	f->total += kept;
+	*ret_kept = kept;
+	return r;
+}
