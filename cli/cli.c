@@ -39,6 +39,12 @@ int cli_fail(const struct err *e)
 	return CLI_EXIT_FAILED;
 }
 
+int cli_refuse(const struct err *e)
+{
+	(void)cli_fail(e); /* its code is another one */
+	return CLI_EXIT_SAMPAN;
+}
+
 /* The number of arguments, in docker's words. */
 static int check_count(const struct command_def *c, int n, struct err *e)
 {
@@ -110,4 +116,25 @@ int cli_print_json(struct json_out *o)
 	if (len == 0 || text[len - 1] != '\n') /* the indented form ends with one */
 		(void)putchar('\n');
 	return cli_end_output(0);
+}
+
+static int family_usage(const char *name, const char *summary, const struct cli_subcommand *commands)
+{
+	(void)printf("Usage:  sampan %s COMMAND\n\n%s\n\nCommands:\n", name, summary);
+	for (size_t i = 0; commands[i].name; i++)
+		if (commands[i].summary)
+			(void)printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+	return cli_end_output(0);
+}
+
+int cli_run_subcommand(const char *name, const char *summary, const struct cli_subcommand *commands, int argc,
+		       char **argv, const struct cli_globals *g)
+{
+	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		return family_usage(name, summary, commands);
+	for (size_t i = 0; commands[i].name; i++)
+		if (strcmp(commands[i].name, argv[1]) == 0)
+			return commands[i].run(argc - 1, argv + 1, g);
+	cli_error("'%s' is not a sampan %s command\nSee 'sampan %s --help'.", argv[1], name, name);
+	return CLI_EXIT_SAMPAN;
 }

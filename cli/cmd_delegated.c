@@ -8,6 +8,5 @@ int cmd_delegated(int argc, char **argv, const struct cli_globals *g)
 	struct err e = { 0 };
 
 	(void)!image_exec(g, argc, argv, &e); /* returns only with an error */
-	(void)cli_fail(&e);
-	return CLI_EXIT_SAMPAN;
+	return cli_refuse(&e);
 }

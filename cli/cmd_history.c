@@ -7,7 +7,7 @@
 #include "cli/cli.h"
 #include "cli/find_image.h"
 #include "cli/format.h"
-#include "cli/table.h"
+#include "cli/rows.h"
 #include "common/cleanup.h"
 #include "store/image.h"
 #include "store/layer.h"
@@ -16,12 +16,14 @@
 #define CREATED_BY_MAX 45 /* characters, as docker has it */
 
 struct history_options {
-	bool quiet, no_trunc, human, json;
+	bool quiet, no_trunc, human;
+	const char *format;
 };
 
 #define OPT(m) offsetof(struct history_options, m)
 static const struct option_def OPTIONS[] = {
-	{ "format", 0, OPTION_CALL, OPT(json), "json", "Print JSON", cli_set_format },
+	{ "format", 0, OPTION_STRING, OPT(format), "string",
+	  "table, json, or a template: {{.CreatedBy}}\\t{{.Size}}" },
 	{ "human", 'H', OPTION_BOOL, OPT(human), NULL, "Sizes and times for people (default true)" },
 	{ "no-trunc", 0, OPTION_BOOL, OPT(no_trunc), NULL, "Whole IDs and commands" },
 	{ "quiet", 'q', OPTION_BOOL, OPT(quiet), NULL, "IDs only" },
@@ -124,20 +126,32 @@ static char *created_by(const struct history *h, const struct image_history *ste
 	return asprintf(&out, "%.*s…", (int)len, text) < 0 ? NULL : out;
 }
 
-static int table_row(const struct history *h, size_t index, struct table *t)
+enum { FIELDS = 7 };
+
+static int row(const struct history *h, size_t index, struct rows *rows, struct err *e)
 {
 	const struct image_history *step = &h->config.history[index];
+	const char *created = step->created ? step->created : "N/A";
 	cleanup_free char *by = created_by(h, step);
 	char id[DIGEST_TEXT_MAX + 1], ago[FORMAT_MAX], size[FORMAT_MAX];
 
 	if (!by)
-		return -ENOMEM;
+		return err_set(e, -ENOMEM, "out of memory");
 	id_of(h, index, id);
 	size_text(h, index, size);
 	format_ago(step->created, h->now, ago);
-	return table_add_row(t, (const char *const[]){
-					id, h->options->human || !step->created ? ago : step->created, by,
-					size, step->comment });
+	return rows_add(rows,
+			(const struct template_field[FIELDS]){
+				{ "ID", "IMAGE", id, NULL, NULL },
+				{ "CreatedSince", "CREATED",
+				  h->options->human || !step->created ? ago : created, NULL, NULL },
+				{ "CreatedAt", "CREATED AT", created, NULL, NULL },
+				{ "CreatedBy", "CREATED BY", by, NULL, NULL },
+				{ "Size", "SIZE", size, NULL, NULL },
+				{ "Comment", "COMMENT", step->comment, NULL, NULL },
+				{ 0 },
+			},
+			e);
 }
 
 static void json_row(const struct history *h, size_t index, struct json_out *o)
@@ -174,19 +188,27 @@ static int show_json(const struct history *h)
 	return code;
 }
 
-static int show_table(const struct history *h)
+static int show_rows(const struct history *h)
 {
-	static const char *const HEADING[] = { "IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT" };
-	cleanup_table struct table t = { .columns = ARRAY_LEN(HEADING) };
-	int r = table_add_row(&t, HEADING);
+	static const struct template_field SAMPLE[FIELDS] = {
+		{ "ID", "IMAGE", NULL, NULL, NULL },
+		{ "CreatedSince", "CREATED", NULL, NULL, NULL },
+		{ "CreatedAt", "CREATED AT", NULL, NULL, NULL },
+		{ "CreatedBy", "CREATED BY", NULL, NULL, NULL },
+		{ "Size", "SIZE", NULL, NULL, NULL },
+		{ "Comment", "COMMENT", NULL, NULL, NULL },
+		{ 0 },
+	};
+	static const char COLUMNS[] = "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}";
+	cleanup_rows struct rows rows = { 0 };
+	struct err e = { 0 };
+	int r = rows_begin(&rows, h->options->format, COLUMNS, SAMPLE, &e);
 
 	for (size_t i = h->config.history_len; r == 0 && i > 0; i--)
-		r = table_row(h, i - 1, &t);
-	if (r < 0) {
-		cli_error("out of memory");
-		return CLI_EXIT_FAILED;
-	}
-	table_print(&t, stdout);
+		r = row(h, i - 1, &rows, &e);
+	if (r < 0)
+		return cli_fail(&e);
+	rows_end(&rows);
 	return 0;
 }
 
@@ -194,10 +216,10 @@ static int show(const struct history *h)
 {
 	char id[DIGEST_TEXT_MAX + 1];
 
-	if (h->options->json)
+	if (h->options->format && strcmp(h->options->format, "json") == 0)
 		return show_json(h);
 	if (!h->options->quiet)
-		return show_table(h);
+		return show_rows(h);
 	for (size_t i = h->config.history_len; i > 0; i--) {
 		id_of(h, i - 1, id);
 		(void)puts(id);

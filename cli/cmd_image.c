@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cli/format.h"
+#include "cli/confirm.h"
+#include "cli/prune.h"
 #include "cli/prune_filter.h"
 #include "common/cleanup.h"
-#include "store/image.h"
+#include "store/image_event.h"
 #include "store/layer.h"
-#include "store/prune.h"
 
 struct prune_options {
 	bool all, force, keep_previous;
@@ -37,25 +37,20 @@ static const struct command_def PRUNE = {
 	.max_args = 0,
 };
 
-static bool confirmed(bool all)
-{
-	char answer[8] = "";
-
-	(void)printf("WARNING! This will remove all %s.\nAre you sure you want to continue? [y/N] ",
-		     all ? "images without at least one container made from them" : "images without a tag");
-	(void)fflush(stdout); /* the end of the output tells */
-	return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
-}
-
 /* What went is printed as docker does. */
-static int remove_all(const struct store *s, const struct strvec *names, struct err *e)
+static int remove_all(const struct store *s, const struct cli_globals *g, const struct usage *u,
+		      const struct strvec *names, struct err *e)
 {
 	int r = 0;
 
 	if (names->len > 0)
 		(void)printf("Deleted Images:\n");
 	for (size_t i = 0; r == 0 && i < names->len; i++) {
-		r = image_unbind(s, names->items[i], e);
+		size_t n = 0;
+
+		while (strcmp(u->images[n].record.name, names->items[i]) != 0)
+			n++; /* it was chosen among them */
+		r = image_unbind_told(s, g->state_dir, &u->images[n].record, e);
 		if (r == -ENOENT)
 			r = 0; /* somebody was faster */
 		else if (r == 0)
@@ -66,23 +61,22 @@ static int remove_all(const struct store *s, const struct strvec *names, struct 
 	return r;
 }
 
-static int prune(const struct store *s, const struct prune_policy *policy, struct err *e)
+int prune_images(const struct store *s, const struct cli_globals *g, const struct prune_policy *policy,
+		 uint64_t *freed, struct err *e)
 {
 	cleanup_usage struct usage u = { 0 };
 	cleanup_strvec struct strvec names = { 0 };
-	char freed_text[FORMAT_MAX];
-	uint64_t freed = 0;
+	uint64_t collected = 0;
 	int r = usage_read(s, false, &u, e);
 
 	if (r == 0 && prune_choose(&u, policy, &names) < 0)
 		r = err_code(e, -ENOMEM, "cannot choose what to remove");
 	if (r == 0)
-		r = remove_all(s, &names, e);
+		r = remove_all(s, g, &u, &names, e);
 	if (r == 0)
-		r = store_gc(s, true, &freed, e);
-	format_size(freed, freed_text);
-	if (r == 0)
-		(void)printf("Total reclaimed space: %s\n", freed_text);
+		r = store_gc(s, true, &collected, e);
+	*freed += collected;
+	prune_tell(g, "image", collected);
 	return r;
 }
 
@@ -94,18 +88,19 @@ static int run_prune(const struct prune_options *o, const struct cli_globals *g)
 							    .max_bytes = o->max_size.value };
 	cleanup_store struct store *s = NULL;
 	struct err e = { 0 };
+	uint64_t freed = 0;
 
-	if (prune_filter_parse(&o->filters, &policy, &e) < 0) {
-		(void)cli_fail(&e);
-		return CLI_EXIT_SAMPAN;
-	}
+	if (prune_filter_parse(&o->filters, &policy, &e) < 0)
+		return cli_refuse(&e);
 	if (store_open(g->root, &s, &e) < 0)
 		return cli_fail(&e);
-	if (!o->force && !confirmed(o->all))
-		return cli_end_output(0);
-	if (prune(s, &policy, &e) < 0)
-		return cli_end_output(cli_fail(&e));
-	return cli_end_output(0);
+	if (!o->force && !cli_confirm(o->all ? "all images without at least one container made from them"
+					     : "all images without a tag"))
+		return 0;
+	if (prune_images(s, g, &policy, &freed, &e) < 0)
+		return cli_fail(&e);
+	prune_report(freed);
+	return 0;
 }
 
 static int image_prune(int argc, char **argv, const struct cli_globals *g)
@@ -114,16 +109,12 @@ static int image_prune(int argc, char **argv, const struct cli_globals *g)
 	int n = 0, code = 0;
 
 	if (cli_options(&PRUNE, argc, argv, &o, &n, &code))
-		code = run_prune(&o, g);
+		code = cli_end_output(run_prune(&o, g));
 	strvec_done(&o.filters);
 	return code;
 }
 
-static const struct {
-	const char *name;
-	int (*run)(int argc, char **argv, const struct cli_globals *g);
-	const char *summary;
-} COMMANDS[] = {
+static const struct cli_subcommand COMMANDS[] = {
 	{ "history", cmd_history, "Show the steps that an image was made in" },
 	{ "inspect", cmd_inspect, "Show all that is known about images, as JSON" },
 	{ "load", cmd_delegated, "Read images from an archive" },
@@ -135,23 +126,13 @@ static const struct {
 	{ "save", cmd_delegated, "Write images to an archive" },
 	{ "tag", cmd_tag, "Give an image another name" },
 	{ "tree", cmd_tree, "Show what each layer adds to images, and which of them share it" },
+	/* docker's other names */
+	{ "list", cmd_images, NULL },
+	{ "remove", cmd_rmi, NULL },
+	{ 0 },
 };
-
-static int usage(void)
-{
-	(void)printf("Usage:  sampan image COMMAND\n\nManage images\n\nCommands:\n");
-	for (size_t i = 0; i < ARRAY_LEN(COMMANDS); i++)
-		(void)printf("  %-10s %s\n", COMMANDS[i].name, COMMANDS[i].summary);
-	return cli_end_output(0);
-}
 
 int cmd_image(int argc, char **argv, const struct cli_globals *g)
 {
-	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-		return usage();
-	for (size_t i = 0; i < ARRAY_LEN(COMMANDS); i++)
-		if (strcmp(COMMANDS[i].name, argv[1]) == 0)
-			return COMMANDS[i].run(argc - 1, argv + 1, g);
-	cli_error("'%s' is not a sampan image command\nSee 'sampan image --help'.", argv[1]);
-	return CLI_EXIT_SAMPAN;
+	return cli_run_subcommand("image", "Manage images", COMMANDS, argc, argv, g);
 }

@@ -9,10 +9,12 @@
 #include "cgroups/cgroup.h"
 #include "cli/cli.h"
 #include "cli/format.h"
+#include "cli/go_template.h"
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "common/machine.h"
+#include "engine/container_view.h"
 #include "oci/platform.h"
 #include "store/container.h"
 #include "store/image.h"
@@ -22,12 +24,12 @@
 #define NAME_MAX_BYTES     256
 
 struct info_options {
-	bool json;
+	const char *format;
 };
 
 static const struct option_def OPTIONS[] = {
-	{ "format", 0, OPTION_CALL, offsetof(struct info_options, json), "json", "Print JSON",
-	  cli_set_format },
+	{ "format", 'f', OPTION_CALL, offsetof(struct info_options, format), "string",
+	  "json, or a Go template", go_template_set },
 	{ 0 },
 };
 static const struct command_def COMMAND = {
@@ -39,7 +41,7 @@ static const struct command_def COMMAND = {
 
 struct info {
 	const struct cli_globals *globals;
-	size_t images, containers, running;
+	size_t images, containers, running, paused;
 	struct cgroup_host cgroup;
 	struct machine machine;
 	struct platform_list platforms;
@@ -73,12 +75,14 @@ static void read_os(char out[NAME_MAX_BYTES])
 static int count_containers(const struct store *s, struct info *info, struct err *e)
 {
 	struct container_record *items = NULL;
-	int r = container_list(s, &items, &info->containers, e);
+	int r = container_view_list(s, info->globals->state_dir, &items, &info->containers, e);
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < info->containers; i++)
+	for (size_t i = 0; i < info->containers; i++) {
 		info->running += items[i].status == CONTAINER_RUNNING;
+		info->paused += items[i].status == CONTAINER_PAUSED;
+	}
 	container_list_free(items, info->containers);
 	return 0;
 }
@@ -173,31 +177,42 @@ static int print_text(const struct info *i, const struct strvec *controllers, co
 	return cli_end_output(0);
 }
 
-static int print_json(const struct info *i, const struct strvec *controllers, const struct strvec *platforms)
+static int print_json(const struct info *i, const struct strvec *controllers, const struct strvec *platforms,
+		      const char *format)
 {
 	cleanup_json_out struct json_out *o = json_out_new(true, DOCUMENT_MAX_BYTES);
+	struct err e = { 0 };
 
 	json_out_object(o, NULL);
 	json_out_string(o, "Version", SAMPAN_VERSION);
+	json_out_string(o, "ServerVersion", SAMPAN_VERSION);
 	json_out_u64(o, "Containers", i->containers);
 	json_out_u64(o, "ContainersRunning", i->running);
-	json_out_u64(o, "ContainersStopped", i->containers - i->running);
+	json_out_u64(o, "ContainersPaused", i->paused);
+	json_out_u64(o, "ContainersStopped", i->containers - i->running - i->paused);
 	json_out_u64(o, "Images", i->images);
 	json_out_string(o, "Root", i->globals->root);
+	json_out_string(o, "DockerRootDir", i->globals->root);
 	json_out_string(o, "StateDir", i->globals->state_dir);
 	json_out_string(o, "Driver", "overlay");
 	json_out_string(o, "CgroupMode", mode_name(i->cgroup.mode));
+	json_out_string(o, "CgroupDriver", cgroup_wants_user_scope() ? "systemd" : "cgroupfs");
+	json_out_string(o, "CgroupVersion", i->cgroup.mode == CGROUP_UNIFIED ? "2" : "1");
 	json_out_string(o, "CgroupMountPoint", i->cgroup.mount_point);
 	json_out_strvec(o, "CgroupControllers", controllers);
 	json_out_string(o, "KernelVersion", i->host.release);
 	json_out_string(o, "OperatingSystem", i->os);
+	json_out_string(o, "OSType", "linux");
 	json_out_string(o, "Architecture", i->host.machine);
 	json_out_strvec(o, "Platforms", platforms);
 	json_out_i64(o, "NCPU", i->cpus);
 	json_out_u64(o, "MemTotal", i->memory_bytes);
 	json_out_string(o, "Name", i->host.nodename);
+	json_out_string(o, "LoggingDriver", "json-file");
 	json_out_end(o);
-	return cli_print_json(o);
+	if (!go_template_is_set(format))
+		return cli_print_json(o);
+	return go_template_print(format, o, &e) < 0 ? cli_fail(&e) : cli_end_output(0);
 }
 
 int cmd_info(int argc, char **argv, const struct cli_globals *g)
@@ -218,6 +233,6 @@ int cmd_info(int argc, char **argv, const struct cli_globals *g)
 		cli_error("out of memory");
 		return CLI_EXIT_FAILED;
 	}
-	return options.json ? print_json(&info, &controllers, &platforms)
-			    : print_text(&info, &controllers, &platforms);
+	return options.format ? print_json(&info, &controllers, &platforms, options.format)
+			      : print_text(&info, &controllers, &platforms);
 }

@@ -8,7 +8,7 @@
 #include "cli/format.h"
 #include "common/cleanup.h"
 #include "store/container.h"
-#include "store/image.h"
+#include "store/image_event.h"
 
 struct rmi_options {
 	bool force;
@@ -79,11 +79,16 @@ static int check_unused(const struct store *s, const char *what, const struct di
 	return r;
 }
 
-static int unbind(const struct store *s, const char *name, struct err *e)
+static int unbind(const struct store *s, const struct cli_globals *g, const struct image_record *image,
+		  char *name, struct err *e)
 {
 	cleanup_reference struct reference ref = { 0 };
 	cleanup_free char *familiar = NULL;
-	int r = image_unbind(s, name, e);
+	struct image_record named = *image; /* by one of its names; owns nothing */
+	int r;
+
+	named.name = name;
+	r = image_unbind_told(s, g->state_dir, &named, e);
 
 	if (r == 0)
 		r = reference_parse(name, &ref, e);
@@ -94,7 +99,8 @@ static int unbind(const struct store *s, const char *name, struct err *e)
 	return 0;
 }
 
-static int remove_one(const struct store *s, const char *what, bool force, struct err *e)
+static int remove_one(const struct store *s, const struct cli_globals *g, const char *what, bool force,
+		      struct err *e)
 {
 	struct image_record record = { 0 };
 	cleanup_strvec struct strvec names = { 0 };
@@ -116,9 +122,9 @@ static int remove_one(const struct store *s, const char *what, bool force, struc
 	if (r == 0 && last && !force)
 		r = check_unused(s, what, &record.config, e);
 	if (r == 0 && one_name)
-		r = unbind(s, record.name, e);
+		r = unbind(s, g, &record, record.name, e);
 	for (size_t i = 0; r == 0 && !one_name && i < names.len; i++)
-		r = unbind(s, names.items[i], e);
+		r = unbind(s, g, &record, names.items[i], e);
 	if (r == 0 && last)
 		(void)printf("Deleted: %s\n", record.config.text);
 	image_record_done(&record);
@@ -138,7 +144,7 @@ int cmd_rmi(int argc, char **argv, const struct cli_globals *g)
 	if (store_open(g->root, &store, &e) < 0)
 		return cli_fail(&e);
 	for (int i = 1; i <= n; i++)
-		if (remove_one(store, argv[i], options.force, &e) < 0)
+		if (remove_one(store, g, argv[i], options.force, &e) < 0)
 			code = cli_fail(&e);
 	/* If another process is at work in the store, its own collection or the next one takes what is left. */
 	if (store_gc(store, false, &freed, &e) < 0)

@@ -15,7 +15,7 @@ int cmd_run(int argc, char **argv, const struct cli_globals *g)
 		.min_args = 1,
 		.max_args = -1,
 	};
-	cleanup_run_flags struct run_flags flags = { 0 };
+	cleanup_run_flags struct run_flags flags = { .sig_proxy = true };
 	int n = 0, code = 0;
 
 	if (!cli_options(&command, argc, argv, &flags, &n, &code))

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sampan system: df */
+/* sampan system: df, and under one roof with it what docker has there */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "cli/cli.h"
 #include "cli/format.h"
+#include "cli/prune.h"
+#include "cli/rows.h"
 #include "cli/table.h"
 #include "common/cleanup.h"
 #include "store/usage.h"
@@ -13,19 +15,21 @@
 #define DOCUMENT_MAX_BYTES (64u << 20)
 
 struct df_options {
-	bool verbose, json;
+	const char *format;
+	bool verbose;
 };
 
 static const struct option_def OPTIONS[] = {
-	{ "format", 0, OPTION_CALL, offsetof(struct df_options, json), "json", "Print JSON", cli_set_format },
+	{ "format", 0, OPTION_STRING, offsetof(struct df_options, format), "string",
+	  "table, json, or a template: {{.Type}}\\t{{.Size}}" },
 	{ "verbose", 'v', OPTION_BOOL, offsetof(struct df_options, verbose), NULL,
-	  "Each image and each container" },
+	  "Each image, each container and each volume" },
 	{ 0 },
 };
 static const struct command_def DF = {
 	.name = "sampan system df",
 	.usage = "[OPTIONS]",
-	.summary = "Show how much space images and containers take up",
+	.summary = "Show how much space images, containers and volumes take up",
 	.options = OPTIONS,
 	.max_args = 0,
 };
@@ -45,7 +49,22 @@ static bool is_first_name(const struct usage *u, size_t index)
 	return true;
 }
 
-static void sum_up(const struct usage *u, struct row rows[2])
+#define ROWS_MAX 4
+
+static void sum_up_mapped(const struct usage *u, struct row *row)
+{
+	*row = (struct row){ .type = "Image Copies", .total = u->mapped_len };
+	for (size_t i = 0; i < u->mapped_len; i++) {
+		bool used = u->mapped[i].containers > 0;
+
+		row->active += used;
+		row->size += u->mapped[i].size_bytes;
+		row->reclaimable += used ? 0 : u->mapped[i].size_bytes;
+	}
+}
+
+/* How many rows there are: that of copies only where there are copies, as docker knows of none. */
+static size_t sum_up(const struct usage *u, struct row rows[ROWS_MAX])
 {
 	rows[0] = (struct row){ .type = "Images",
 				.size = usage_layers_bytes(u),
@@ -62,11 +81,23 @@ static void sum_up(const struct usage *u, struct row rows[2])
 		rows[1].size += u->containers[i].size_bytes;
 		rows[1].reclaimable += active ? 0 : u->containers[i].size_bytes;
 	}
+	rows[2] = (struct row){ .type = "Local Volumes", .total = u->volumes_len };
+	for (size_t i = 0; i < u->volumes_len; i++) {
+		bool used = u->volumes[i].containers > 0;
+
+		rows[2].active += used;
+		rows[2].size += u->volumes[i].size_bytes;
+		rows[2].reclaimable += used ? 0 : u->volumes[i].size_bytes;
+	}
+	sum_up_mapped(u, &rows[3]);
+	return rows[3].total > 0 ? 4 : 3;
 }
 
 /* --- tables ------------------------------------------------------------------------------------------- */
 
-static int add_row(struct table *t, const struct row *row)
+enum { FIELDS = 6 };
+
+static int add_row(struct rows *rows, const struct row *row, struct err *e)
 {
 	char total[FORMAT_MAX], active[FORMAT_MAX], size[FORMAT_MAX], part[FORMAT_MAX],
 		reclaimable[2 * FORMAT_MAX];
@@ -80,22 +111,41 @@ static int add_row(struct table *t, const struct row *row)
 			       (unsigned int)((double)row->reclaimable * 100.0 / (double)row->size));
 	else
 		(void)snprintf(reclaimable, sizeof(reclaimable), "%s", part);
-	return table_add_row(t, (const char *const[]){ row->type, total, active, size, reclaimable });
+	return rows_add(rows,
+			(const struct template_field[FIELDS]){
+				{ "Type", "TYPE", row->type, NULL, NULL },
+				{ "TotalCount", "TOTAL", total, NULL, NULL },
+				{ "Active", "ACTIVE", active, NULL, NULL },
+				{ "Size", "SIZE", size, NULL, NULL },
+				{ "Reclaimable", "RECLAIMABLE", reclaimable, NULL, NULL },
+				{ 0 },
+			},
+			e);
 }
 
-static int print_summary(const struct usage *u)
+static int print_summary(const struct usage *u, const char *format)
 {
-	static const char *const HEADING[] = { "TYPE", "TOTAL", "ACTIVE", "SIZE", "RECLAIMABLE" };
-	cleanup_table struct table t = { .columns = ARRAY_LEN(HEADING) };
-	struct row rows[2];
-	int r = table_add_row(&t, HEADING);
+	static const struct template_field SAMPLE[FIELDS] = {
+		{ "Type", "TYPE", NULL, NULL, NULL },
+		{ "TotalCount", "TOTAL", NULL, NULL, NULL },
+		{ "Active", "ACTIVE", NULL, NULL, NULL },
+		{ "Size", "SIZE", NULL, NULL, NULL },
+		{ "Reclaimable", "RECLAIMABLE", NULL, NULL, NULL },
+		{ 0 },
+	};
+	static const char COLUMNS[] = "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}";
+	cleanup_rows struct rows rows = { 0 };
+	struct row sums[ROWS_MAX];
+	size_t len = sum_up(u, sums);
+	struct err e = { 0 };
+	int r = rows_begin(&rows, format, COLUMNS, SAMPLE, &e);
 
-	sum_up(u, rows);
-	for (size_t i = 0; r == 0 && i < ARRAY_LEN(rows); i++)
-		r = add_row(&t, &rows[i]);
-	if (r == 0)
-		table_print(&t, stdout);
-	return r;
+	for (size_t i = 0; r == 0 && i < len; i++)
+		r = add_row(&rows, &sums[i], &e);
+	if (r < 0)
+		return cli_fail(&e);
+	rows_end(&rows);
+	return cli_end_output(0);
 }
 
 static int add_image(struct table *t, const struct usage_image *image)
@@ -160,15 +210,56 @@ static int print_containers(const struct usage *u)
 	return r;
 }
 
+static int print_volumes(const struct usage *u)
+{
+	static const char *const HEADING[] = { "VOLUME NAME", "LINKS", "SIZE" };
+	cleanup_table struct table t = { .columns = ARRAY_LEN(HEADING) };
+	int r = table_add_row(&t, HEADING);
+
+	for (size_t i = 0; r == 0 && i < u->volumes_len; i++) {
+		char links[FORMAT_MAX], size[FORMAT_MAX];
+
+		(void)snprintf(links, sizeof(links), "%zu", u->volumes[i].containers);
+		format_size(u->volumes[i].size_bytes, size);
+		r = table_add_row(&t, (const char *const[]){ u->volumes[i].record.name, links, size });
+	}
+	(void)printf("\nLocal Volumes space usage:\n\n");
+	if (r == 0)
+		table_print(&t, stdout);
+	return r;
+}
+
+static int print_mapped(const struct usage *u)
+{
+	static const char *const HEADING[] = { "COPY ID", "CONTAINERS", "SIZE" };
+	cleanup_table struct table t = { .columns = ARRAY_LEN(HEADING) };
+	int r = table_add_row(&t, HEADING);
+
+	for (size_t i = 0; r == 0 && i < u->mapped_len; i++) {
+		char id[FORMAT_MAX], containers[FORMAT_MAX], size[FORMAT_MAX];
+
+		format_short_id(u->mapped[i].key, id);
+		(void)snprintf(containers, sizeof(containers), "%zu", u->mapped[i].containers);
+		format_size(u->mapped[i].size_bytes, size);
+		r = table_add_row(&t, (const char *const[]){ id, containers, size });
+	}
+	if (u->mapped_len == 0)
+		return r;
+	(void)printf("\nImage Copies space usage:\n\n");
+	if (r == 0)
+		table_print(&t, stdout);
+	return r;
+}
+
 /* --- JSON --------------------------------------------------------------------------------------------- */
 
 static void json_rows(struct json_out *o, const struct usage *u)
 {
-	struct row rows[2];
+	struct row rows[ROWS_MAX];
+	size_t len = sum_up(u, rows);
 
-	sum_up(u, rows);
 	json_out_array(o, "Summary");
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+	for (size_t i = 0; i < len; i++) {
 		json_out_object(o, NULL);
 		json_out_string(o, "Type", rows[i].type);
 		json_out_u64(o, "Total", rows[i].total);
@@ -197,6 +288,45 @@ static void json_images(struct json_out *o, const struct usage *u)
 	json_out_end(o);
 }
 
+static void json_containers(struct json_out *o, const struct usage *u)
+{
+	json_out_array(o, "Containers");
+	for (size_t i = 0; i < u->containers_len; i++) {
+		json_out_object(o, NULL);
+		json_out_string(o, "ID", u->containers[i].record.id);
+		json_out_string(o, "Name", u->containers[i].record.name);
+		json_out_u64(o, "SizeBytes", u->containers[i].size_bytes);
+		json_out_end(o);
+	}
+	json_out_end(o);
+}
+
+static void json_volumes(struct json_out *o, const struct usage *u)
+{
+	json_out_array(o, "Volumes");
+	for (size_t i = 0; i < u->volumes_len; i++) {
+		json_out_object(o, NULL);
+		json_out_string(o, "Name", u->volumes[i].record.name);
+		json_out_u64(o, "Links", u->volumes[i].containers);
+		json_out_u64(o, "SizeBytes", u->volumes[i].size_bytes);
+		json_out_end(o);
+	}
+	json_out_end(o);
+}
+
+static void json_mapped(struct json_out *o, const struct usage *u)
+{
+	json_out_array(o, "ImageCopies");
+	for (size_t i = 0; i < u->mapped_len; i++) {
+		json_out_object(o, NULL);
+		json_out_string(o, "ID", u->mapped[i].key);
+		json_out_u64(o, "Containers", u->mapped[i].containers);
+		json_out_u64(o, "SizeBytes", u->mapped[i].size_bytes);
+		json_out_end(o);
+	}
+	json_out_end(o);
+}
+
 static int print_json(const struct usage *u, bool verbose)
 {
 	cleanup_json_out struct json_out *o = json_out_new(true, DOCUMENT_MAX_BYTES);
@@ -205,15 +335,9 @@ static int print_json(const struct usage *u, bool verbose)
 	json_rows(o, u);
 	if (verbose) {
 		json_images(o, u);
-		json_out_array(o, "Containers");
-		for (size_t i = 0; i < u->containers_len; i++) {
-			json_out_object(o, NULL);
-			json_out_string(o, "ID", u->containers[i].record.id);
-			json_out_string(o, "Name", u->containers[i].record.name);
-			json_out_u64(o, "SizeBytes", u->containers[i].size_bytes);
-			json_out_end(o);
-		}
-		json_out_end(o);
+		json_containers(o, u);
+		json_volumes(o, u);
+		json_mapped(o, u);
 	}
 	json_out_end(o);
 	return cli_print_json(o);
@@ -233,25 +357,24 @@ static int system_df(int argc, char **argv, const struct cli_globals *g)
 		return cli_fail(&e);
 	if (u.damaged > 0)
 		cli_error("warning: %zu image names are damaged and not shown (sampan fsck)", u.damaged);
-	if (o.json)
+	if (o.format && strcmp(o.format, "json") == 0)
 		return print_json(&u, o.verbose);
-	if (!o.verbose)
-		code = print_summary(&u) < 0;
-	else
-		code = print_images(&u) < 0 || print_containers(&u) < 0;
+	if (!o.verbose || o.format)
+		return print_summary(&u, o.format);
+	code = print_images(&u) < 0 || print_containers(&u) < 0 || print_volumes(&u) < 0 ||
+	       print_mapped(&u) < 0;
 	return cli_end_output(code ? CLI_EXIT_FAILED : 0);
 }
 
+static const struct cli_subcommand COMMANDS[] = {
+	{ "df", system_df, "Show how much space images, containers and volumes take up" },
+	{ "events", cmd_events, "Show what happens to containers, images, volumes and networks" },
+	{ "info", cmd_info, "Show what Sampan found on this machine" },
+	{ "prune", system_prune, "Remove all that is not used" },
+	{ 0 },
+};
+
 int cmd_system(int argc, char **argv, const struct cli_globals *g)
 {
-	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-		(void)printf("Usage:  sampan system COMMAND\n\nLook after the store\n\nCommands:\n"
-			     "  %-10s %s\n",
-			     "df", DF.summary);
-		return cli_end_output(0);
-	}
-	if (strcmp(argv[1], "df") == 0)
-		return system_df(argc - 1, argv + 1, g);
-	cli_error("'%s' is not a sampan system command\nSee 'sampan system --help'.", argv[1]);
-	return CLI_EXIT_SAMPAN;
+	return cli_run_subcommand("system", "Look after the store", COMMANDS, argc, argv, g);
 }

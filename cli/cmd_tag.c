@@ -4,7 +4,7 @@
 #include "cli/find_image.h"
 #include "common/cleanup.h"
 #include "oci/reference.h"
-#include "store/image.h"
+#include "store/image_event.h"
 
 static const struct command_def COMMAND = {
 	.name = "sampan tag",
@@ -14,7 +14,8 @@ static const struct command_def COMMAND = {
 	.max_args = -1,
 };
 
-static int tag(const struct store *s, const struct image_record *image, const char *name, struct err *e)
+static int tag(const struct store *s, const struct cli_globals *g, const struct image_record *image,
+	       const char *name, struct err *e)
 {
 	cleanup_reference struct reference ref = { 0 };
 	cleanup_free char *canonical = NULL;
@@ -30,7 +31,10 @@ static int tag(const struct store *s, const struct image_record *image, const ch
 		return err_code(e, -ENOMEM, "cannot tag with '%s'", name);
 	record.name = canonical;
 	record.bound = NULL; /* now */
-	return image_bind(s, &record, e);
+	r = image_bind(s, &record, e);
+	if (r == 0)
+		image_event(s, g->state_dir, "tag", &record);
+	return r;
 }
 
 int cmd_tag(int argc, char **argv, const struct cli_globals *g)
@@ -46,6 +50,6 @@ int cmd_tag(int argc, char **argv, const struct cli_globals *g)
 	if (r == 0)
 		r = find_image(s, argv[1], &image, &e);
 	for (int i = 2; r == 0 && i <= n; i++)
-		r = tag(s, &image, argv[i], &e);
+		r = tag(s, g, &image, argv[i], &e);
 	return r < 0 ? cli_fail(&e) : 0;
 }

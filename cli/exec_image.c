@@ -11,63 +11,19 @@
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "common/parse.h"
+#include "common/program_path.h"
 #include "common/strvec.h"
 
 #define PROGRAM "sampan-image"
 
-/* <dir of this program>/libexec/sampan/sampan-image; NULL where that cannot be told. Owned. */
-static char *beside_us(void)
-{
-	char self[4096];
-	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash, *path;
-
-	if (len < 0)
-		return NULL;
-	self[len] = 0;
-	slash = strrchr(self, '/');
-	if (!slash)
-		return NULL;
-	return asprintf(&path, "%.*s/libexec/sampan/" PROGRAM, (int)(slash - self), self) < 0 ? NULL : path;
-}
-
-/* Owned; NULL on failure. */
-static char *find_program(struct err *e)
-{
-	const char *dir = getenv("SAMPAN_LIBEXEC");
-	cleanup_free char *path = NULL;
-
-	if (dir && *dir) {
-		if (asprintf(&path, "%s/" PROGRAM, dir) < 0)
-			path = NULL;
-	} else {
-		path = beside_us();
-		if (!path || access(path, X_OK) < 0) {
-			free(path);
-			path = strdup(SAMPAN_LIBEXECDIR "/" PROGRAM);
-		}
-	}
-	if (!path) {
-		(void)err_code(e, -ENOMEM, "cannot look for " PROGRAM);
-		return NULL;
-	}
-	if (access(path, X_OK) < 0) {
-		(void)err_errno(e,
-				"cannot run '%s' (install it there, or set SAMPAN_LIBEXEC to its directory)",
-				path);
-		return NULL;
-	}
-	return ptr_take(path);
-}
-
 int image_exec(const struct cli_globals *g, int argc, char **argv, struct err *e)
 {
-	cleanup_free char *program = find_program(e);
+	cleanup_free char *program = NULL;
 	cleanup_strvec struct strvec args = { 0 };
-	int r;
+	int r = program_path(PROGRAM, &program, e);
 
-	if (!program)
-		return e->code;
+	if (r < 0)
+		return r;
 	r = strvec_add(&args, PROGRAM);
 	if (r == 0)
 		r = strvec_addf(&args, "--root=%s", g->root);
@@ -83,13 +39,15 @@ int image_exec(const struct cli_globals *g, int argc, char **argv, struct err *e
 
 /* --- pull for another command --- */
 
-static int pull_args(const char *root, const char *ref, const char *platform, bool quiet, int error_fd,
-		     struct strvec *out)
+static int pull_args(const struct cli_globals *g, const char *ref, const char *platform, bool quiet,
+		     int error_fd, struct strvec *out)
 {
 	int r = strvec_add(out, PROGRAM);
 
 	if (r == 0)
-		r = strvec_addf(out, "--root=%s", root);
+		r = strvec_addf(out, "--root=%s", g->root);
+	if (r == 0)
+		r = strvec_addf(out, "--state-dir=%s", g->state_dir);
 	if (r == 0)
 		r = strvec_addf(out, "--error-fd=%d", error_fd);
 	if (r == 0)
@@ -132,6 +90,17 @@ static int read_error(const char *text, int status, struct err *e)
 	return err_set(e, -EPROTO, PROGRAM " ended with code %d and said nothing", WEXITSTATUS(status));
 }
 
+static int open_pipe(const char *program, int *ret_read, int *ret_write, struct err *e)
+{
+	int pair[2];
+
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return err_errno(e, "cannot run '%s'", program);
+	*ret_read = pair[0];
+	*ret_write = pair[1];
+	return 0;
+}
+
 static int wait_for(pid_t pid, int *ret_status, struct err *e)
 {
 	while (waitpid(pid, ret_status, 0) < 0)
@@ -149,25 +118,24 @@ static int read_name(const char *text, char **ret, struct err *e)
 	return *ret ? 0 : err_code(e, -ENOMEM, "cannot keep a name");
 }
 
-int image_pull_run(const char *root, const char *ref, const char *platform, bool quiet, char **ret_name,
-		   struct err *e)
+int image_pull_run(const struct cli_globals *g, const char *ref, const char *platform, bool quiet,
+		   char **ret_name, struct err *e)
 {
-	cleanup_free char *program = find_program(e);
+	cleanup_free char *program = NULL;
 	cleanup_strvec struct strvec args = { 0 };
 	cleanup_buf struct buf text = BUF_INIT(4096);
 	cleanup_fd int read_end = -1, write_end = -1;
 	struct err ignored; /* without its words the exit status must do */
-	int pair[2], status = 0;
+	int status = 0;
 	pid_t pid;
-	int r;
+	int r = program_path(PROGRAM, &program, e);
 
-	if (!program)
-		return e->code;
-	if (pipe2(pair, O_CLOEXEC) < 0)
-		return err_errno(e, "cannot run '%s'", program);
-	read_end = pair[0];
-	write_end = pair[1];
-	r = pull_args(root, ref, platform, quiet, write_end, &args);
+	if (r < 0)
+		return r;
+	r = open_pipe(program, &read_end, &write_end, e);
+	if (r < 0)
+		return r;
+	r = pull_args(g, ref, platform, quiet, write_end, &args);
 	if (r < 0)
 		return err_code(e, r, "cannot run '%s'", program);
 	pid = fork();
@@ -183,4 +151,48 @@ int image_pull_run(const char *root, const char *ref, const char *platform, bool
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return read_name(text.data, ret_name, e);
 	return read_error(text.data, status, e);
+}
+
+/* --- YAML --- */
+
+static _Noreturn void run_yaml(const char *program, int in_fd, int out_fd)
+{
+	static char name[] = PROGRAM, errors[] = "--error-fd=1", command[] = "yaml";
+	char *args[] = { name, errors, command, NULL };
+
+	if (dup2(in_fd, STDIN_FILENO) >= 0 && dup2(out_fd, STDOUT_FILENO) >= 0)
+		(void)execv(program, args);
+	_exit(CLI_EXIT_NOT_FOUND);
+}
+
+int image_yaml_read(const char *path, struct buf *ret, struct err *e)
+{
+	cleanup_free char *program = NULL;
+	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	cleanup_fd int read_end = -1, write_end = -1;
+	int status = 0;
+	pid_t pid;
+	int r;
+
+	if (fd < 0)
+		return err_errno(e, "cannot open '%s'", path);
+	r = program_path(PROGRAM, &program, e);
+	if (r < 0)
+		return r;
+	r = open_pipe(program, &read_end, &write_end, e);
+	if (r < 0)
+		return r;
+	pid = fork();
+	if (pid == 0)
+		run_yaml(program, fd, write_end);
+	if (pid < 0)
+		return err_errno(e, "cannot run '%s'", program);
+	(void)close(fd_take(&write_end)); /* the child's */
+	r = read_fd(read_end, ret, e);
+	(void)close(fd_take(&read_end)); /* so that a child that writes on ends */
+	if (wait_for(pid, &status, e) < 0)
+		return e->code;
+	if (r < 0)
+		return r;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : read_error(ret->data, status, e);
 }

@@ -12,7 +12,7 @@ bool find_image_by_short_name(const struct store *s, const char *what, struct im
 	cleanup_strvec struct strvec names = { 0 };
 	struct err ignored;
 
-	if (registries_conf_load(&conf, &ignored) < 0 ||
+	if (!registries_conf_is_short(what) || registries_conf_load(&conf, &ignored) < 0 ||
 	    registries_conf_candidates(&conf, what, &names, &ignored) < 0)
 		return false;
 	for (size_t i = 0; i < names.len; i++) {

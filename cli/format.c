@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/format.h"
 
-#include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/timestamp.h"
 
 #define SHORT_ID_LEN 12
 
@@ -85,82 +85,19 @@ void format_ago(const char *since_rfc3339, time_t now, char out[FORMAT_MAX])
 	(void)snprintf(out, FORMAT_MAX, "%.*s ago", FORMAT_MAX - (int)sizeof(" ago"), duration);
 }
 
-/* Exactly `digits` decimal digits at *p, which moves behind them. */
-static bool read_digits(const char **p, int digits, int *ret)
+void format_time(const char *rfc3339, char out[FORMAT_MAX])
 {
-	int n = 0;
+	struct timespec t;
+	struct tm tm;
 
-	for (int i = 0; i < digits; i++) {
-		if (!isdigit((unsigned char)**p))
-			return false;
-		n = n * 10 + (*(*p)++ - '0');
-	}
-	*ret = n;
-	return true;
-}
-
-static bool read_char(const char **p, const char *any_of)
-{
-	if (!**p || !strchr(any_of, **p))
-		return false;
-	(*p)++;
-	return true;
-}
-
-static bool read_date_time(const char **p, struct tm *ret)
-{
-	bool ok = read_digits(p, 4, &ret->tm_year) && read_char(p, "-") && read_digits(p, 2, &ret->tm_mon) &&
-		  read_char(p, "-") && read_digits(p, 2, &ret->tm_mday) && read_char(p, "Tt ") &&
-		  read_digits(p, 2, &ret->tm_hour) && read_char(p, ":") && read_digits(p, 2, &ret->tm_min) &&
-		  read_char(p, ":") && read_digits(p, 2, &ret->tm_sec);
-
-	if (!ok || ret->tm_mon < 1 || ret->tm_mon > 12 || ret->tm_mday < 1 || ret->tm_mday > 31 ||
-	    ret->tm_hour > 23 || ret->tm_min > 59 || ret->tm_sec > 60)
-		return false;
-	ret->tm_year -= 1900;
-	ret->tm_mon -= 1;
-	return true;
-}
-
-static bool read_fraction(const char **p, long *ret_ns)
-{
-	long scale = 100000000;
-
-	*ret_ns = 0;
-	if (!read_char(p, "."))
-		return true;
-	if (!isdigit((unsigned char)**p))
-		return false;
-	for (; isdigit((unsigned char)**p); (*p)++, scale /= 10)
-		*ret_ns += scale * (**p - '0');
-	return true;
-}
-
-static bool read_offset(const char **p, long *ret_seconds)
-{
-	long sign = **p == '-' ? -1 : 1;
-	int hours = 0, minutes = 0;
-
-	*ret_seconds = 0;
-	if (read_char(p, "Zz"))
-		return true;
-	if (!read_char(p, "+-") || !read_digits(p, 2, &hours) || !read_char(p, ":") ||
-	    !read_digits(p, 2, &minutes))
-		return false;
-	*ret_seconds = sign * (hours * 3600L + minutes * 60L);
-	return true;
+	if (!rfc3339 || timestamp_parse(rfc3339, &t) < 0 || !localtime_r(&t.tv_sec, &tm) ||
+	    strftime(out, FORMAT_MAX, "%Y-%m-%d %H:%M:%S %z %Z", &tm) == 0)
+		(void)snprintf(out, FORMAT_MAX, "%s", rfc3339 ? rfc3339 : "");
 }
 
 int format_parse_rfc3339(const char *text, struct timespec *ret)
 {
-	const char *p = text;
-	struct tm tm = { 0 };
-	long ns = 0, offset = 0;
-
-	if (!read_date_time(&p, &tm) || !read_fraction(&p, &ns) || !read_offset(&p, &offset) || *p)
-		return -EINVAL;
-	*ret = (struct timespec){ .tv_sec = timegm(&tm) - offset, .tv_nsec = ns };
-	return 0;
+	return timestamp_parse(text, ret);
 }
 
 void format_short_id(const char *id, char out[FORMAT_MAX])

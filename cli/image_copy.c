@@ -15,7 +15,7 @@
 #include "store/store.h"
 
 struct copy_flags {
-	bool all, quiet, source_tls_verify, target_tls_verify;
+	bool all, quiet, preserve_digests, source_tls_verify, target_tls_verify;
 	const char *platform, *auth_file, *source_auth_file, *target_auth_file, *digest_file;
 	struct opt_u64 jobs;
 };
@@ -37,6 +37,8 @@ static const struct option_def OPTIONS[] = {
 	{ "jobs", 0, OPTION_U64, FLAG(jobs), "int", "Layers to copy at a time (default 2)" },
 	{ "platform", 0, OPTION_STRING, FLAG(platform), "string",
 	  "Copy the image for this platform: OS/ARCH[/VARIANT] (default: what this machine runs best)" },
+	{ "preserve-digests", 0, OPTION_BOOL, FLAG(preserve_digests), NULL,
+	  "Do not compress tars on their way to a registry" },
 	{ "quiet", 'q', OPTION_BOOL, FLAG(quiet), NULL, "Print only the digest" },
 	{ 0 },
 };
@@ -45,7 +47,7 @@ static const struct command_def COPY = {
 	.name = "sampan copy",
 	.usage = "[OPTIONS] SOURCE TARGET   (each: [docker://]REF | oci:DIR[:TAG] | oci-archive:FILE[:TAG] | "
 		 "docker-archive:FILE[:REF])",
-	.summary = "Copy an image between registries and files, byte for byte",
+	.summary = "Copy an image between registries and files",
 	.options = OPTIONS,
 	.min_args = 2,
 	.max_args = 2,
@@ -59,6 +61,7 @@ static int options_of(const struct copy_flags *f, struct copy_options *ret, stru
 		return err_set(e, -EINVAL, "--all and --platform exclude each other");
 	*ret = (struct copy_options){
 		.all = f->all,
+		.preserve_digests = f->preserve_digests,
 		.has_platform = f->platform,
 		.source_tls_verify = f->source_tls_verify,
 		.target_tls_verify = f->target_tls_verify,
@@ -131,10 +134,8 @@ int image_copy(int argc, char **argv, const struct image_globals *g)
 
 	if (!cli_options(&COPY, argc, argv, &f, &n, &code))
 		return code;
-	if (options_of(&f, &o, &e) < 0) {
-		(void)image_fail(g, &e);
-		return CLI_EXIT_SAMPAN;
-	}
+	if (options_of(&f, &o, &e) < 0)
+		return image_refuse(g, &e);
 	r = image_watch_signals(&signals, &e);
 	o.cancel_fd = signals;
 	if (r == 0)
@@ -143,10 +144,7 @@ int image_copy(int argc, char **argv, const struct image_globals *g)
 		r = copy(s, argv, &o, f.quiet, &result, &e);
 	if (r == 0 && f.digest_file)
 		r = image_write_digest(f.digest_file, &result.digest, &e);
-	if (r == 0) {
+	if (r == 0)
 		(void)printf(f.quiet ? "%s\n" : "Digest: %s\n", result.digest.text);
-		return cli_end_output(0);
-	}
-	(void)image_fail(g, &e);
-	return r == -EINTR ? image_exit_of_signal(signals) : CLI_EXIT_FAILED;
+	return image_end(g, r, &e, signals);
 }

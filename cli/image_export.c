@@ -2,9 +2,11 @@
 /* sampan export */
 #include "cli/image_main.h"
 #include "cli/image_output.h"
+#include "cli/image_owners.h"
 #include "cli/image_signals.h"
 #include "common/cleanup.h"
 #include "pull/export.h"
+#include "store/container_event.h"
 #include "store/store.h"
 
 struct export_flags {
@@ -28,11 +30,17 @@ static const struct command_def EXPORT = {
 
 static int export_to(const struct store *s, const char *what, const char *path, int cancel_fd, struct err *e)
 {
+	cleanup_container_record struct container_record c = { 0 };
 	cleanup_image_output struct image_output out = { .fd = -1 };
+	cleanup_fd int users_fd = -1;
 	int r = image_output_open(path, &out, e);
 
 	if (r == 0)
-		r = export_container(s, what, out.fd, cancel_fd, e);
+		r = container_find(s, what, &c, e);
+	if (r == 0)
+		r = image_owners_open(s, &c, &users_fd, e);
+	if (r == 0)
+		r = export_container(s, &c, users_fd, out.fd, cancel_fd, e);
 	return r < 0 ? r : image_output_commit(&out, e);
 }
 
@@ -52,7 +60,6 @@ int image_export(int argc, char **argv, const struct image_globals *g)
 	if (r == 0)
 		r = export_to(s, argv[1], f.output, signals, &e);
 	if (r == 0)
-		return cli_end_output(0);
-	(void)image_fail(g, &e);
-	return r == -EINTR ? image_exit_of_signal(signals) : CLI_EXIT_FAILED;
+		container_event_by_id(s, g->state_dir, argv[1], "export", NULL);
+	return image_end(g, r, &e, signals);
 }

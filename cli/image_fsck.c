@@ -83,9 +83,9 @@ static void print_finding(const struct outcome *o, const struct fsck_finding *f)
 	const char *of = f->where ? f->where : "", *colon = f->where ? ": " : "";
 	const char *state = o->repaired ? is_left(o, f) ? " (not repaired)" : " (repaired)" : "";
 
-	if (f->subject == FSCK_LAYER)
-		(void)printf("%s%slayer %.12s: %s%s%s%s\n", of, colon, f->what, f->path ? f->path : "",
-			     f->path ? ": " : "", f->problem, state);
+	if (f->subject == FSCK_LAYER || f->subject == FSCK_MAPPED)
+		(void)printf("%s%s%s %.12s: %s%s%s%s\n", of, colon, fsck_subject_name(f->subject), f->what,
+			     f->path ? f->path : "", f->path ? ": " : "", f->problem, state);
 	else
 		(void)printf("%s%s%s %s: %s%s\n", of, colon, fsck_subject_name(f->subject), f->what,
 			     f->problem, state);
@@ -103,10 +103,15 @@ static void print_text(const struct outcome *o, bool quiet)
 	if (quiet)
 		return;
 	format_size(r->bytes, bytes);
-	(void)printf("checked %llu layers (%llu files, %s), %llu blobs, %llu images, %llu containers: ",
+	(void)printf("checked %llu layers (%llu files, %s), %llu blobs, %llu images, %llu containers",
 		     (unsigned long long)r->layers, (unsigned long long)r->files, bytes,
 		     (unsigned long long)r->blobs, (unsigned long long)r->images,
 		     (unsigned long long)r->containers);
+	if (r->volumes > 0)
+		(void)printf(", %llu volumes", (unsigned long long)r->volumes);
+	if (r->mapped > 0)
+		(void)printf(", %llu image copies", (unsigned long long)r->mapped);
+	(void)printf(": ");
 	if (r->len == 0)
 		(void)printf("clean\n");
 	else if (!o->repaired)
@@ -140,6 +145,8 @@ static int print_json(const struct outcome *all)
 	json_out_u64(o, "Blobs", r->blobs);
 	json_out_u64(o, "Images", r->images);
 	json_out_u64(o, "Containers", r->containers);
+	json_out_u64(o, "Volumes", r->volumes);
+	json_out_u64(o, "ImageCopies", r->mapped);
 	json_out_array(o, "Damage");
 	for (size_t i = 0; i < r->len; i++)
 		json_finding(o, all, &r->items[i]);
@@ -178,10 +185,8 @@ int image_fsck(int argc, char **argv, const struct image_globals *g)
 	if (!cli_options(&FSCK, argc, argv, &f, &n, &code))
 		return code;
 	(void)signal(SIGPIPE, SIG_IGN);
-	if (work(&f, g, &o, &e) < 0) {
-		(void)image_fail(g, &e);
-		return CLI_EXIT_SAMPAN;
-	}
+	if (work(&f, g, &o, &e) < 0)
+		return image_refuse(g, &e);
 	code = is_clean(&o) ? 0 : CLI_EXIT_FAILED;
 	for (size_t i = 0; i < o.failures.len; i++)
 		cli_error("%s", o.failures.items[i]);

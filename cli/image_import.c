@@ -7,13 +7,14 @@
 #include <unistd.h>
 
 #include "cli/image_main.h"
+#include "cli/image_name.h"
 #include "cli/image_signals.h"
 #include "cli/image_spool.h"
 #include "common/cleanup.h"
-#include "oci/reference.h"
 #include "pull/import.h"
 #include "store/layer.h"
 #include "store/store.h"
+#include "store/image_event.h"
 
 struct import_flags {
 	struct strvec changes;
@@ -24,8 +25,8 @@ struct import_flags {
 #define FLAG(member) offsetof(struct import_flags, member)
 static const struct option_def OPTIONS[] = {
 	{ "change", 'c', OPTION_LIST, FLAG(changes), "list",
-	  "Instruction of a Dockerfile for the image: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, "
-	  "VOLUME, WORKDIR" },
+	  "Instruction of a Dockerfile for the image: CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, "
+	  "ONBUILD, STOPSIGNAL, USER, VOLUME, WORKDIR" },
 	{ "message", 'm', OPTION_STRING, FLAG(message), "string", "Say this in the image's history" },
 	{ "platform", 0, OPTION_STRING, FLAG(platform), "string", "What it is for (default: this machine)" },
 	{ "quiet", 'q', OPTION_BOOL, FLAG(quiet), NULL, "As always: the ID is all that is printed" },
@@ -44,18 +45,12 @@ static const struct command_def IMPORT = {
 static int options_of(const struct import_flags *f, const char *name, struct import_options *ret,
 		      char **ret_name, struct err *e)
 {
-	cleanup_reference struct reference ref = { 0 };
 	struct platform_list list;
 	struct machine machine;
-	int r = name ? reference_parse(name, &ref, e) : 0;
+	int r = image_name_parse(name, ret_name, e);
 
 	if (r < 0)
-		return err_wrap(e, "invalid reference '%s'", name);
-	if (digest_is_set(&ref.digest))
-		return err_set(e, -EINVAL, "cannot name an image '%s': a digest is not anybody's to give",
-			       name);
-	if (name && !(*ret_name = reference_canonical(&ref)))
-		return err_code(e, -ENOMEM, "cannot name an image");
+		return r;
 	ret->name = *ret_name;
 	ret->message = f->message;
 	ret->changes = f->changes; /* borrowed */
@@ -113,13 +108,12 @@ static int run(char **argv, struct import_options *o, const struct image_globals
 	if (r == 0)
 		r = import_image(s, fd, o, &id, &e);
 	if (r == 0) {
+		image_event_of(s, g->state_dir, "import", id.text);
 		(void)printf("%s\n", id.text);
-		return cli_end_output(0);
 	}
-	if (r != -EINTR)
+	if (r < 0 && r != -EINTR)
 		(void)err_wrap(&e, "cannot import");
-	(void)image_fail(g, &e);
-	return r == -EINTR ? image_exit_of_signal(signals) : CLI_EXIT_FAILED;
+	return image_end(g, r, &e, signals);
 }
 
 int image_import(int argc, char **argv, const struct image_globals *g)
@@ -134,12 +128,10 @@ int image_import(int argc, char **argv, const struct image_globals *g)
 		strvec_done(&f.changes);
 		return code;
 	}
-	if (options_of(&f, n > 1 ? argv[2] : NULL, &o, &name, &e) < 0) {
-		(void)image_fail(g, &e);
-		code = CLI_EXIT_SAMPAN;
-	} else {
+	if (options_of(&f, n > 1 ? argv[2] : NULL, &o, &name, &e) < 0)
+		code = image_refuse(g, &e);
+	else
 		code = run(argv, &o, g);
-	}
 	strvec_done(&f.changes);
 	return code;
 }

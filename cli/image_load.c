@@ -16,6 +16,7 @@
 #include "pull/pull.h"
 #include "store/layer.h"
 #include "store/store.h"
+#include "store/image_event.h"
 
 #define SPOOL_NAME "image" /* what an image without a name is called after */
 
@@ -94,7 +95,8 @@ static int print_names(const struct pull_result *result, struct err *e)
 	return 0;
 }
 
-static int load_all(const struct store *s, const char *path, const struct pull_options *o, struct err *e)
+static int load_all(const struct store *s, const char *state_dir, const char *path,
+		    const struct pull_options *o, struct err *e)
 {
 	cleanup_strvec struct strvec images = { 0 };
 	int r = load_list(s, path, o->cancel_fd, &images, e);
@@ -105,15 +107,18 @@ static int load_all(const struct store *s, const char *path, const struct pull_o
 		r = pull_image(s, images.items[i], o, &result, e);
 		if (o->observer.arg)
 			progress_draw(o->observer.arg, true);
+		if (r == 0 && result.names.len > 0)
+			image_event_of(s, state_dir, "load", result.names.items[0]);
 		if (r == 0)
 			r = print_names(&result, e);
 	}
 	return r;
 }
 
-static int load(const struct store *s, const struct load_flags *f, int cancel_fd, struct err *e)
+static int load(const struct store *s, const char *state_dir, const struct load_flags *f, int cancel_fd,
+		struct err *e)
 {
-	struct pull_options o = { .cancel_fd = cancel_fd };
+	struct pull_options o = { .cancel_fd = cancel_fd, .any_platform = true };
 	struct staging st = { .fd = -1 };
 	cleanup_free char *path = NULL;
 	struct progress progress;
@@ -125,7 +130,7 @@ static int load(const struct store *s, const struct load_flags *f, int cancel_fd
 	if (r == 0)
 		r = f->input ? without_colon(s, &st, f->input, &path, e) : spool(s, &st, cancel_fd, &path, e);
 	if (r == 0)
-		r = load_all(s, path, &o, e);
+		r = load_all(s, state_dir, path, &o, e);
 	if (r < 0 && r != -EINTR)
 		(void)err_wrap(e, "cannot load %s", f->input ? f->input : "standard input");
 	progress_done(&progress);
@@ -148,16 +153,12 @@ int image_load(int argc, char **argv, const struct image_globals *g)
 	if (!f.input && isatty(STDIN_FILENO)) {
 		(void)err_set(&e, -EINVAL,
 			      "cannot read an archive from a terminal (use -i, or redirect the input)");
-		(void)image_fail(g, &e);
-		return CLI_EXIT_SAMPAN;
+		return image_refuse(g, &e);
 	}
 	r = image_watch_signals(&signals, &e);
 	if (r == 0)
 		r = store_open(g->root, &s, &e);
 	if (r == 0)
-		r = load(s, &f, signals, &e);
-	if (r == 0)
-		return cli_end_output(0);
-	(void)image_fail(g, &e);
-	return r == -EINTR ? image_exit_of_signal(signals) : CLI_EXIT_FAILED;
+		r = load(s, g->state_dir, &f, signals, &e);
+	return image_end(g, r, &e, signals);
 }

@@ -125,10 +125,8 @@ int image_login(int argc, char **argv, const struct image_globals *g)
 
 	if (!cli_options(&LOGIN, argc, argv, &f, &n, &code))
 		return code;
-	if (check(&f, &e) < 0) {
-		(void)image_fail(g, &e);
-		return CLI_EXIT_SAMPAN;
-	}
+	if (check(&f, &e) < 0)
+		return image_refuse(g, &e);
 	key = auth_key(n > 0 ? argv[1] : "docker.io");
 	if (f.password)
 		cli_error("warning: --password shows the password to others; --password-stdin does not");

@@ -13,6 +13,8 @@ struct image_globals {
 
 /* The commands. argv[0] is the command's name. Each returns the exit code of the program. */
 int image_copy(int argc, char **argv, const struct image_globals *g);
+int image_commit(int argc, char **argv, const struct image_globals *g);
+int image_cp(int argc, char **argv, const struct image_globals *g);
 int image_export(int argc, char **argv, const struct image_globals *g);
 int image_import(int argc, char **argv, const struct image_globals *g);
 int image_fsck(int argc, char **argv, const struct image_globals *g);
@@ -25,6 +27,7 @@ int image_save(int argc, char **argv, const struct image_globals *g);
 int image_login(int argc, char **argv, const struct image_globals *g);
 int image_logout(int argc, char **argv, const struct image_globals *g);
 int image_sign(int argc, char **argv, const struct image_globals *g);
+int image_yaml(int argc, char **argv, const struct image_globals *g);
 int image_verify(int argc, char **argv, const struct image_globals *g);
 
 /* Tells the program that called us, if there is one, what it has now. */
@@ -32,5 +35,8 @@ void image_pulled(const struct image_globals *g, const char *name);
 
 /* Says what went wrong, to whom it concerns. Returns CLI_EXIT_FAILED. */
 int image_fail(const struct image_globals *g, const struct err *e);
+
+/* The same for a command line that cannot be followed. Returns CLI_EXIT_SAMPAN. */
+int image_refuse(const struct image_globals *g, const struct err *e);
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sampan manifest */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "cli/find_image.h"
 #include "cli/image_main.h"
 #include "cli/image_signals.h"
 #include "cli/image_transfer.h"
@@ -10,13 +12,14 @@
 #include "common/cleanup.h"
 #include "oci/reference.h"
 #include "pull/manifest_list.h"
+#include "store/blob.h"
 #include "store/manifest_list.h"
 #include "store/store.h"
 
 struct manifest_flags {
 	bool all, amend, tls_verify, quiet, purge;
-	const char *architecture, *os, *variant, *auth_file, *digest_file, *format;
-	struct strvec annotations;
+	const char *architecture, *os, *os_version, *variant, *auth_file, *digest_file, *format;
+	struct strvec annotations, os_features;
 };
 
 #define FLAG(member) offsetof(struct manifest_flags, member)
@@ -36,12 +39,17 @@ struct manifest_flags {
 			"Take credentials from here (default $REGISTRY_AUTH_FILE, or auth.json and " \
 			"docker's config.json)"                                                      \
 	}
-#define OPTIONS_PLATFORM                                                                                 \
-	{ "annotation", 0, OPTION_LIST, FLAG(annotations), "key=value", "Annotation of the entry" },     \
-		{ "arch", 0, OPTION_STRING, FLAG(architecture), "string", "Architecture of the entry" }, \
-		{ "os", 0, OPTION_STRING, FLAG(os), "string", "Operating system of the entry" },         \
-	{                                                                                                \
-		"variant", 0, OPTION_STRING, FLAG(variant), "string", "Variant of the architecture"      \
+#define OPTIONS_PLATFORM                                                                                     \
+	{ "annotation", 0, OPTION_LIST, FLAG(annotations), "key=value", "Annotation of the entry" },         \
+		{ "arch", 0, OPTION_STRING, FLAG(architecture), "string", "Architecture of the entry" },     \
+		{ "os", 0, OPTION_STRING, FLAG(os), "string", "Operating system of the entry" },             \
+		{ "os-features", 0,                                                                          \
+		  OPTION_LIST,   FLAG(os_features),                                                          \
+		  "list",        "Features that the operating system must have, with commas between them" }, \
+		{ "os-version",     0,        OPTION_STRING,                                                 \
+		  FLAG(os_version), "string", "Version of the operating system" },                           \
+	{                                                                                                    \
+		"variant", 0, OPTION_STRING, FLAG(variant), "string", "Variant of the architecture"          \
 	}
 
 static const struct option_def CREATE_OPTIONS[] = {
@@ -72,7 +80,7 @@ struct session {
 	const struct store *store;
 	const struct manifest_flags *flags;
 	struct copy_options options;
-	char *name; /* of the list, canonical */
+	char *name; /* of the list, canonical; NULL: an image is asked for, by its place */
 	char **argv;
 	int argc; /* arguments behind the subcommand */
 	struct image_index index;
@@ -99,6 +107,33 @@ static int set_field(const char *value, char out[PLATFORM_FIELD_MAX], struct err
 	return 0;
 }
 
+/* What is there already stays, and nothing comes twice, as docker has it. */
+static int add_features(const char *list, struct strvec *out)
+{
+	cleanup_strvec struct strvec features = { 0 };
+	int r = strvec_split(&features, list, ',');
+
+	for (size_t i = 0; r == 0 && i < features.len; i++)
+		if (!strvec_has(out, features.items[i]))
+			r = strvec_add(out, features.items[i]);
+	return r;
+}
+
+/* os.version and os.features of an index: image-spec, image-index.md. */
+static int set_os(const struct manifest_flags *f, struct descriptor *d, struct err *e)
+{
+	int r = 0;
+
+	if (f->os_version) {
+		free(d->os_version);
+		d->os_version = strdup(f->os_version);
+		r = d->os_version ? 0 : -ENOMEM;
+	}
+	for (size_t i = 0; r == 0 && i < f->os_features.len; i++)
+		r = add_features(f->os_features.items[i], &d->os_features);
+	return r < 0 ? err_code(e, r, "cannot annotate") : 0;
+}
+
 static int annotate(const struct session *s, struct descriptor *d, struct err *e)
 {
 	const struct manifest_flags *f = s->flags;
@@ -108,9 +143,11 @@ static int annotate(const struct session *s, struct descriptor *d, struct err *e
 		r = set_field(f->architecture, d->platform.architecture, e);
 	if (r == 0)
 		r = set_field(f->variant, d->platform.variant, e);
+	if (r == 0)
+		r = set_os(f, d, e);
 	if (r < 0)
 		return r;
-	if (f->os || f->architecture || f->variant) {
+	if (f->os || f->architecture || f->variant || f->os_version || f->os_features.len > 0) {
 		if (!d->platform.os[0])
 			(void)snprintf(d->platform.os, sizeof(d->platform.os), "linux");
 		platform_normalize(&d->platform);
@@ -126,6 +163,58 @@ static int annotate(const struct session *s, struct descriptor *d, struct err *e
 	return 0;
 }
 
+/* --- what is added ----------------------------------------------------------------------------------------------- */
+
+static bool is_of_store(const char *text)
+{
+	return strncmp(text, MANIFEST_LIST_STORE, sizeof(MANIFEST_LIST_STORE) - 1) == 0;
+}
+
+static bool has_transport(const char *text)
+{
+	cleanup_transport struct transport t = { 0 };
+	struct err ignored; /* then it is none */
+
+	return is_of_store(text) || strncmp(text, "docker://", 9) == 0 ||
+	       (transport_parse(text, &t, &ignored) == 0 && t.kind != TRANSPORT_REGISTRY);
+}
+
+/* containers-storage:NAME, or as podman has it containers-storage:@ID. */
+static int find_stored(const struct session *s, const char *text, struct image_record *ret, struct err *e)
+{
+	text += sizeof(MANIFEST_LIST_STORE) - 1;
+	return find_image(s->store, text[0] == '@' ? text + 1 : text, ret, e);
+}
+
+/* A plain name is an image that is here, and where there is none a registry's. Of an index only one image is ever here: who wants all asks for them there. */
+static int find_local(const struct session *s, const char *text, struct image_record *ret, bool *ret_found,
+		      struct err *e)
+{
+	int r;
+
+	*ret_found = is_of_store(text);
+	if (*ret_found)
+		return find_stored(s, text, ret, e);
+	if (has_transport(text))
+		return 0;
+	r = find_image(s->store, text, ret, e);
+	*ret_found = r == 0 && !(s->flags->all && digest_is_set(&ret->index));
+	return r == -ENOENT ? 0 : r;
+}
+
+static int add_image(struct session *s, const char *text, size_t *ret, struct err *e)
+{
+	cleanup_image_record struct image_record record = { 0 };
+	bool is_here = false;
+	int r = find_local(s, text, &record, &is_here, e);
+
+	if (r < 0)
+		return err_wrap(e, "cannot add '%s'", text);
+	if (is_here)
+		return manifest_list_add_stored(s->store, &s->index, record.name, ret, e);
+	return manifest_list_add(s->store, &s->index, text, &s->options, ret, e);
+}
+
 /* --- the subcommands --------------------------------------------------------------------------------------------- */
 
 static int create(struct session *s, struct err *e)
@@ -137,7 +226,7 @@ static int create(struct session *s, struct err *e)
 	if (s->flags->amend && manifest_list_load(s->store, s->name, &s->index, &ignored) < 0)
 		s->index = (struct image_index){ 0 };
 	for (int i = 2; r == 0 && i <= s->argc; i++)
-		r = manifest_list_add(&s->index, s->argv[i], &s->options, &at, e);
+		r = add_image(s, s->argv[i], &at, e);
 	if (r == 0)
 		r = manifest_list_save(s->store, s->name, &s->index, s->flags->amend, e);
 	if (r == 0)
@@ -151,7 +240,7 @@ static int add(struct session *s, struct err *e)
 	int r = manifest_list_load(s->store, s->name, &s->index, e);
 
 	if (r == 0)
-		r = manifest_list_add(&s->index, s->argv[2], &s->options, &at, e);
+		r = add_image(s, s->argv[2], &at, e);
 	if (r == 0 && s->index.manifests_len > 0)
 		r = annotate(s, &s->index.manifests[at], e);
 	return r < 0 ? r : manifest_list_save(s->store, s->name, &s->index, true, e);
@@ -169,16 +258,28 @@ static int annotate_one(struct session *s, struct err *e)
 	return r < 0 ? r : manifest_list_save(s->store, s->name, &s->index, true, e);
 }
 
-/* A list of ours as it would be pushed; else what a registry has. */
+/* What is where the argument says, and with no transport said in a registry, as docker has it. */
+static int look(const struct session *s, struct buf *text, struct err *e)
+{
+	cleanup_image_record struct image_record record = { 0 };
+	int r;
+
+	if (!is_of_store(s->argv[1]))
+		return manifest_list_look(s->store, s->argv[1], &s->options, text, e);
+	r = find_stored(s, s->argv[1], &record, e);
+	return r < 0 ? r : blob_get(s->store, &record.manifest, text, e);
+}
+
+/* A list of ours as it would be pushed; else what there is. */
 static int inspect(struct session *s, struct err *e)
 {
 	cleanup_buf struct buf text = BUF_INIT(MANIFEST_MAX_BYTES);
-	int r = manifest_list_load(s->store, s->name, &s->index, e);
+	int r = s->name ? manifest_list_load(s->store, s->name, &s->index, e) : -ENOENT;
 
 	if (r == 0)
 		r = manifest_list_text(&s->index, false, &text, e);
 	else if (r == -ENOENT)
-		r = manifest_list_look(s->argv[1], &s->options, &text, e);
+		r = look(s, &text, e);
 	if (r == 0)
 		(void)printf("%s\n", text.data);
 	return r;
@@ -187,15 +288,19 @@ static int inspect(struct session *s, struct err *e)
 static int push_there(struct session *s, const struct transport *to, struct err *e)
 {
 	const struct manifest_flags *f = s->flags;
-	bool is_docker = f->format && strcmp(f->format, "v2s2") == 0;
+	const struct push_options stored = { .tls_verify = f->tls_verify,
+					     .auth_file = f->auth_file,
+					     .cancel_fd = s->options.cancel_fd };
+	struct manifest_list_push options = { .is_docker = f->format && strcmp(f->format, "v2s2") == 0,
+					      .copy = s->options };
 	struct progress progress;
 	struct digest digest;
 	int r;
 
 	progress_init(&progress, stderr);
-	if (!f->quiet)
-		s->options.observer = image_transfer_observer(&progress);
-	r = manifest_list_push(s->store, &s->index, to, is_docker, &s->options, &digest, e);
+	options.stored = image_transfer_shown(&stored, &progress, f->quiet);
+	options.copy.observer = options.stored.observer;
+	r = manifest_list_push(s->store, &s->index, to, &options, &digest, e);
 	progress_draw(&progress, true);
 	progress_done(&progress);
 	if (r == 0 && f->digest_file)
@@ -234,8 +339,8 @@ static const struct {
 	int (*run)(struct session *s, struct err *e);
 } COMMANDS[] = {
 	{ { "sampan manifest create", "[OPTIONS] LIST [IMAGE...]",
-	    "Begin a list of the images of several platforms, which are in registries", CREATE_OPTIONS,
-	    .min_args = 1, .max_args = -1 },
+	    "Begin a list of the images of several platforms", CREATE_OPTIONS, .min_args = 1,
+	    .max_args = -1 },
 	  create },
 	{ { "sampan manifest add", "[OPTIONS] LIST IMAGE", "Add an image to a list", ADD_OPTIONS,
 	    .min_args = 2, .max_args = 2 },
@@ -244,7 +349,7 @@ static const struct {
 	    ANNOTATE_OPTIONS, .min_args = 2, .max_args = 2 },
 	  annotate_one },
 	{ { "sampan manifest inspect", "[OPTIONS] LIST|IMAGE",
-	    "Show a list, or the manifest or index that a registry has", INSPECT_OPTIONS, .min_args = 1,
+	    "Show a list, or the manifest or index of an image", INSPECT_OPTIONS, .min_args = 1,
 	    .max_args = 1 },
 	  inspect },
 	{ { "sampan manifest push", "[OPTIONS] LIST [[docker://]REF]",
@@ -272,16 +377,13 @@ static int run(size_t command, int argc, char **argv, const struct manifest_flag
 	if (r == 0)
 		r = store_open(g->root, &store, &e);
 	s.store = store;
-	if (r == 0)
+	if (r == 0 && !(COMMANDS[command].run == inspect && has_transport(argv[1])))
 		r = name_list(&s, &e);
 	if (r == 0)
 		r = COMMANDS[command].run(&s, &e);
 	image_index_done(&s.index);
 	free(s.name);
-	if (r == 0)
-		return cli_end_output(0);
-	(void)image_fail(g, &e);
-	return r == -EINTR ? image_exit_of_signal(signals) : CLI_EXIT_FAILED;
+	return image_end(g, r, &e, signals);
 }
 
 static void usage(FILE *out)
@@ -313,5 +415,6 @@ int image_manifest(int argc, char **argv, const struct image_globals *g)
 	if (cli_options(&COMMANDS[i].def, argc - 1, argv + 1, &f, &n, &code))
 		code = run(i, n, argv + 1, &f, g);
 	strvec_done(&f.annotations);
+	strvec_done(&f.os_features);
 	return code;
 }

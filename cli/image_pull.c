@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sampan pull */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,16 +13,20 @@
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "pull/pull.h"
+#include "pull/search.h"
+#include "pull/transport.h"
 #include "store/store.h"
+#include "store/image_event.h"
 
 struct pull_flags {
-	bool quiet, tls_verify, keep_previous, keep_blobs, check_space;
+	bool all_tags, quiet, tls_verify, keep_previous, keep_blobs, check_space;
 	const char *platform, *auth_file;
 	struct opt_u64 jobs, max_layer_size;
 };
 
 #define FLAG(member) offsetof(struct pull_flags, member)
 static const struct option_def OPTIONS[] = {
+	{ "all-tags", 'a', OPTION_BOOL, FLAG(all_tags), NULL, "Pull all tags of a repository" },
 	{ "platform", 0, OPTION_STRING, FLAG(platform), "string",
 	  "Pull for this platform: OS/ARCH[/VARIANT] (default: what this machine runs best)" },
 	{ "tls-verify", 0, OPTION_BOOL, FLAG(tls_verify), NULL,
@@ -156,47 +161,117 @@ static int options_of(const struct pull_flags *f, struct pull_options *ret, stru
 	return r;
 }
 
-static int run(const char *text, struct pull_options *o, bool quiet, const struct image_globals *g)
+/* What all pulls of one command share. */
+struct session {
+	const struct image_globals *globals;
+	const struct pull_flags *flags;
+	struct store *store;
+	struct pull_options options;
+};
+
+static int pull_one(const struct session *s, const char *text, struct err *e)
 {
-	cleanup_store struct store *s = NULL;
 	cleanup_pull_result struct pull_result result = { 0 };
+	struct pull_options o = s->options;
 	struct progress progress;
+	int r;
+
+	progress_init(&progress, stderr);
+	if (!s->flags->quiet)
+		o.observer = image_pull_observer(&progress);
+	r = pull_image(s->store, text, &o, &result, e);
+	progress_draw(&progress, true);
+	progress_done(&progress);
+	if (r < 0)
+		return r;
+	if (result.names.len > 0)
+		image_event_of(s->store, s->globals->state_dir, "pull", result.names.items[0]);
+	print_result(&result, s->flags->quiet);
+	if (result.names.len > 0)
+		image_pulled(s->globals, result.names.items[0]);
+	return 0;
+}
+
+/* --- all tags --- */
+
+static const char *without_transport(const char *text)
+{
+	return strncmp(text, "docker://", 9) == 0 ? text + 9 : text;
+}
+
+/* Behind the last '/' a ':' is a tag's. */
+static int check_repository(const char *text, struct err *e)
+{
+	cleanup_transport struct transport t = { 0 };
+	const char *slash = strrchr(text, '/');
+	int r = transport_parse(text, &t, e);
+
+	if (r < 0)
+		return err_wrap(e, "invalid reference '%s'", text);
+	if (t.kind != TRANSPORT_REGISTRY)
+		return err_set(e, -EINVAL, "--all-tags is for repositories of registries, which '%s' is not",
+			       text);
+	if (strpbrk(slash ? slash : text, ":@"))
+		return err_set(e, -EINVAL, "--all-tags takes a name without a tag or digest, not '%s'",
+			       without_transport(text));
+	return 0;
+}
+
+/* One after the other, and as docker does up to the first that fails. */
+static int pull_tags(const struct session *s, const char *text, struct err *e)
+{
+	const struct search_options o = { .tls_verify = s->options.tls_verify,
+					  .auth_file = s->options.auth_file,
+					  .limit = SEARCH_LIMIT_MAX,
+					  .cancel_fd = s->options.cancel_fd };
+	cleanup_strvec struct strvec tags = { 0 };
+	cleanup_free char *name = NULL;
+	int r = search_tags(without_transport(text), &o, &name, &tags, e);
+
+	if (r == 0 && tags.len == 0)
+		r = err_set(e, -ENOENT, "'%s' has no tags", name);
+	if (r == 0 && tags.len == SEARCH_LIMIT_MAX)
+		r = err_set(e, -EFBIG, "'%s' has %d tags or more (pull those that you need)", name,
+			    SEARCH_LIMIT_MAX);
+	for (size_t i = 0; r == 0 && i < tags.len; i++) {
+		cleanup_free char *tagged = NULL;
+
+		if (asprintf(&tagged, "%s:%s", name, tags.items[i]) < 0) {
+			tagged = NULL;
+			return err_code(e, -ENOMEM, "cannot name an image");
+		}
+		r = pull_one(s, tagged, e);
+	}
+	return r;
+}
+
+static int run(const char *text, struct session *s)
+{
+	cleanup_store struct store *store = NULL;
 	cleanup_fd int signals = -1;
 	struct err e = { 0 };
 	int r = image_watch_signals(&signals, &e);
 
-	progress_init(&progress, stderr);
-	o->cancel_fd = signals;
-	if (!quiet)
-		o->observer = image_pull_observer(&progress);
+	s->options.cancel_fd = signals;
 	if (r == 0)
-		r = store_open(g->root, &s, &e);
+		r = store_open(s->globals->root, &store, &e);
+	s->store = store;
 	if (r == 0)
-		r = pull_image(s, text, o, &result, &e);
-	progress_draw(&progress, true);
-	progress_done(&progress);
-	if (r < 0) {
-		(void)image_fail(g, &e);
-		return r == -EINTR ? image_exit_of_signal(signals) : CLI_EXIT_FAILED;
-	}
-	print_result(&result, quiet);
-	if (result.names.len > 0)
-		image_pulled(g, result.names.items[0]);
-	return cli_end_output(0);
+		r = s->flags->all_tags ? pull_tags(s, text, &e) : pull_one(s, text, &e);
+	return image_end(s->globals, r, &e, signals);
 }
 
 int image_pull(int argc, char **argv, const struct image_globals *g)
 {
 	struct pull_flags f = { .tls_verify = true, .check_space = true };
-	struct pull_options o = { .cancel_fd = -1 };
+	struct session s = { .globals = g, .flags = &f, .options.cancel_fd = -1 };
 	struct err e = { 0 };
-	int n = 0, code = 0;
+	int n = 0, code = 0, r;
 
 	if (!cli_options(&PULL, argc, argv, &f, &n, &code))
 		return code;
-	if (options_of(&f, &o, &e) < 0) {
-		(void)image_fail(g, &e);
-		return CLI_EXIT_SAMPAN;
-	}
-	return run(argv[1], &o, f.quiet, g);
+	r = options_of(&f, &s.options, &e);
+	if (r == 0 && f.all_tags)
+		r = check_repository(argv[1], &e);
+	return r < 0 ? image_refuse(g, &e) : run(argv[1], &s);
 }

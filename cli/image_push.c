@@ -13,6 +13,7 @@
 #include "pull/push.h"
 #include "store/image.h"
 #include "store/store.h"
+#include "store/image_event.h"
 
 struct push_flags {
 	bool quiet, tls_verify, all_tags;
@@ -117,6 +118,20 @@ static int list_tags(const struct store *s, const char *name, struct push_list *
 	return r;
 }
 
+/* Under the name that it has there. */
+static void tell(const struct store *s, const char *state_dir, const char *source, char *target)
+{
+	cleanup_image_record struct image_record record = { 0 };
+	struct image_record pushed;
+	struct err ignored;
+
+	if (image_find(s, source, &record, &ignored) < 0)
+		return;
+	pushed = record; /* owns nothing */
+	pushed.name = target;
+	image_event(s, state_dir, "push", &pushed);
+}
+
 static int push_one(const struct store *s, const char *source, const char *target, const struct push_flags *f,
 		    const struct push_options *o, struct progress *progress, struct err *e)
 {
@@ -147,8 +162,8 @@ static int push_one(const struct store *s, const char *source, const char *targe
 	return f->digest_file ? image_write_digest(f->digest_file, &result.digest, e) : 0;
 }
 
-static int push_all(const struct store *s, const struct push_list *l, const struct push_flags *f,
-		    const struct push_options *o, struct err *e)
+static int push_all(const struct store *s, const char *state_dir, const struct push_list *l,
+		    const struct push_flags *f, const struct push_options *o, struct err *e)
 {
 	struct push_options shown;
 	struct progress progress;
@@ -156,8 +171,11 @@ static int push_all(const struct store *s, const struct push_list *l, const stru
 
 	progress_init(&progress, stderr);
 	shown = image_transfer_shown(o, &progress, f->quiet);
-	for (size_t i = 0; r == 0 && i < l->sources.len; i++)
+	for (size_t i = 0; r == 0 && i < l->sources.len; i++) {
 		r = push_one(s, l->sources.items[i], l->targets.items[i], f, &shown, &progress, e);
+		if (r == 0)
+			tell(s, state_dir, l->sources.items[i], l->targets.items[i]);
+	}
 	progress_done(&progress);
 	return r;
 }
@@ -179,11 +197,8 @@ static int run(int argc, char **argv, const struct push_flags *f, struct push_op
 	else if (r == 0)
 		r = list_one(s, argv[1], argc > 1 ? without_transport(argv[2]) : NULL, &list, &e);
 	if (r == 0)
-		r = push_all(s, &list, f, o, &e);
-	if (r == 0)
-		return cli_end_output(0);
-	(void)image_fail(g, &e);
-	return r == -EINTR ? image_exit_of_signal(signals) : CLI_EXIT_FAILED;
+		r = push_all(s, g->state_dir, &list, f, o, &e);
+	return image_end(g, r, &e, signals);
 }
 
 int image_push(int argc, char **argv, const struct image_globals *g)
@@ -200,9 +215,7 @@ int image_push(int argc, char **argv, const struct image_globals *g)
 	r = image_transfer_options(f.format, f.level, f.jobs, &o, &e);
 	if (r == 0 && f.all_tags && n > 1)
 		r = err_set(&e, -EINVAL, "--all-tags takes no other name to push to");
-	if (r < 0) {
-		(void)image_fail(g, &e);
-		return CLI_EXIT_SAMPAN;
-	}
+	if (r < 0)
+		return image_refuse(g, &e);
 	return run(n, argv, &f, &o, g);
 }

@@ -15,6 +15,7 @@
 #include "pull/push.h"
 #include "store/image.h"
 #include "store/store.h"
+#include "store/image_event.h"
 
 struct save_flags {
 	bool quiet;
@@ -149,10 +150,9 @@ static int run(char **images, enum transport_kind kind, const struct save_flags 
 		r = store_open(g->root, &s, &e);
 	if (r == 0)
 		r = save_all(s, images, kind, f, o, &e);
-	if (r == 0)
-		return cli_end_output(0);
-	(void)image_fail(g, &e);
-	return r == -EINTR ? image_exit_of_signal(signals) : CLI_EXIT_FAILED;
+	for (size_t i = 0; r == 0 && images[i]; i++)
+		image_event_of(s, g->state_dir, "save", images[i]);
+	return image_end(g, r, &e, signals);
 }
 
 static int check(const struct save_flags *f, enum transport_kind kind, struct err *e)
@@ -182,9 +182,7 @@ int image_save(int argc, char **argv, const struct image_globals *g)
 		r = check(&f, kind, &e);
 	if (r == 0)
 		r = image_transfer_options(f.compression, f.level, f.jobs, &o, &e);
-	if (r < 0) {
-		(void)image_fail(g, &e);
-		return CLI_EXIT_SAMPAN;
-	}
+	if (r < 0)
+		return image_refuse(g, &e);
 	return run(argv + 1, kind, &f, &o, g);
 }

@@ -5,8 +5,7 @@
 
 #include "cli/image_main.h"
 #include "cli/image_signals.h"
-#include "cli/table.h"
-#include "cli/template.h"
+#include "cli/rows.h"
 #include "common/cleanup.h"
 #include "pull/search.h"
 
@@ -95,74 +94,16 @@ static void make_row(const struct search_item *i, bool whole, const char *tag, s
 
 /* --- output ---------------------------------------------------------------------------------------------------- */
 
-struct output {
-	const char *format; /* of a row */
-	bool is_table;
-	struct table table;
-};
-
-static void output_done(struct output *o)
-{
-	table_done(&o->table);
-}
-#define cleanup_output __attribute__((cleanup(output_done)))
-
-static int add_cells(struct table *t, char *row)
-{
-	size_t n = 0;
-	int r = 0;
-
-	for (char *cell = strsep(&row, "\t"); r == 0 && cell && n < t->columns;
-	     cell = strsep(&row, "\t"), n++)
-		r = table_add(t, cell);
-	for (; r == 0 && n < t->columns; n++)
-		r = table_add(t, "");
-	return r;
-}
-
-static int put(struct output *o, const struct row *row, bool headings, struct err *e)
-{
-	cleanup_buf struct buf text = BUF_INIT(TEMPLATE_OUT_MAX);
-	int r = template_expand(o->format, row->fields, headings, &text, e);
-
-	if (r == 0 && buf_add(&text, "", 1) < 0)
-		r = err_code(e, -ENOMEM, "cannot print");
-	if (r < 0)
-		return r;
-	if (!o->is_table)
-		(void)printf("%s\n", text.data);
-	else if (add_cells(&o->table, text.data) < 0)
-		return err_code(e, -ENOMEM, "cannot print");
-	return 0;
-}
-
-static size_t columns_of(const char *format)
-{
-	size_t n = 1;
-
-	for (; *format; format++)
-		n += *format == '\t' || (format[0] == '\\' && format[1] == 't');
-	return n;
-}
-
 /* A format that is none is told of before any registry is asked. */
-static int begin(const struct search_flags *f, struct output *o, struct err *e)
+static int begin(const struct search_flags *f, struct rows *o, struct err *e)
 {
 	static const char RESULTS[] = "{{.Name}}\t{{.Description}}\t{{.Stars}}\t{{.Official}}",
 			  TAGS[] = "{{.Name}}\t{{.Tag}}";
 	const struct search_item nothing = { 0 };
-	cleanup_buf struct buf ignored = BUF_INIT(TEMPLATE_OUT_MAX);
 	struct row row;
-	int r;
 
-	o->format = f->format ? f->format : "table";
-	o->is_table = template_is_table(o->format, &o->format);
-	if (o->is_table && !*o->format)
-		o->format = f->list_tags ? TAGS : RESULTS;
-	o->table.columns = columns_of(o->format);
 	make_row(&nothing, false, "", &row);
-	r = template_expand(o->format, row.fields, false, &ignored, e);
-	return r == 0 && o->is_table ? put(o, &row, true, e) : r;
+	return rows_begin(o, f->format, f->list_tags ? TAGS : RESULTS, row.fields, e);
 }
 
 static int print_json_results(const struct search_results *found)
@@ -208,7 +149,7 @@ static bool is_json(const struct search_flags *f)
 }
 
 static int search(const char *term, const struct search_flags *f, const struct search_options *o,
-		  struct output *out, struct err *e)
+		  struct rows *out, struct err *e)
 {
 	cleanup_search_results struct search_results found = { 0 };
 	int r = search_images(term, o, &found, e);
@@ -221,13 +162,13 @@ static int search(const char *term, const struct search_flags *f, const struct s
 		struct row row;
 
 		make_row(&found.items[i], f->no_trunc, "", &row);
-		r = put(out, &row, false, e);
+		r = rows_add(out, row.fields, e);
 	}
 	return r;
 }
 
 static int list_tags(const char *name, const struct search_flags *f, const struct search_options *o,
-		     struct output *out, struct err *e)
+		     struct rows *out, struct err *e)
 {
 	cleanup_strvec struct strvec tags = { 0 };
 	cleanup_free char *full = NULL;
@@ -242,7 +183,7 @@ static int list_tags(const char *name, const struct search_flags *f, const struc
 		struct row row;
 
 		make_row(&item, true, tags.items[i], &row);
-		r = put(out, &row, false, e);
+		r = rows_add(out, row.fields, e);
 	}
 	return r;
 }
@@ -265,7 +206,7 @@ static int options_of(const struct search_flags *f, struct search_options *ret, 
 	return r;
 }
 
-static int run(const char *term, const struct search_flags *f, struct search_options *o, struct output *out,
+static int run(const char *term, const struct search_flags *f, struct search_options *o, struct rows *out,
 	       const struct image_globals *g)
 {
 	cleanup_fd int signals = -1;
@@ -275,19 +216,16 @@ static int run(const char *term, const struct search_flags *f, struct search_opt
 	o->cancel_fd = signals;
 	if (r == 0)
 		r = f->list_tags ? list_tags(term, f, o, out, &e) : search(term, f, o, out, &e);
-	if (r < 0) {
-		(void)image_fail(g, &e);
-		return r == -EINTR ? image_exit_of_signal(signals) : CLI_EXIT_FAILED;
-	}
-	if (out->is_table)
-		table_print(&out->table, stdout);
+	if (r < 0)
+		return image_end(g, r, &e, signals);
+	rows_end(out);
 	return cli_end_output(0);
 }
 
 int image_search(int argc, char **argv, const struct image_globals *g)
 {
 	struct search_flags f = { .tls_verify = true };
-	cleanup_output struct output out = { 0 };
+	cleanup_rows struct rows out = { 0 };
 	struct search_options o;
 	struct err e = { 0 };
 	int n = 0, code = 0;
@@ -296,12 +234,10 @@ int image_search(int argc, char **argv, const struct image_globals *g)
 		strvec_done(&f.filters);
 		return code;
 	}
-	if (options_of(&f, &o, &e) < 0 || begin(&f, &out, &e) < 0) {
-		(void)image_fail(g, &e);
-		code = CLI_EXIT_SAMPAN;
-	} else {
+	if (options_of(&f, &o, &e) < 0 || begin(&f, &out, &e) < 0)
+		code = image_refuse(g, &e);
+	else
 		code = run(strncmp(argv[1], "docker://", 9) == 0 ? argv[1] + 9 : argv[1], &f, &o, &out, g);
-	}
 	strvec_done(&f.filters);
 	return code;
 }

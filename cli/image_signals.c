@@ -26,11 +26,20 @@ int image_watch_signals(int *ret_fd, struct err *e)
 	return 0;
 }
 
-int image_exit_of_signal(int fd)
+/* As of a program that the signal has ended. */
+static int exit_of_signal(int fd)
 {
 	struct signalfd_siginfo info;
 
 	if (read(fd, &info, sizeof(info)) != sizeof(info))
 		return CLI_EXIT_FAILED;
 	return 128 + (int)info.ssi_signo;
+}
+
+int image_end(const struct image_globals *g, int r, const struct err *e, int fd)
+{
+	if (r == 0)
+		return cli_end_output(0);
+	(void)image_fail(g, e); /* its code is that of most failures */
+	return r == -EINTR ? exit_of_signal(fd) : CLI_EXIT_FAILED;
 }

@@ -3,12 +3,13 @@
 #ifndef SAMPAN_CLI_IMAGE_SIGNALS_H
 #define SAMPAN_CLI_IMAGE_SIGNALS_H
 
+#include "cli/image_main.h"
 #include "common/err.h"
 
 /* SIGINT, SIGTERM and SIGHUP make *ret_fd readable from now on and do nothing else; SIGPIPE is ignored. */
 int image_watch_signals(int *ret_fd, struct err *e) MUST_CHECK;
 
-/* The exit code of a program that such a signal has ended: 128 and its number. */
-int image_exit_of_signal(int fd);
+/* The exit code of a command that ends with `r`: not 0 means that `e` is told first, and -EINTR that one of these signals came, which the code then says. */
+int image_end(const struct image_globals *g, int r, const struct err *e, int fd);
 
 #endif

@@ -19,7 +19,8 @@ static const struct {
 	{ "load", image_load },     { "login", image_login },       { "logout", image_logout },
 	{ "sign", image_sign },     { "verify", image_verify },     { "fsck", image_fsck },
 	{ "copy", image_copy },     { "manifest", image_manifest }, { "import", image_import },
-	{ "export", image_export }, { "search", image_search },
+	{ "export", image_export }, { "search", image_search },     { "cp", image_cp },
+	{ "commit", image_commit }, { "yaml", image_yaml },
 };
 
 struct image_options {
@@ -58,6 +59,12 @@ int image_fail(const struct image_globals *g, const struct err *e)
 	len = snprintf(text, sizeof(text), "%d %s", e->code, e->text);
 	(void)!write_all(g->error_fd, text, (size_t)len); /* the exit code says the rest */
 	return CLI_EXIT_FAILED;
+}
+
+int image_refuse(const struct image_globals *g, const struct err *e)
+{
+	(void)image_fail(g, e); /* its code is another one */
+	return CLI_EXIT_SAMPAN;
 }
 
 void image_pulled(const struct image_globals *g, const char *name)

@@ -8,6 +8,8 @@
 #include "cli/startup.h"
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/program_path.h"
+#include "engine/rootless.h"
 #include "store/store.h"
 
 #define ADDITIONAL_MAX_BYTES 65536
@@ -15,11 +17,28 @@
 struct command {
 	const char *name;
 	int (*run)(int argc, char **argv, const struct cli_globals *g);
-	const char *summary;
+	const char *summary; /* NULL: not for people */
 };
 
 static const struct command COMMANDS[] = {
 	{ "run", cmd_run, "Create a container from an image and run it" },
+	{ "create", cmd_create, "Create a container, to be started later" },
+	{ "start", cmd_start, "Start containers" },
+	{ "stop", cmd_stop, "Stop containers" },
+	{ "restart", cmd_restart, "Stop containers, and start them again" },
+	{ "kill", cmd_kill, "Send a signal to containers" },
+	{ "wait", cmd_wait, "Wait until containers have ended" },
+	{ "attach", cmd_attach, "Connect our streams to a container that runs" },
+	{ "exec", cmd_exec, "Run a further command in a container that runs" },
+	{ "top", cmd_top, "Show the processes of a container" },
+	{ "pause", cmd_pause, "Freeze all processes of containers" },
+	{ "unpause", cmd_unpause, "Let the processes of paused containers go on" },
+	{ "update", cmd_update, "Change limits and restart policy of containers" },
+	{ "rename", cmd_rename, "Give a container another name" },
+	{ "stats", cmd_stats, "Show what containers take up, once a second" },
+	{ "cp", cmd_cp, "Copy files between a container and the host" },
+	{ "diff", cmd_diff, "Show what a container has changed in its file system" },
+	{ "boot", cmd_boot, "Start what should run after a reboot" },
 	{ "pull", cmd_delegated, "Download an image" },
 	{ "push", cmd_delegated, "Upload an image to a registry" },
 	{ "search", cmd_delegated, "Search registries for images" },
@@ -28,6 +47,7 @@ static const struct command COMMANDS[] = {
 	{ "copy", cmd_delegated, "Copy an image between registries and files" },
 	{ "manifest", cmd_delegated, "Put images of several platforms under one name" },
 	{ "import", cmd_delegated, "Make an image of a root file system's tar" },
+	{ "commit", cmd_commit, "Make an image of a container's changes" },
 	{ "export", cmd_delegated, "Write a container's file system to a tar" },
 	{ "tag", cmd_tag, "Give an image another name" },
 	{ "history", cmd_history, "Show the steps that an image was made in" },
@@ -38,14 +58,27 @@ static const struct command COMMANDS[] = {
 	{ "images", cmd_images, "List images" },
 	{ "rmi", cmd_rmi, "Remove images" },
 	{ "ps", cmd_ps, "List containers" },
+	{ "logs", cmd_logs, "Show the output of containers" },
+	{ "port", cmd_port, "List the published ports of a container" },
 	{ "rm", cmd_rm, "Remove containers" },
 	{ "inspect", cmd_inspect, "Show all that is known about images and containers, as JSON" },
+	{ "events", cmd_events, "Show what happens to containers, images, volumes and networks" },
+	{ "container", cmd_container, "Manage containers" },
 	{ "image", cmd_image, "Manage images" },
+	{ "volume", cmd_volume, "Manage volumes" },
+	{ "secret", cmd_secret, "Manage secrets" },
+	{ "network", cmd_network, "Manage networks" },
 	{ "system", cmd_system, "Show how much space is taken up" },
 	{ "fsck", cmd_delegated, "Check the store for damage, and repair it" },
 	{ "check", cmd_check, "Check what this machine can do, and how to cure what it cannot" },
 	{ "info", cmd_info, "Show what Sampan found on this machine" },
 	{ "version", cmd_version, "Show the version" },
+	{ "completion", cmd_completion, "Print what teaches a shell to complete our command lines" },
+	{ "__complete", cmd_complete, NULL },
+	{ "monitor-launch", cmd_monitor_launch, NULL },
+	{ "monitor-cleanup", cmd_monitor_cleanup, NULL },
+	{ "monitor-health", cmd_monitor_health, NULL },
+	{ "monitor-event", cmd_monitor_event, NULL },
 };
 
 struct global_options {
@@ -80,7 +113,8 @@ static int usage(void)
 {
 	(void)printf("Usage:  %s %s\n\n%s\n\nCommands:\n", SAMPAN.name, SAMPAN.usage, SAMPAN.summary);
 	for (size_t i = 0; i < ARRAY_LEN(COMMANDS); i++)
-		(void)printf("  %-10s %s\n", COMMANDS[i].name, COMMANDS[i].summary);
+		if (COMMANDS[i].summary)
+			(void)printf("  %-10s %s\n", COMMANDS[i].name, COMMANDS[i].summary);
 	(void)printf("\nOptions:\n");
 	options_help_list(OPTIONS, stdout);
 	(void)printf("\nRun 'sampan COMMAND --help' for more about a command.\n");
@@ -119,14 +153,73 @@ static int export_additional(const struct strvec *stores)
 	return r;
 }
 
+/* These have nothing to do with containers or images. */
+static bool needs_store(const char *command)
+{
+	static const char *const OTHERS[] = { "check", "completion", "help", "version" };
+
+	for (size_t i = 0; i < ARRAY_LEN(OTHERS); i++)
+		if (strcmp(command, OTHERS[i]) == 0)
+			return false;
+	return true;
+}
+
+static int take_path(const char *given, const char *of_root, int (*of_user)(char **ret, struct err *e),
+		     char **ret, struct err *e)
+{
+	if (!given && geteuid() != 0)
+		return of_user(ret, e);
+	*ret = absolute(given ? given : of_root);
+	return *ret ? 0 : err_set(e, -ENOENT, "cannot find out the working directory");
+}
+
+/* Once more, in there: /proc/self/exe is then of this mount namespace, as who protects it from containers needs it. Returns only on failure. */
+static int start_again(char **argv, const struct cli_globals *g, struct err *e)
+{
+	cleanup_free char *self = program_path_self();
+	cleanup_strvec struct strvec args = { 0 };
+	int r = self ? strvec_add(&args, self) : -ENOENT;
+
+	if (r == 0)
+		r = strvec_addf(&args, "--root=%s", g->root);
+	if (r == 0)
+		r = strvec_addf(&args, "--state-dir=%s", g->state_dir);
+	if (r == 0 && g->debug)
+		r = strvec_add(&args, "--debug");
+	for (; r == 0 && *argv; argv++)
+		r = strvec_add(&args, *argv);
+	if (r < 0)
+		return err_code(e, r, "cannot run 'sampan'");
+	(void)execv(self, args.items);
+	return err_errno(e, "cannot run '%s' in the user namespace", self);
+}
+
+/* For who is not root all that follows happens where he is. */
+static int enter(char **argv, const struct cli_globals *g, struct err *e)
+{
+	int r;
+
+	if (geteuid() == 0 || !needs_store(argv[0]))
+		return 0;
+	r = rootless_enter(g->state_dir, e);
+	return r == 0 ? start_again(argv, g, e) : r;
+}
+
 static int dispatch(int argc, char **argv, const struct global_options *o)
 {
-	cleanup_free char *root = absolute(o->root ? o->root : STORE_DEFAULT_ROOT);
-	cleanup_free char *state_dir = absolute(o->state_dir ? o->state_dir : STORE_DEFAULT_STATE_DIR);
-	struct cli_globals g = { .root = root, .state_dir = state_dir, .debug = o->debug };
+	cleanup_free char *root = NULL, *state_dir = NULL;
+	struct cli_globals g = { .debug = o->debug };
+	struct err e = { 0 };
+	int r = take_path(o->root, STORE_DEFAULT_ROOT, rootless_root, &root, &e);
 
-	if (!root || !state_dir) {
-		cli_error("cannot find out the working directory");
+	if (r == 0)
+		r = take_path(o->state_dir, STORE_DEFAULT_STATE_DIR, rootless_state_dir, &state_dir, &e);
+	g.root = root;
+	g.state_dir = state_dir;
+	if (r == 0)
+		r = enter(argv, &g, &e);
+	if (r < 0) {
+		IGNORE_RESULT(cli_fail(&e));
 		return CLI_EXIT_SAMPAN;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(COMMANDS); i++)

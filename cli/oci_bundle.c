@@ -3,76 +3,55 @@
 
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
+#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/file.h"
-#include "common/json_span.h"
-#include "runtime/seccomp_cache.h"
+#include "runtime/sys_mount.h"
 
 void oci_bundle_done(struct oci_bundle *b)
 {
 	free(b->path);
-	runtime_spec_done(&b->spec);
-	seccomp_program_done(&b->filter);
+	filtered_spec_done(&b->config);
 	*b = (struct oci_bundle){ 0 };
 }
 
-/* Compiles a profile once more than this start needs, for all starts that follow. What is wrong with it the start itself will say. */
-static void keep_filter(const struct oci_globals *g, const struct runtime_spec *spec, const char *profile,
-			size_t len)
+/* Whether an absolute path is the shortest of those without symlinks. */
+static bool is_clean(const char *path)
 {
-	cleanup_seccomp_program struct seccomp_program filter = { 0 };
-	struct err ignored;
+	size_t len = strlen(path);
 
-	if (spec->linux_.seccomp && seccomp_compile(spec->linux_.seccomp, &filter, &ignored) == 0)
-		seccomp_cache_keep(g->root, profile, len, &filter);
+	return path[0] == '/' && len > 1 && path[len - 1] != '/' && !strstr(path, "//") &&
+	       !strstr(path, "/.");
 }
 
-/* Decodes config.json. A seccomp profile, which is most of an ordinary one, is not read again where its filter is known. */
-static int decode(const struct oci_globals *g, const struct buf *text, struct oci_bundle *b, struct err *e)
-{
-	static const char *const PROFILE[] = { "linux", "seccomp", NULL };
-	cleanup_buf struct buf rest = BUF_INIT(SPEC_MAX_BYTES);
-	const char *all = text->data ? text->data : "";
-	size_t at, len;
-	int r;
-
-	if (!json_find_span(all, text->len, PROFILE, &at, &len))
-		return runtime_spec_decode(all, text->len, &b->spec, e);
-	if (seccomp_cache_find(g->root, all + at, len, &b->filter)) {
-		r = buf_add(&rest, all, at);
-		if (r == 0)
-			r = buf_add_str(&rest, "null");
-		if (r == 0)
-			r = buf_add(&rest, all + at + len, text->len - at - len);
-		if (r == 0 && runtime_spec_decode(rest.data, rest.len, &b->spec, e) == 0)
-			return 0;
-		seccomp_program_done(&b->filter); /* the whole text is decoded for its error */
-	}
-	r = runtime_spec_decode(all, text->len, &b->spec, e);
-	if (r == 0)
-		keep_filter(g, &b->spec, all + at, len);
-	return r;
-}
-
-/* The absolute path, as the kernel has it of the directory: realpath(3) asks it component by component. */
+/* The absolute path, as the kernel has it of the directory: realpath(3) asks it component by component. Engines pass just that, and to
+ * look it up in /proc takes longer than to open it. */
 static int open_bundle(const char *name, char **ret_path, int *ret_dir, struct err *e)
 {
-	cleanup_fd int dir = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	char link[40], path[PATH_MAX];
+	const struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+				      .resolve = RESOLVE_NO_SYMLINKS };
+	cleanup_fd int dir =
+		is_clean(name) ? (int)syscall(SYS_openat2, AT_FDCWD, name, &how, sizeof(how)) : -1;
+	char path[PATH_MAX];
 	ssize_t len;
 
-	if (dir < 0)
-		return err_errno(e, "bundle '%s'", name);
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", dir);
-	len = readlink(link, path, sizeof(path) - 1);
-	if (len < 0)
-		return err_errno(e, "bundle '%s'", name);
-	path[len] = '\0';
-	*ret_path = strdup(path);
+	if (dir >= 0) {
+		*ret_path = strdup(name);
+	} else {
+		dir = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (dir < 0)
+			return err_errno(e, "bundle '%s'", name);
+		len = readlink(fd_path(dir).text, path, sizeof(path) - 1);
+		if (len < 0)
+			return err_errno(e, "bundle '%s'", name);
+		path[len] = '\0';
+		*ret_path = strdup(path);
+	}
 	if (!*ret_path)
 		return err_code(e, -ENOMEM, "bundle '%s'", name);
 	*ret_dir = fd_take(&dir);
@@ -94,14 +73,12 @@ int oci_bundle_load(const struct oci_globals *g, const struct oci_bundle_options
 	if (r == -ENOENT)
 		return err_set(e, r, "JSON specification file config.json not found in '%s'", b.path);
 	if (r == 0)
-		r = decode(g, &text, &b, e);
+		r = filtered_spec_decode(g->root, &text, &b.config, e);
 	if (r < 0)
 		return err_wrap(e, "config.json");
 	ret->path = ptr_take(b.path);
-	ret->spec = b.spec;
-	ret->filter = b.filter;
-	b.spec = (struct runtime_spec){ 0 };
-	b.filter = (struct seccomp_program){ 0 };
+	ret->config = b.config;
+	b.config = (struct filtered_spec){ 0 };
 	return 0;
 }
 
@@ -112,8 +89,8 @@ struct runtime_args oci_bundle_args(const struct oci_globals *g, const struct oc
 		.state_root = g->root,
 		.id = id,
 		.bundle = b->path,
-		.spec = &b->spec,
-		.filter = b->filter.insns ? &b->filter : NULL,
+		.spec = &b->config.spec,
+		.filter = b->config.filter.insns ? &b->config.filter : NULL,
 		.console_socket = o->console_socket,
 		.pidfd_socket = o->pidfd_socket,
 		.pid_file = o->pid_file,

@@ -4,6 +4,7 @@
 #define SAMPAN_CLI_OCI_BUNDLE_H
 
 #include "cli/oci.h"
+#include "runtime/filtered_spec.h"
 #include "runtime/runtime.h"
 
 struct oci_bundle_options {
@@ -42,10 +43,8 @@ struct oci_bundle_options {
 	}
 
 struct oci_bundle {
-	char *path;               /* absolute */
-	struct runtime_spec spec; /* without linux.seccomp where there is a filter */
-	struct seccomp_program
-		filter; /* of linux.seccomp, if it was compiled before (runtime/seccomp_cache.h) */
+	char *path; /* absolute */
+	struct filtered_spec config;
 };
 void oci_bundle_done(struct oci_bundle *b);
 #define cleanup_oci_bundle __attribute__((cleanup(oci_bundle_done)))

@@ -30,6 +30,6 @@ int oci_create(int argc, char **argv, const struct oci_globals *g)
 		return oci_fail(g, &e);
 	args = oci_bundle_args(g, &o, &bundle, argv[1]);
 	args.separate_start = true;
-	oci_warn_capabilities(g, bundle.spec.process);
+	oci_warn_capabilities(g, bundle.config.spec.process);
 	return runtime_create(&args, &container, &e) < 0 ? oci_fail(g, &e) : 0;
 }

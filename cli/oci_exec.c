@@ -204,9 +204,9 @@ static int execute(const struct oci_globals *g, const struct exec_options *o, co
 	struct runtime_exec_args args = {
 		.state_root = g->root,
 		.id = id,
-		.process = bundle->spec.process,
-		.linux_ = &bundle->spec.linux_,
-		.filter = bundle->filter.insns ? &bundle->filter : NULL,
+		.process = bundle->config.spec.process,
+		.linux_ = &bundle->config.spec.linux_,
+		.filter = bundle->config.filter.insns ? &bundle->config.filter : NULL,
 		.console_socket = o->console_socket,
 		.pidfd_socket = o->pidfd_socket,
 		.pid_file = o->pid_file,
@@ -234,7 +234,7 @@ static int load_bundle(const struct oci_globals *g, const char *id, struct oci_b
 		return r;
 	options.bundle = state.bundle;
 	r = oci_bundle_load(g, &options, ret, e);
-	if (r == 0 && !ret->spec.process)
+	if (r == 0 && !ret->config.spec.process)
 		r = err_set(e, -EINVAL, "config.json: process: missing");
 	return r;
 }
@@ -249,8 +249,8 @@ static int run(const struct oci_globals *g, const struct exec_options *o, int co
 		return r;
 	if (!o->process && count < 2)
 		return err_set(e, -EINVAL, "'sampan-oci exec' takes a command, or --process");
-	r = o->process ? load_process(o->process, bundle.spec.process, e)
-		       : adapt(o, argv + 2, bundle.spec.process, e);
+	r = o->process ? load_process(o->process, bundle.config.spec.process, e)
+		       : adapt(o, argv + 2, bundle.config.spec.process, e);
 	return r == 0 ? execute(g, o, &bundle, argv[1], ret_exit, e) : r;
 }
 

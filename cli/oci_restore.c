@@ -68,7 +68,7 @@ static int attached(const struct runtime_restore_args *args, int *ret_exit, stru
 
 static int check(const struct restore_options *o, const struct oci_bundle *bundle, struct err *e)
 {
-	const struct spec_process *process = bundle->spec.process;
+	const struct spec_process *process = bundle->config.spec.process;
 
 	if (o->bundle.no_pivot)
 		return err_set(e, -EOPNOTSUPP, "--no-pivot is not supported: CRIU always uses pivot_root");

@@ -58,6 +58,8 @@ static int run_attached(const struct runtime_args *args, bool keep, int *ret_exi
 		IGNORE_RESULT(runtime_delete(args->state_root, args->id, true, &ignored));
 	else if (!keep)
 		r = runtime_delete_ended(args, &c, e);
+	/* We end as well: the kernel closes them all at once. */
+	f.signal_fd = c.pidfd = c.cgroup.dir_fd = -1;
 	return r;
 }
 
@@ -95,8 +97,9 @@ int oci_run(int argc, char **argv, const struct oci_globals *g)
 		return oci_fail(g, &e);
 	args = oci_bundle_args(g, &o, &bundle, argv[1]);
 	args.foreground = !o.detach;
+	args.start_at_once = true;
 	exit_code = 0;
-	oci_warn_capabilities(g, bundle.spec.process);
+	oci_warn_capabilities(g, bundle.config.spec.process);
 	if (!o.detach && !o.no_subreaper && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		r = err_errno(&e, "cannot become the container's reaper");
 	else

@@ -122,13 +122,21 @@ static int add_host_device(struct runtime_spec *s, const char *host, const char 
 	return add_tree(s, fd, target, access, 0, e);
 }
 
+int run_device_add_at(struct runtime_spec *s, const char *host, const char *target, const char *access,
+		      struct err *e)
+{
+	if (!is_access(access))
+		return err_set(e, -EINVAL, "invalid device mode: %s", access);
+	return add_host_device(s, host, target, access, e);
+}
+
 int run_device_add(struct runtime_spec *s, const char *text, struct err *e)
 {
 	cleanup_strvec struct strvec parts = { 0 };
 	cleanup_free char *target = NULL;
 	const char *path, *access = "rwm";
 
-	if (run_split(text, ':', &parts) < 0)
+	if (strvec_split(&parts, text, ':') < 0)
 		return no_memory(e);
 	if (parts.len < 1 || parts.len > 3)
 		return err_set(e, -EINVAL, "invalid device specification: %s", text);

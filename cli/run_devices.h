@@ -15,4 +15,8 @@ int run_device_add(struct runtime_spec *s, const char *text, struct err *e) MUST
 /* All of the host's, and a rule that allows everything. */
 int run_devices_add_all(struct runtime_spec *s, struct err *e) MUST_CHECK;
 
+/* A device, or all below a directory, of the host, at `target` (absolute, clean), with `access` of "rwm". -EINVAL, errors of stat(2). */
+int run_device_add_at(struct runtime_spec *s, const char *host, const char *target, const char *access,
+		      struct err *e) MUST_CHECK;
+
 #endif

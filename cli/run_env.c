@@ -59,7 +59,11 @@ static int apply_line(struct strvec *env, const struct strvec *own, const char *
 	return apply(env, own, line, e);
 }
 
-static int apply_file(struct strvec *env, const struct strvec *own, const char *path, struct err *e)
+/* What each line of a file is handed to. */
+typedef int visit_line(struct strvec *to, const struct strvec *own, const char *line, struct err *e);
+
+static int each_line(struct strvec *env, const struct strvec *own, const char *path, visit_line *visit,
+		     struct err *e)
 {
 	cleanup_buf struct buf text = BUF_INIT(RUN_ENV_FILE_MAX);
 	/* Not file_read: pipes are welcome, as in --env-file <(make-env). */
@@ -81,9 +85,34 @@ static int apply_file(struct strvec *env, const struct strvec *own, const char *
 		line[len] = '\0';
 		if (len > 0 && line[len - 1] == '\r')
 			line[len - 1] = '\0';
-		r = apply_line(env, own, line, e);
+		r = visit(env, own, line, e);
 	}
 	return r < 0 ? err_wrap(e, "'%s'", path) : 0;
+}
+
+/* As a variable's, but that a name alone is a label without a value. */
+static int add_label(struct strvec *labels, const struct strvec *unused, const char *line, struct err *e)
+{
+	cleanup_free char *text = NULL;
+	size_t name_len;
+
+	(void)unused;
+	line += strspn(line, " \t");
+	if (!line[0] || line[0] == '#')
+		return 0;
+	name_len = strcspn(line, "=");
+	if (name_len == 0)
+		return err_set(e, -EINVAL, "no variable name on line '%s'", line);
+	if (strcspn(line, " \t") < name_len)
+		return err_set(e, -EINVAL, "variable '%.*s' contains whitespaces", (int)name_len, line);
+	if (asprintf(&text, "%s%s", line, line[name_len] ? "" : "=") < 0)
+		text = NULL;
+	return !text || strvec_set_env(labels, text) < 0 ? err_set(e, -ENOMEM, "out of memory") : 0;
+}
+
+int run_env_read_labels(const char *path, struct strvec *labels, struct err *e)
+{
+	return each_line(labels, NULL, path, add_label, e);
 }
 
 static int add_defaults(const struct run_env_sources *from, struct strvec *env, struct err *e)
@@ -100,15 +129,25 @@ static int add_defaults(const struct run_env_sources *from, struct strvec *env, 
 	return r < 0 ? err_set(e, r, "out of memory") : 0;
 }
 
+int run_env_change(const struct strvec *files, const struct strvec *flags, const struct strvec *own,
+		   struct strvec *env, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < files->len; i++)
+		r = each_line(env, own, files->items[i], apply_line, e);
+	for (size_t i = 0; r == 0 && i < flags->len; i++)
+		r = apply(env, own, flags->items[i], e);
+	return r;
+}
+
 int run_env_build(const struct run_env_sources *from, struct strvec *ret, struct err *e)
 {
 	cleanup_strvec struct strvec env = { 0 };
 	int r = add_defaults(from, &env, e);
 
-	for (size_t i = 0; r == 0 && i < from->files->len; i++)
-		r = apply_file(&env, from->own, from->files->items[i], e);
-	for (size_t i = 0; r == 0 && i < from->flags->len; i++)
-		r = apply(&env, from->own, from->flags->items[i], e);
+	if (r == 0)
+		r = run_env_change(from->files, from->flags, from->own, &env, e);
 	if (r < 0)
 		return r;
 	if (!strvec_get_env(&env, "HOME") && strvec_addf(&env, "HOME=%s", from->home) < 0)

@@ -24,4 +24,10 @@ struct run_env_sources {
  * where nobody set it. A NAME without a value that we do not have either is removed. -EINVAL malformed line or flag, errors of open(2). */
 int run_env_build(const struct run_env_sources *from, struct strvec *ret, struct err *e) MUST_CHECK;
 
+/* --label-file: "key=value", or "key" alone, a line; sets them in `labels`. -EINVAL, and as opening a file. */
+int run_env_read_labels(const char *path, struct strvec *labels, struct err *e) MUST_CHECK;
+/* What files and flags say, in this order, over an environment that is there: of a further process in a container. Its errors. */
+int run_env_change(const struct strvec *files, const struct strvec *flags, const struct strvec *own,
+		   struct strvec *env, struct err *e) MUST_CHECK;
+
 #endif

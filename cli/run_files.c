@@ -7,20 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/run_image_file.h"
 #include "common/cleanup.h"
 #include "common/file.h"
+#include "common/process.h"
+#include "engine/network_files.h"
 
-#define HOST_FILE_MAX (1u << 20) /* bytes of the host's hosts and resolv.conf */
-#define VOLUMES_DIR   "volumes"
-
-/* For a container without a network of its own. */
-static const char HOSTS[] = "127.0.0.1\tlocalhost\n"
-			    "::1\tlocalhost ip6-localhost ip6-loopback\n"
-			    "fe00::\tip6-localnet\n"
-			    "ff00::\tip6-mcastprefix\n"
-			    "ff02::1\tip6-allnodes\n"
-			    "ff02::2\tip6-allrouters\n";
+#define ZONES_DIR "/usr/share/zoneinfo"
+#define ZONE_MAX  (1u << 20) /* bytes */
 
 static int no_memory(struct err *e)
 {
@@ -50,9 +43,23 @@ int run_files_make_sources(struct run_mounts *mounts, struct err *e)
 	return 0;
 }
 
-static int write_file(int dir_fd, const char *name, const void *data, size_t len, struct err *e)
+/* With root they are idmapped. */
+static int give(const struct run_files_args *a, int fd)
 {
-	cleanup_fd int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+	const struct id_maps *m = a->maps;
+
+	if (m->uids_len == 0 || !process_in_user_namespace())
+		return 0;
+	return fchown(fd, spec_host_id(m->uids, m->uids_len, 0), spec_host_id(m->gids, m->gids_len, 0)) < 0
+		       ? -errno
+		       : 0;
+}
+
+static int write_file(const struct run_files_args *a, const char *name, const void *data, size_t len,
+		      struct err *e)
+{
+	cleanup_fd int fd =
+		openat(a->dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
 	int r;
 
 	if (fd < 0)
@@ -60,6 +67,8 @@ static int write_file(int dir_fd, const char *name, const void *data, size_t len
 	r = write_all(fd, data, len);
 	if (r == 0 && fchmod(fd, 0644) < 0) /* whatever the umask is: the container's users read it */
 		r = -errno;
+	if (r == 0)
+		r = give(a, fd);
 	return r < 0 ? err_code(e, r, "cannot write the container's '%s'", name) : 0;
 }
 
@@ -72,7 +81,7 @@ static int add_file(const struct run_files_args *a, const char *name, const char
 
 	if (run_mounts_find(mounts, target))
 		return 0;
-	r = write_file(a->dir_fd, name, text, len, e);
+	r = write_file(a, name, text, len, e);
 	if (r < 0)
 		return r;
 	if (asprintf(&source, "%s/%s", a->dir, name) < 0) {
@@ -80,6 +89,12 @@ static int add_file(const struct run_files_args *a, const char *name, const char
 		return no_memory(e);
 	}
 	return run_mounts_add_default(mounts, RUN_MOUNT_BIND, source, target, e);
+}
+
+int run_files_add(const struct run_files_args *args, const char *name, const char *target,
+		  const struct buf *text, struct run_mounts *mounts, struct err *e)
+{
+	return add_file(args, name, target, text->data ? text->data : "", text->len, mounts, e);
 }
 
 /* A host without the file gives an empty one. */
@@ -90,21 +105,68 @@ static int read_host_file(const char *path, struct buf *out, struct err *e)
 	return r == -ENOENT ? 0 : r;
 }
 
+static int make_hosts(const struct network_config *c, struct buf *out, struct err *e)
+{
+	cleanup_buf struct buf host = BUF_INIT(NETWORK_FILE_BYTES);
+	int r = c->mode == NETWORK_HOST ? read_host_file("/etc/hosts", &host, e) : 0;
+
+	if (r < 0)
+		return r;
+	return network_hosts_text(c, host.data ? host.data : "", out) < 0 ? no_memory(e) : 0;
+}
+
+static int make_resolv(const struct network_config *c, struct buf *out, struct err *e)
+{
+	cleanup_buf struct buf host = BUF_INIT(NETWORK_FILE_BYTES);
+	bool as_it_is = c->mode != NETWORK_BRIDGE && !c->dns.len && !c->dns_search.len && !c->dns_options.len;
+	int r;
+
+	if (as_it_is)
+		return read_host_file("/etc/resolv.conf", out, e);
+	r = network_host_resolv(&host, e);
+	if (r < 0)
+		return r;
+	return network_resolv_text(c, host.data, NULL, out) < 0 ? no_memory(e) : 0;
+}
+
+/* Who shares another container's network shares its files, where it has them from us. */
+static int add_shared(const struct run_files_args *a, const char *name, const char *target,
+		      struct run_mounts *mounts, struct err *e)
+{
+	cleanup_free char *source = NULL;
+
+	if (run_mounts_find(mounts, target))
+		return 0;
+	if (asprintf(&source, "%.*s/%s/%s", (int)(strrchr(a->dir, '/') - a->dir), a->dir,
+		     a->network->container, name) < 0) {
+		source = NULL;
+		return no_memory(e);
+	}
+	if (faccessat(AT_FDCWD, source, F_OK, AT_EACCESS) < 0)
+		return 0;
+	return run_mounts_add_default(mounts, RUN_MOUNT_BIND, source, target, e);
+}
+
 static int add_etc(const struct run_files_args *a, struct run_mounts *mounts, struct err *e)
 {
-	cleanup_buf struct buf hosts = BUF_INIT(HOST_FILE_MAX);
-	cleanup_buf struct buf resolv = BUF_INIT(HOST_FILE_MAX);
+	cleanup_buf struct buf hosts = BUF_INIT(2 * NETWORK_FILE_BYTES);
+	cleanup_buf struct buf resolv = BUF_INIT(2 * NETWORK_FILE_BYTES);
 	cleanup_free char *hostname = NULL;
-	int r = read_host_file("/etc/resolv.conf", &resolv, e);
+	int r = 0;
 
-	if (r == 0 && a->flags->network == RUN_NETWORK_HOST)
-		r = read_host_file("/etc/hosts", &hosts, e);
-	else if (r == 0 && buf_add_str(&hosts, HOSTS) < 0)
-		r = no_memory(e);
+	if (a->network->mode == NETWORK_CONTAINER) {
+		r = add_shared(a, NETWORK_RESOLV_FILE, "/etc/resolv.conf", mounts, e);
+		if (r == 0)
+			r = add_shared(a, NETWORK_HOSTS_FILE, "/etc/hosts", mounts, e);
+	}
 	if (r == 0)
-		r = add_file(a, "resolv.conf", "/etc/resolv.conf", resolv.data, resolv.len, mounts, e);
+		r = make_resolv(a->network, &resolv, e);
 	if (r == 0)
-		r = add_file(a, "hosts", "/etc/hosts", hosts.data, hosts.len, mounts, e);
+		r = make_hosts(a->network, &hosts, e);
+	if (r == 0)
+		r = add_file(a, NETWORK_RESOLV_FILE, "/etc/resolv.conf", resolv.data, resolv.len, mounts, e);
+	if (r == 0)
+		r = add_file(a, NETWORK_HOSTS_FILE, "/etc/hosts", hosts.data, hosts.len, mounts, e);
 	if (r < 0)
 		return r;
 	if (asprintf(&hostname, "%s\n", a->hostname) < 0) {
@@ -114,77 +176,29 @@ static int add_etc(const struct run_files_args *a, struct run_mounts *mounts, st
 	return add_file(a, "hostname", "/etc/hostname", hostname, strlen(hostname), mounts, e);
 }
 
-/* Adds the image's VOLUMEs, but not those where something is mounted or where the image has contents. */
-static int add_image_volumes(const struct run_files_args *a, struct run_mounts *mounts, struct err *e)
+/* A copy, so that the host's next update of its zones does not change it in the middle of a line. */
+static int add_time_zone(const struct run_files_args *a, struct run_mounts *mounts, struct err *e)
 {
-	for (size_t i = 0; i < a->image->volumes.len; i++) {
-		const char *target = a->image->volumes.items[i];
-		bool empty = true;
-		struct stat st;
-		int r = run_image_stat_dir(a->lower, target, &st, &empty, e);
+	cleanup_buf struct buf zone = BUF_INIT(ZONE_MAX);
+	cleanup_free char *path = NULL;
+	const char *tz = a->tz;
+	int r;
 
-		if (r == -ENOTDIR || (r == 0 && !empty))
-			continue;
-		if (r < 0 && r != -ENOENT)
-			return err_wrap(e, "the image's volume '%s'", target);
-		r = run_mounts_add_default(mounts, RUN_MOUNT_ANONYMOUS, NULL, target, e);
-		if (r < 0)
-			return err_wrap(e, "the image's volume '%s'", target);
-	}
-	return 0;
-}
-
-/* The owner and mode of `target` in the image, where it has such a directory. */
-static int make_like(int parent_fd, const char *name, const struct strvec *lower, const char *target,
-		     struct err *e)
-{
-	struct err ignored;
-	bool empty;
-	struct stat st = { 0 };
-	bool known = run_image_stat_dir(lower, target, &st, &empty, &ignored) == 0;
-
-	if (mkdirat(parent_fd, name, 0755) < 0)
-		return err_errno(e, "cannot make a directory for the volume '%s'", target);
-	if (fchmodat(parent_fd, name, known ? st.st_mode & 07777 : 0755, 0) < 0 ||
-	    (known && fchownat(parent_fd, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0))
-		return err_errno(e, "cannot set the owner and mode of the volume '%s'", target);
-	return 0;
-}
-
-static int make_anonymous(const struct run_files_args *a, struct run_mounts *mounts, struct err *e)
-{
-	cleanup_fd int fd = -1;
-
-	for (size_t i = 0; i < mounts->len; i++) {
-		struct run_mount *m = &mounts->items[i];
-		char name[24];
-		int r;
-
-		if (m->type != RUN_MOUNT_ANONYMOUS)
-			continue;
-		if (fd < 0) {
-			r = dir_make_open(a->dir_fd, VOLUMES_DIR, 0711, &fd, e);
-			if (r < 0)
-				return r;
-		}
-		(void)snprintf(name, sizeof(name), "%zu", i);
-		r = make_like(fd, name, a->lower, m->target, e);
-		if (r < 0)
-			return r;
-		free(m->source);
-		if (asprintf(&m->source, "%s/" VOLUMES_DIR "/%s", a->dir, name) < 0) {
-			m->source = NULL;
-			return no_memory(e);
-		}
-	}
-	return 0;
+	if (!tz || !*tz)
+		return 0;
+	if (strcmp(tz, "local") == 0)
+		path = realpath("/etc/localtime", NULL);
+	else if (tz[0] != '/' && !strstr(tz, "..") && asprintf(&path, ZONES_DIR "/%s", tz) < 0)
+		path = NULL;
+	r = path ? file_read(AT_FDCWD, path, &zone, e) : -ENOENT;
+	if (r < 0 || zone.len < 4 || memcmp(zone.data, "TZif", 4) != 0)
+		return err_set(e, -EINVAL, "finding timezone for container: unrecognized timezone %s", tz);
+	return add_file(a, "localtime", "/etc/localtime", zone.data, zone.len, mounts, e);
 }
 
 int run_files_make(const struct run_files_args *args, struct run_mounts *mounts, struct err *e)
 {
 	int r = add_etc(args, mounts, e);
 
-	if (r == 0)
-		r = add_image_volumes(args, mounts, e);
-	return r == 0 ? make_anonymous(args, mounts, e) : r;
+	return r == 0 ? add_time_zone(args, mounts, e) : r;
 }

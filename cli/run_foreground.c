@@ -52,6 +52,20 @@ int run_foreground_begin(bool tty, bool interactive, struct run_foreground *ret,
 	return 0;
 }
 
+int run_foreground_keep_signals(struct run_foreground *f, struct err *e)
+{
+	sigset_t size, others;
+
+	(void)sigemptyset(&size);
+	(void)sigaddset(&size, SIGWINCH); /* fails only for numbers that are no signals */
+	forwarded_signals(&others);
+	(void)sigdelset(&others, SIGWINCH);
+	if (signalfd(f->signal_fd, &size, SFD_CLOEXEC | SFD_NONBLOCK) < 0 ||
+	    sigprocmask(SIG_UNBLOCK, &others, NULL) < 0)
+		return err_errno(e, "cannot watch signals");
+	return 0;
+}
+
 void run_foreground_end(struct run_foreground *f)
 {
 	run_tty_restore(&f->mode);
@@ -143,12 +157,18 @@ int run_foreground_wait(struct run_foreground *f, int pidfd, int console_fd, int
 {
 	struct run_proxy proxy = { .master = console_fd,
 				   .in = f->interactive ? STDIN_FILENO : -1,
-				   .out = STDOUT_FILENO };
+				   .out = STDOUT_FILENO,
+				   .keys = f->keys };
 	bool ended = false;
 	int r = 0;
 
-	while (r == 0 && !ended)
+	while (r == 0 && !ended && !proxy.detached)
 		r = serve(f, pidfd, &proxy, &ended, e);
+	if (r == 0 && proxy.detached) {
+		f->detached = true;
+		run_tty_restore(&f->mode);
+		return 0;
+	}
 	if (r == 0 && console_fd >= 0)
 		r = drain(&proxy, e);
 	if (r < 0)

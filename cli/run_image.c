@@ -61,9 +61,10 @@ static void warn_if_foreign(const struct run_image *i)
 		  image, host);
 }
 
-static int pull(const char *root, const char *what, const struct run_flags *f, char **ret_name, struct err *e)
+static int pull(const struct cli_globals *g, const char *what, const struct run_flags *f, char **ret_name,
+		struct err *e)
 {
-	int r = image_pull_run(root, what, f->platform, f->quiet, ret_name, e);
+	int r = image_pull_run(g, what, f->platform, f->quiet, ret_name, e);
 
 	return r < 0 ? err_wrap(e, "cannot pull '%s'", what) : 0;
 }
@@ -80,8 +81,8 @@ static void say_not_here(const char *what)
 	reference_done(&ref);
 }
 
-int run_image_get(const struct store *s, const char *root, const char *what, const struct run_flags *f,
-		  struct run_image *ret, struct err *e)
+int run_image_get(const struct store *s, const struct cli_globals *g, const char *what,
+		  const struct run_flags *f, struct run_image *ret, struct err *e)
 {
 	cleanup_run_image struct run_image found = { .lock_fd = -1 };
 	cleanup_free char *name = NULL; /* once it is pulled */
@@ -91,7 +92,7 @@ int run_image_get(const struct store *s, const char *root, const char *what, con
 	if (f->platform && (r = platform_parse(f->platform, &wanted, e)) < 0)
 		return err_wrap(e, "--platform '%s'", f->platform);
 	if (f->pull == RUN_PULL_ALWAYS)
-		r = pull(root, what, f, &name, e);
+		r = pull(g, what, f, &name, e);
 	if (r == 0)
 		r = load(s, name ? name : what, &found, e);
 	if (r == 0 && f->platform && !is_for(&found, &wanted)) {
@@ -100,7 +101,7 @@ int run_image_get(const struct store *s, const char *root, const char *what, con
 	}
 	if (r == -ENOENT && f->pull == RUN_PULL_MISSING) {
 		say_not_here(what);
-		r = pull(root, what, f, &name, e);
+		r = pull(g, what, f, &name, e);
 		if (r == 0)
 			r = load(s, name, &found, e);
 	}

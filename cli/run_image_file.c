@@ -16,6 +16,7 @@
 /* One directory as the layers merge it: the layers' directories that show through, topmost first. */
 struct merged_dir {
 	int fds[RUN_IMAGE_LAYERS_MAX];
+	size_t layers[RUN_IMAGE_LAYERS_MAX]; /* whose they are: places in `lower` */
 	size_t len;
 };
 
@@ -63,14 +64,16 @@ static int look_in_layer(int dir_fd, const char *name, enum found *ret, bool *re
 }
 
 /* Adds a layer's directory to a merged one. *ret_last: nothing below shows through. */
-static int merge(struct merged_dir *into, int dir_fd, const char *name, bool *ret_last, struct err *e)
+static int merge(struct merged_dir *into, const struct merged_dir *from, size_t at, const char *name,
+		 bool *ret_last, struct err *e)
 {
-	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(from->fds[at], name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd < 0)
 		return err_errno(e, "cannot open '%s'", name);
+	into->layers[into->len] = from->layers[at];
 	into->fds[into->len++] = fd;
-	*ret_last = is_opaque(fd);
+	*ret_last = at + 1 < from->len && is_opaque(fd); /* below the last one there is nothing to hide */
 	return 0;
 }
 
@@ -90,7 +93,7 @@ static int look_up(const struct merged_dir *dir, const char *name, struct merged
 			continue;
 		if (here == FOUND_DIR) {
 			*ret = FOUND_DIR;
-			r = merge(ret_dir, dir->fds[i], name, &last, e);
+			r = merge(ret_dir, dir, i, name, &last, e);
 			continue;
 		}
 		if (*ret == FOUND_NOTHING) {
@@ -111,6 +114,7 @@ static int open_root(const struct strvec *lower, struct merged_dir *ret, struct 
 
 		if (fd < 0)
 			return err_errno(e, "cannot open the layer '%s'", lower->items[i]);
+		ret->layers[ret->len] = i;
 		ret->fds[ret->len++] = fd;
 	}
 	return 0;
@@ -251,7 +255,7 @@ static int walk_to(struct walk *w, const char *path, enum found *ret, struct err
 	return r < 0 ? err_wrap(e, "cannot find '%s' in the image", path) : 0;
 }
 
-int run_image_read(const struct strvec *lower, const char *path, struct buf *out, struct err *e)
+int run_image_open(const struct strvec *lower, const char *path, int *ret_fd, struct err *e)
 {
 	cleanup_walk struct walk w = { .lower = lower };
 	cleanup_fd int fd = -1;
@@ -268,6 +272,17 @@ int run_image_read(const struct strvec *lower, const char *path, struct buf *out
 		return err_errno(e, "cannot open '%s' of the image", path);
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return err_set(e, -EINVAL, "'%s' of the image is not a regular file", path);
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+int run_image_read(const struct strvec *lower, const char *path, struct buf *out, struct err *e)
+{
+	cleanup_fd int fd = -1;
+	int r = run_image_open(lower, path, &fd, e);
+
+	if (r < 0)
+		return r;
 	r = read_fd(fd, out, e);
 	return r < 0 ? err_wrap(e, "'%s' of the image", path) : 0;
 }
@@ -313,4 +328,29 @@ int run_image_stat_dir(const struct strvec *lower, const char *path, struct stat
 		empty = !has_entries(w.dir.fds[i]);
 	*ret_empty = empty;
 	return 0;
+}
+
+static int add_part(const struct walk *w, size_t at, const char *name, struct strvec *out)
+{
+	return strvec_addf(out, "%s/%s%s", w->lower->items[w->dir.layers[at]], w->behind, name);
+}
+
+int run_image_parts(const struct strvec *lower, const char *path, struct strvec *ret, struct err *e)
+{
+	cleanup_walk struct walk w = { .lower = lower };
+	cleanup_strvec struct strvec parts = { 0 };
+	enum found found;
+	int r = walk_to(&w, path, &found, e);
+
+	if (r < 0)
+		return r;
+	if (w.behind[0] && found == FOUND_DIR)
+		w.behind[strlen(w.behind) - 1] = '\0'; /* the '/' at its end */
+	if (found == FOUND_OTHER)
+		r = add_part(&w, w.layer, w.name, &parts);
+	for (size_t i = 0; r == 0 && found == FOUND_DIR && i < w.dir.len; i++)
+		r = add_part(&w, i, "", &parts);
+	if (r == 0)
+		r = strvec_add_all(ret, &parts);
+	return r < 0 ? err_code(e, r, "cannot find '%s' in the image", path) : 0;
 }

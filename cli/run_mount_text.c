@@ -38,20 +38,6 @@ char *run_clean_path(const char *path)
 	return out;
 }
 
-int run_split(const char *text, char separator, struct strvec *ret)
-{
-	int r = 0;
-
-	while (r == 0 && *text) {
-		const char *stop = strchrnul(text, separator);
-
-		if (stop > text)
-			r = strvec_addf(ret, "%.*s", (int)(stop - text), text);
-		text = *stop ? stop + 1 : stop;
-	}
-	return r;
-}
-
 /* A field in quotes: *text stands behind the first one, and then behind the last. */
 static int quoted_field(const char **text, struct buf *field, struct err *e)
 {

@@ -9,9 +9,6 @@
 /* Go's path.Clean for an absolute path: no empty, "." or ".." components, no trailing '/'. Owned; NULL: out of memory. */
 char *run_clean_path(const char *path) MUST_CHECK;
 
-/* Appends the pieces of `text`, without empty ones. -ENOMEM. */
-int run_split(const char *text, char separator, struct strvec *ret) MUST_CHECK;
-
 /* One CSV record (RFC 4180): a field may stand in double quotes, two of which are one inside it. -EINVAL. */
 int run_split_csv(const char *text, struct strvec *ret, struct err *e) MUST_CHECK;
 

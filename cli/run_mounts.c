@@ -8,12 +8,16 @@
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/parse.h"
+#include "store/volume.h"
 
 static void run_mount_done(struct run_mount *m)
 {
 	free(m->source);
 	free(m->target);
+	free(m->subpath);
 	strvec_done(&m->options);
+	strvec_done(&m->labels);
+	strvec_done(&m->driver_options);
 	*m = (struct run_mount){ 0 };
 }
 
@@ -65,7 +69,7 @@ static int set_target(struct run_mount *m, const char *text, size_t len, struct 
 	return 0;
 }
 
-/* Absolute, or relative when it begins with a dot; anything else would be the name of a volume. */
+/* Absolute, or relative to `here`. */
 static int set_source(struct run_mount *m, const char *text, size_t len, const char *here, struct err *e)
 {
 	cleanup_free char *copy = strndup(text, len);
@@ -73,9 +77,6 @@ static int set_source(struct run_mount *m, const char *text, size_t len, const c
 
 	if (!copy)
 		return no_memory(e);
-	if (copy[0] != '/' && copy[0] != '.')
-		return err_set(e, -EOPNOTSUPP,
-			       "named volumes are not supported yet: '%s' (use an absolute path)", copy);
 	if (asprintf(&joined, "%s/%s", copy[0] == '/' ? "" : here, copy) < 0) {
 		joined = NULL;
 		return no_memory(e);
@@ -85,19 +86,30 @@ static int set_source(struct run_mount *m, const char *text, size_t len, const c
 	return m->source ? 0 : no_memory(e);
 }
 
+static int set_volume(struct run_mount *m, const char *text, size_t len, struct err *e)
+{
+	m->type = RUN_MOUNT_VOLUME;
+	free(m->source);
+	m->source = strndup(text, len);
+	return m->source ? volume_name_check(m->source, e) : no_memory(e);
+}
+
 /* One word behind the second colon of -v. */
 static int add_mode(struct run_mount *m, const char *word, bool *propagation, struct err *e)
 {
-	static const char *const IGNORED[] = { "z",      "Z",         "nocopy",     "copy",
-					       "cached", "delegated", "consistent", "rw" };
+	static const char *const IGNORED[] = { "z", "Z", "copy", "cached", "delegated", "consistent", "rw" };
 	static const char *const PROPAGATION[] = { "shared", "rshared", "slave",
 						   "rslave", "private", "rprivate" };
 
 	for (size_t i = 0; i < ARRAY_LEN(IGNORED); i++)
 		if (strcmp(word, IGNORED[i]) == 0)
 			return 0;
+	if (strcmp(word, "nocopy") == 0) {
+		m->no_copy = true;
+		return 0;
+	}
 	for (size_t i = 0; i < ARRAY_LEN(PROPAGATION); i++) {
-		if (strcmp(word, PROPAGATION[i]) == 0) {
+		if (strcmp(word, PROPAGATION[i]) == 0 && m->type == RUN_MOUNT_BIND) {
 			*propagation = true;
 			return strvec_add(&m->options, word) < 0 ? no_memory(e) : 0;
 		}
@@ -114,7 +126,7 @@ static int add_modes(struct run_mount *m, const char *text, struct err *e)
 	int r = strvec_add(&m->options, "rbind");
 
 	if (r == 0)
-		r = run_split(text, ',', &words);
+		r = strvec_split(&words, text, ',');
 	if (r < 0)
 		return no_memory(e);
 	for (size_t i = 0; r == 0 && i < words.len; i++)
@@ -122,6 +134,15 @@ static int add_modes(struct run_mount *m, const char *text, struct err *e)
 	if (r == 0 && !propagation && strvec_add(&m->options, "rprivate") < 0)
 		return no_memory(e);
 	return r;
+}
+
+static int set_host_or_volume(struct run_mount *m, const char *text, size_t len, const char *here,
+			      struct err *e)
+{
+	m->type = RUN_MOUNT_BIND;
+	m->make_source = true;
+	return text[0] == '/' || text[0] == '.' ? set_source(m, text, len, here, e)
+						: set_volume(m, text, len, e);
 }
 
 static int parse_volume(struct run_mount *m, const char *text, const char *here, struct err *e)
@@ -138,9 +159,7 @@ static int parse_volume(struct run_mount *m, const char *text, const char *here,
 	}
 	if (first == text || first + 1 == (second ? second : end) || (second && strchr(second + 1, ':')))
 		return err_set(e, -EINVAL, "invalid volume specification: '%s'", text);
-	m->type = RUN_MOUNT_BIND;
-	m->make_source = true;
-	r = set_source(m, text, (size_t)(first - text), here, e);
+	r = set_host_or_volume(m, text, (size_t)(first - text), here, e);
 	if (r == 0)
 		r = set_target(m, first + 1, (size_t)((second ? second : end) - first - 1), e);
 	return r == 0 ? add_modes(m, second ? second + 1 : "", e) : r;
@@ -159,10 +178,11 @@ int run_mounts_add_volume(struct run_mounts *m, const char *text, const char *he
 
 /* What --mount's keys said, before it is clear what type it is. */
 struct mount_keys {
-	const char *type, *source, *target, *propagation;
-	bool read_only, recursive;
+	const char *type, *source, *target, *propagation, *recursive_mode, *subpath, *driver;
+	bool read_only, recursive, no_copy, writable;
 	uint64_t tmpfs_size, tmpfs_mode;
-	bool has_tmpfs;
+	bool has_tmpfs, has_volume, has_image;
+	struct strvec labels, driver_options; /* borrowed by nobody: moved into the mount */
 };
 
 static int read_flag(const char *value, bool *ret, struct err *e)
@@ -186,6 +206,57 @@ static int read_tmpfs_key(struct mount_keys *k, const char *key, const char *val
 	return 0;
 }
 
+static int read_volume_key(struct mount_keys *k, const char *key, const char *value, struct err *e)
+{
+	int r = 0;
+
+	k->has_volume = true;
+	if (strcmp(key, "volume-subpath") == 0)
+		k->subpath = value;
+	else if (strcmp(key, "volume-driver") == 0)
+		k->driver = value;
+	else if (strcmp(key, "volume-label") == 0)
+		r = strvec_addf(&k->labels, "%s%s", value, strchr(value, '=') ? "" : "=");
+	else if (strcmp(key, "volume-opt") == 0)
+		r = strvec_addf(&k->driver_options, "%s%s", value, strchr(value, '=') ? "" : "=");
+	else
+		return err_set(e, -EINVAL, "unexpected key '%s'", key);
+	return r < 0 ? no_memory(e) : 0;
+}
+
+/* Those that need no value. 1: it is one. */
+static int read_switch(struct mount_keys *k, const char *key, const char *value, struct err *e)
+{
+	int r;
+
+	if (strcmp(key, "readonly") == 0 || strcmp(key, "ro") == 0) {
+		r = read_flag(value, &k->read_only, e);
+	} else if (strcmp(key, "rw") == 0) {
+		r = read_flag(value, &k->writable, e);
+	} else if (strcmp(key, "bind-nonrecursive") == 0) {
+		r = read_flag(value, &k->recursive, e);
+		k->recursive = !k->recursive;
+	} else if (strcmp(key, "volume-nocopy") == 0) {
+		k->has_volume = true;
+		r = read_flag(value, &k->no_copy, e);
+	} else {
+		return strcmp(key, "consistency") == 0;
+	}
+	return r < 0 ? r : 1;
+}
+
+/* Podman's name for docker's two, and the one for images. 1: it is one. */
+static int read_subpath_key(struct mount_keys *k, const char *key, const char *value)
+{
+	bool is_image = strcmp(key, "image-subpath") == 0;
+
+	if (!is_image && strcmp(key, "subpath") != 0)
+		return 0;
+	k->subpath = value;
+	k->has_image |= is_image;
+	return 1;
+}
+
 /* `value` is NULL where there is no '='. */
 static int read_key(struct mount_keys *k, const char *key, const char *value, struct err *e)
 {
@@ -200,22 +271,20 @@ static int read_key(struct mount_keys *k, const char *key, const char *value, st
 		{ "destination", &k->target },
 		{ "dst", &k->target },
 		{ "bind-propagation", &k->propagation },
+		{ "bind-recursive", &k->recursive_mode },
 	};
+	int r = read_switch(k, key, value, e);
 
-	if (strcmp(key, "readonly") == 0 || strcmp(key, "ro") == 0)
-		return read_flag(value, &k->read_only, e);
-	if (strcmp(key, "bind-nonrecursive") == 0) {
-		int r = read_flag(value, &k->recursive, e);
-
-		k->recursive = !k->recursive;
-		return r;
-	}
-	if (strcmp(key, "consistency") == 0 || strcmp(key, "volume-nocopy") == 0)
-		return 0;
+	if (r != 0)
+		return r < 0 ? r : 0;
 	if (!value)
 		return err_set(e, -EINVAL, "must be a key=value pair");
 	if (strcmp(key, "tmpfs-size") == 0 || strcmp(key, "tmpfs-mode") == 0)
 		return read_tmpfs_key(k, key, value, e);
+	if (strncmp(key, "volume-", 7) == 0)
+		return read_volume_key(k, key, value, e);
+	if (read_subpath_key(k, key, value))
+		return 0;
 	for (size_t i = 0; i < ARRAY_LEN(TEXTS); i++) {
 		if (strcmp(key, TEXTS[i].name) == 0) {
 			*TEXTS[i].member = value;
@@ -262,10 +331,39 @@ static int fill_tmpfs(struct run_mount *m, const struct mount_keys *k, struct er
 	return r < 0 ? no_memory(e) : 0;
 }
 
-static int fill_bind(struct run_mount *m, const struct mount_keys *k, const char *here, struct err *e)
+/* bind-recursive, which says what bind-nonrecursive says, and what becomes of mounts below a read-only one. */
+static int read_recursive_mode(struct mount_keys *k, bool *ret_read_only, struct err *e)
 {
-	int r;
+	const char *mode = k->recursive_mode ? k->recursive_mode : "enabled";
+	bool writable = strcmp(mode, "writable") == 0;
 
+	*ret_read_only = strcmp(mode, "readonly") == 0;
+	if ((writable || *ret_read_only) && !k->read_only)
+		return err_set(
+			e, -EINVAL,
+			"option 'bind-recursive=%s' requires 'readonly' to be specified in conjunction",
+			mode);
+	if (*ret_read_only && (!k->propagation || strcmp(k->propagation, "rprivate") != 0))
+		return err_set(e, -EINVAL,
+			       "option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be "
+			       "specified in conjunction");
+	if (strcmp(mode, "disabled") == 0)
+		k->recursive = false;
+	else if (!writable && !*ret_read_only && strcmp(mode, "enabled") != 0)
+		return err_set(e, -EINVAL,
+			       "invalid value for bind-recursive: %s (must be \"enabled\", \"disabled\", "
+			       "\"writable\", or \"readonly\")",
+			       mode);
+	return 0;
+}
+
+static int fill_bind(struct run_mount *m, struct mount_keys *k, const char *here, struct err *e)
+{
+	bool all_read_only = false;
+	int r = read_recursive_mode(k, &all_read_only, e);
+
+	if (r < 0)
+		return r;
 	m->type = RUN_MOUNT_BIND;
 	if (!k->source)
 		return err_set(e, -EINVAL,
@@ -283,15 +381,78 @@ static int fill_bind(struct run_mount *m, const struct mount_keys *k, const char
 		return no_memory(e);
 	if (r == 0 && k->read_only && strvec_add(&m->options, "ro") < 0)
 		return no_memory(e);
+	if (r == 0 && all_read_only && strvec_add(&m->options, "rro") < 0)
+		return no_memory(e);
 	if (r == 0 && !k->recursive)
 		strvec_remove(&m->options, 0); /* the "rbind" of add_modes */
 	return r;
 }
 
-static int fill_mount(struct run_mount *m, const struct mount_keys *k, const char *here, struct err *e)
+/* Kept as an absolute one, from the root of what it is of. */
+static int set_subpath(struct run_mount *m, const char *subpath, const char *what, struct err *e)
 {
-	bool is_bind = k->type && strcmp(k->type, "bind") == 0;
-	bool is_tmpfs = k->type && strcmp(k->type, "tmpfs") == 0;
+	if (subpath[0] == '/')
+		return err_set(e, -EINVAL, "subpath must be a relative path within the %s", what);
+	m->subpath = run_clean_path(subpath);
+	return m->subpath ? 0 : no_memory(e);
+}
+
+static int fill_volume(struct run_mount *m, struct mount_keys *k, struct err *e)
+{
+	int r = 0;
+
+	m->type = RUN_MOUNT_ANONYMOUS;
+	m->no_copy = k->no_copy;
+	if (k->driver && strcmp(k->driver, VOLUME_DRIVER) != 0)
+		return err_set(e, -ENOENT, "error looking up volume plugin %s: plugin \"%s\" not found",
+			       k->driver, k->driver);
+	if (k->source && *k->source)
+		r = set_volume(m, k->source, strlen(k->source), e);
+	if (r == 0 && k->subpath) {
+		if (m->type == RUN_MOUNT_ANONYMOUS)
+			return err_set(e, -EINVAL, "must not set Subpath when using anonymous volumes");
+		r = set_subpath(m, k->subpath, "volume", e);
+	}
+	if (r < 0)
+		return r;
+	m->labels = k->labels;
+	m->driver_options = k->driver_options;
+	k->labels = k->driver_options = (struct strvec){ 0 };
+	return add_modes(m, k->read_only ? "ro" : "", e);
+}
+
+static int fill_image(struct run_mount *m, const struct mount_keys *k, struct err *e)
+{
+	m->type = RUN_MOUNT_IMAGE;
+	if (!k->source || !*k->source)
+		return err_set(e, -EINVAL,
+			       "invalid mount config for type \"image\": field Source must not be empty");
+	if (k->writable)
+		return err_set(e, -EOPNOTSUPP, "images are mounted read-only: 'rw' is not supported");
+	m->source = strdup(k->source);
+	if (!m->source)
+		return no_memory(e);
+	return k->subpath ? set_subpath(m, k->subpath, "image", e) : 0;
+}
+
+static int check_mix(const struct mount_keys *k, const char *type, struct err *e)
+{
+	if (k->has_tmpfs && strcmp(type, "tmpfs") != 0)
+		return err_set(e, -EINVAL, "cannot mix 'tmpfs-*' options with mount type '%s'", type);
+	if ((k->propagation || !k->recursive || k->recursive_mode) && strcmp(type, "bind") != 0)
+		return err_set(e, -EINVAL, "cannot mix 'bind-*' options with mount type '%s'", type);
+	if (k->has_volume && strcmp(type, "volume") != 0)
+		return err_set(e, -EINVAL, "cannot mix 'volume-*' options with mount type '%s'", type);
+	if (k->has_image && strcmp(type, "image") != 0)
+		return err_set(e, -EINVAL, "cannot mix 'image-*' options with mount type '%s'", type);
+	if (k->subpath && strcmp(type, "image") != 0 && strcmp(type, "volume") != 0)
+		return err_set(e, -EINVAL, "cannot mix 'subpath' with mount type '%s'", type);
+	return 0;
+}
+
+static int fill_mount(struct run_mount *m, struct mount_keys *k, const char *here, struct err *e)
+{
+	const char *type = k->type ? k->type : "volume";
 	int r;
 
 	if (!k->target)
@@ -299,23 +460,18 @@ static int fill_mount(struct run_mount *m, const struct mount_keys *k, const cha
 	r = set_target(m, k->target, strlen(k->target), e);
 	if (r < 0)
 		return r;
-	if (!is_tmpfs && k->has_tmpfs)
-		return err_set(e, -EINVAL, "cannot mix 'tmpfs-*' options with mount type '%s'",
-			       k->type ? k->type : "volume");
-	if (!is_bind && (k->propagation || !k->recursive))
-		return err_set(e, -EINVAL, "cannot mix 'bind-*' options with mount type '%s'",
-			       k->type ? k->type : "volume");
-	if (is_bind)
+	r = check_mix(k, type, e);
+	if (r < 0)
+		return r;
+	if (strcmp(type, "bind") == 0)
 		return fill_bind(m, k, here, e);
-	if (is_tmpfs)
+	if (strcmp(type, "tmpfs") == 0)
 		return fill_tmpfs(m, k, e);
-	if (k->type && strcmp(k->type, "volume") != 0)
-		return err_set(e, -EINVAL, "mount type unknown: \"%s\"", k->type);
-	if (k->source)
-		return err_set(e, -EOPNOTSUPP,
-			       "named volumes are not supported yet: '%s' (use an absolute path)", k->source);
-	m->type = RUN_MOUNT_ANONYMOUS;
-	return add_modes(m, k->read_only ? "ro" : "", e);
+	if (strcmp(type, "image") == 0)
+		return fill_image(m, k, e);
+	if (strcmp(type, "volume") == 0)
+		return fill_volume(m, k, e);
+	return err_set(e, -EINVAL, "mount type unknown: \"%s\"", type);
 }
 
 int run_mounts_add_mount(struct run_mounts *m, const char *text, const char *here, struct err *e)
@@ -329,6 +485,8 @@ int run_mounts_add_mount(struct run_mounts *m, const char *text, const char *her
 		r = read_keys(&fields, &keys, e);
 	if (r == 0)
 		r = fill_mount(&item, &keys, here, e);
+	strvec_done(&keys.labels);
+	strvec_done(&keys.driver_options);
 	if (r == 0)
 		return append(m, &item, e);
 	run_mount_done(&item);
@@ -342,9 +500,9 @@ int run_mounts_add_tmpfs(struct run_mounts *m, const char *text, struct err *e)
 	int r = set_target(&item, text, colon ? (size_t)(colon - text) : strlen(text), e);
 
 	/* Docker's defaults; options that follow overrule them. */
-	if (r == 0 && run_split("noexec,nosuid,nodev", ',', &item.options) < 0)
+	if (r == 0 && strvec_split(&item.options, "noexec,nosuid,nodev", ',') < 0)
 		r = no_memory(e);
-	if (r == 0 && colon && run_split(colon + 1, ',', &item.options) < 0)
+	if (r == 0 && colon && strvec_split(&item.options, colon + 1, ',') < 0)
 		r = no_memory(e);
 	if (r == 0)
 		return append(m, &item, e);
@@ -402,11 +560,12 @@ static size_t depth(const char *path)
 
 static int apply_one(struct run_mount *m, struct runtime_spec *s, struct err *e)
 {
-	bool tmpfs = m->type == RUN_MOUNT_TMPFS;
+	static const char *const TYPES[] = { [RUN_MOUNT_TMPFS] = "tmpfs", [RUN_MOUNT_IMAGE] = "overlay" };
+	const char *type = m->type == RUN_MOUNT_TMPFS || m->type == RUN_MOUNT_IMAGE ? TYPES[m->type] : "bind";
 	struct spec_mount *mount;
 
 	spec_remove_mount(s, m->target);
-	mount = spec_add_mount(s, m->target, tmpfs ? "tmpfs" : "bind", tmpfs ? "tmpfs" : m->source);
+	mount = spec_add_mount(s, m->target, type, m->type == RUN_MOUNT_BIND ? m->source : type);
 	if (!mount || strvec_add_all(&mount->options, &m->options) < 0)
 		return no_memory(e);
 	return 0;

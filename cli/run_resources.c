@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/run_block.h"
 #include "common/cleanup.h"
 #include "common/parse.h"
 
@@ -39,6 +40,10 @@ static int set_cpu(const struct run_flags *f, struct spec_resources *r, struct e
 			.set = true, .value = (int64_t)(f->nano_cpus.value / (NANO_PER_CPU / CPU_PERIOD_US))
 		};
 	}
+	if (f->cpu_period.value > 0)
+		r->cpu_period_us = (struct opt_u64){ .set = true, .value = (uint64_t)f->cpu_period.value };
+	if (f->cpu_quota.value != 0)
+		r->cpu_quota_us = f->cpu_quota;
 	if (f->cpu_shares.set && f->cpu_shares.value)
 		r->cpu_shares = f->cpu_shares;
 	if (f->cpuset_cpus && !(r->cpu_cpus = strdup(f->cpuset_cpus)))
@@ -136,7 +141,7 @@ static int set_sysctls(const struct run_flags *f, struct runtime_spec *s, struct
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < f->sysctls.len; i++) {
-		r = check_sysctl(f->sysctls.items[i], f->network == RUN_NETWORK_HOST, e);
+		r = check_sysctl(f->sysctls.items[i], f->network.mode == NETWORK_HOST, e);
 		if (r == 0 && strvec_set_env(&s->linux_.sysctl, f->sysctls.items[i]) < 0)
 			r = no_memory(e);
 	}
@@ -154,6 +159,8 @@ int run_resources_apply(const struct run_flags *f, struct runtime_spec *s, struc
 		return no_memory(e);
 	set_memory(f, r);
 	rc = set_cpu(f, r, e);
+	if (rc == 0)
+		rc = run_block_apply(f, r, e);
 	if (f->pids_limit.set && f->pids_limit.value > 0)
 		r->pids_limit = f->pids_limit;
 	if (f->oom_score_adj.set)

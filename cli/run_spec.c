@@ -5,13 +5,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/run_cdi.h"
 #include "cli/run_devices.h"
 #include "cli/run_env.h"
 #include "cli/run_mount_text.h"
+#include "cli/run_namespaces.h"
 #include "cli/run_resources.h"
 #include "cli/run_security.h"
 #include "cli/run_user.h"
 #include "common/cleanup.h"
+#include "oci/cdi.h"
 
 #define SHORT_ID_LEN 12
 
@@ -74,7 +77,7 @@ const char *run_hostname(const struct run_flags *f, const struct run_context *c,
 {
 	if (f->hostname)
 		return f->hostname;
-	if (f->network == RUN_NETWORK_HOST)
+	if (f->network.mode == NETWORK_HOST || (f->uts && strcmp(f->uts, "host") == 0))
 		return c->host_name;
 	(void)snprintf(out, 64, "%.*s", SHORT_ID_LEN, c->id);
 	return out;
@@ -84,7 +87,7 @@ static int set_process(const struct run_flags *f, const struct image_config *ima
 		       const struct run_context *c, const char *hostname, struct spec_process *p,
 		       struct err *e)
 {
-	const char *who = f->user ? f->user : image->user ? image->user : "";
+	const char *who = f->user ? f->user : c->user ? c->user : image->user ? image->user : "";
 	const char *workdir = f->workdir ? f->workdir : image->working_dir;
 	cleanup_free char *home = NULL;
 	int r = run_args(f, image, c->args, &p->args, e);
@@ -163,17 +166,35 @@ static int set_shm_size(const struct run_flags *f, struct runtime_spec *s, struc
 												: 0;
 }
 
-/* image-spec conversion.md: labels and what has no place of its own in a runtime spec become annotations. */
-static int set_annotations(const struct run_flags *f, const struct image_config *image,
-			   struct runtime_spec *s, struct err *e)
+static int add_annotations(const struct run_flags *f, struct runtime_spec *s, struct err *e)
 {
-	const char *stop = f->stop_signal ? f->stop_signal : image->stop_signal;
+	for (size_t i = 0; i < f->annotations.len; i++) {
+		const char *text = f->annotations.items[i];
+
+		if (!strchr(text, '=') || text[0] == '=')
+			return err_set(e, -EINVAL, "invalid annotation '%s': expected KEY=VALUE", text);
+		if (strvec_set_env(&s->annotations, text) < 0)
+			return no_memory(e);
+	}
+	return 0;
+}
+
+static int set_labels(struct strvec *ret, const struct strvec *labels)
+{
 	int r = 0;
 
-	if (stop)
-		r = strvec_addf(&s->annotations, "org.opencontainers.image.stopSignal=%s", stop);
-	for (size_t i = 0; r == 0 && i < image->labels.len; i++)
-		r = strvec_set_env(&s->annotations, image->labels.items[i]);
+	for (size_t i = 0; r == 0 && i < labels->len; i++)
+		r = strvec_set_env(ret, labels->items[i]);
+	return r;
+}
+
+int run_spec_labels(const struct run_flags *f, const struct image_config *image, struct strvec *ret,
+		    struct err *e)
+{
+	int r = set_labels(ret, &image->labels);
+
+	if (r == 0)
+		r = set_labels(ret, &f->file_labels);
 	for (size_t i = 0; r == 0 && i < f->labels.len; i++) {
 		cleanup_free char *bare = NULL;
 		const char *label = f->labels.items[i];
@@ -187,9 +208,22 @@ static int set_annotations(const struct run_flags *f, const struct image_config 
 		}
 		if (label[0] == '=')
 			return err_set(e, -EINVAL, "invalid label: '%s'", label);
-		r = strvec_set_env(&s->annotations, label);
+		r = strvec_set_env(ret, label);
 	}
 	return r < 0 ? no_memory(e) : 0;
+}
+
+/* image-spec conversion.md: labels and what has no place of its own in a runtime spec become annotations. */
+static int set_annotations(const struct run_flags *f, const struct image_config *image,
+			   struct runtime_spec *s, struct err *e)
+{
+	const char *stop = f->stop_signal ? f->stop_signal : image->stop_signal;
+	int r = 0;
+
+	if (stop && strvec_addf(&s->annotations, "org.opencontainers.image.stopSignal=%s", stop) < 0)
+		return no_memory(e);
+	r = run_spec_labels(f, image, &s->annotations, e);
+	return r < 0 ? r : add_annotations(f, s, e);
 }
 
 static int set_host(const struct run_flags *f, const struct run_context *c, const char *hostname,
@@ -199,9 +233,18 @@ static int set_host(const struct run_flags *f, const struct run_context *c, cons
 
 	if (r == 0 && f->domainname)
 		r = set_text(&s->domainname, f->domainname, e);
-	if (f->network == RUN_NETWORK_HOST)
+	if (f->network.mode == NETWORK_HOST)
 		spec_remove_namespace(s, SPEC_NS_NETWORK);
 	return r == 0 ? set_cgroup(f, c, s, e) : r;
+}
+
+static int add_devices(const struct run_flags *f, struct runtime_spec *s, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < f->devices.len; i++)
+		r = cdi_name_ok(f->devices.items[i]) ? 0 : run_device_add(s, f->devices.items[i], e);
+	return r == 0 ? run_cdi_apply(f, s, e) : r;
 }
 
 static int fill(const struct run_flags *f, const struct image_config *image, const struct run_context *c,
@@ -221,12 +264,16 @@ static int fill(const struct run_flags *f, const struct image_config *image, con
 		r = run_security_apply(f, s, e);
 	if (r == 0 && f->privileged)
 		r = set_privileged(s, e);
-	for (size_t i = 0; r == 0 && i < f->devices.len; i++)
-		r = run_device_add(s, f->devices.items[i], e);
+	if (r == 0)
+		r = add_devices(f, s, e);
 	if (r == 0)
 		r = set_shm_size(f, s, e);
 	if (r == 0)
 		r = set_annotations(f, image, s, e);
+	if (r == 0)
+		r = run_namespaces_apply(f, s, e);
+	if (r == 0 && c->rootfs)
+		r = set_text(&s->root_path, c->rootfs, e);
 	s->root_readonly = f->read_only;
 	return r == 0 ? run_mounts_apply(mounts, s, e) : r;
 }

@@ -14,6 +14,8 @@ struct run_context {
 	const char *host_name;      /* of this machine */
 	const struct strvec *env;   /* ours */
 	const struct strvec *args;  /* behind the image's name */
+	const char *rootfs;         /* absolute; NULL: the image's */
+	const char *user;           /* who runs in it, unless -u says so; NULL: the image's user */
 	const char *passwd, *group; /* texts of the image's files; "" where it has none */
 };
 
@@ -21,6 +23,10 @@ struct run_context {
  * -EINVAL "no command specified". */
 int run_args(const struct run_flags *f, const struct image_config *image, const struct strvec *args,
 	     struct strvec *ret, struct err *e) MUST_CHECK;
+
+/* Its labels, "key=value", over what is in *ret: the image's, those of files, the flags'. -EINVAL "invalid label". */
+int run_spec_labels(const struct run_flags *f, const struct image_config *image, struct strvec *ret,
+		    struct err *e) MUST_CHECK;
 
 /* All mounts that the flags ask for. -EINVAL, -EOPNOTSUPP. */
 int run_mounts_from_flags(const struct run_flags *f, struct run_mounts *ret, struct err *e) MUST_CHECK;

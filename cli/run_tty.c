@@ -111,7 +111,8 @@ void run_proxy_to_master(struct run_proxy *p)
 
 void run_proxy_from_in(struct run_proxy *p)
 {
-	ssize_t n = read(p->in, p->pending, sizeof(p->pending));
+	char typed[RUN_PROXY_BUFFER];
+	ssize_t n = read(p->in, typed, sizeof(typed));
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
@@ -120,6 +121,9 @@ void run_proxy_from_in(struct run_proxy *p)
 		return;
 	}
 	p->pending_from = 0;
-	p->pending_len = (size_t)n;
-	run_proxy_to_master(p);
+	p->pending_len = 0;
+	if (attach_keys_find(&p->keys, typed, (size_t)n, p->pending, &p->pending_len))
+		p->detached = true;
+	else
+		run_proxy_to_master(p);
 }

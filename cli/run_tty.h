@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <termios.h>
 
+#include "cli/attach_keys.h"
 #include "common/err.h"
 
 /* Our terminal in raw mode. Output processing stays on, as the container's pty leaves newlines alone. */
@@ -36,8 +37,10 @@ struct run_proxy {
 	int in;     /* stdin; -1: not forwarded, or at its end */
 	int out;    /* stdout */
 	bool ended; /* the pty has no more output */
-	char pending[RUN_PROXY_BUFFER];
+	char pending[RUN_PROXY_BUFFER + ATTACH_KEYS_MAX];
 	size_t pending_from, pending_len;
+	struct attach_keys keys; /* that detach */
+	bool detached;           /* they have been typed */
 };
 
 /* The events for poll(2): 0 means leave it out. */

@@ -9,6 +9,7 @@
 #include "common/parse.h"
 
 #define FIELDS_MAX 7 /* of a passwd line */
+#define NOBODY     65534u
 
 /* A piece of one of the files; not terminated. */
 struct slice {
@@ -218,4 +219,26 @@ int run_user_resolve(const char *who, const char *passwd, const char *group, con
 		return err_set(e, -ENOMEM, "out of memory");
 	*ret_home = ptr_take(home);
 	return 0;
+}
+
+bool run_user_has_id(const char *text, uint32_t id)
+{
+	struct entry entry;
+	uint32_t found = 0;
+
+	while (next_entry(&text, 3, &entry)) /* in both files it is the third field */
+		if (slice_id(&entry.fields[2], &found) == 0 && found == id)
+			return true;
+	return false;
+}
+
+uint32_t run_user_highest_id(const char *text)
+{
+	struct entry entry;
+	uint32_t highest = 0, id = 0;
+
+	while (next_entry(&text, 3, &entry))
+		if (slice_id(&entry.fields[2], &id) == 0 && id != NOBODY && id > highest)
+			highest = id;
+	return highest;
 }

@@ -4,6 +4,7 @@
 #ifndef SAMPAN_CLI_RUN_USER_H
 #define SAMPAN_CLI_RUN_USER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -19,5 +20,11 @@
  * are names or numbers. -EINVAL with docker's words: "unable to find user x: no matching entries in passwd file". */
 int run_user_resolve(const char *who, const char *passwd, const char *group, const struct strvec *more_groups,
 		     struct spec_user *user, char **ret_home, struct err *e) MUST_CHECK;
+
+/* Whether a passwd or a group has an entry of this ID. */
+bool run_user_has_id(const char *text, uint32_t id);
+
+/* The highest ID of a passwd or a group, but for nobody's, 65534; 0 where it has none. */
+uint32_t run_user_highest_id(const char *text);
 
 #endif

@@ -44,7 +44,7 @@ static size_t text_width(const char *text)
 
 static size_t column_width(const struct table *t, size_t column)
 {
-	size_t width = 0;
+	size_t width = t->min_width > GAP ? t->min_width - GAP : 0;
 
 	for (size_t i = column; i < t->cells.len; i += t->columns) {
 		size_t w = text_width(t->cells.items[i]);
@@ -52,6 +52,17 @@ static size_t column_width(const struct table *t, size_t column)
 		width = w > width ? w : width;
 	}
 	return width;
+}
+
+/* Not by printf: that is most of what a list of hundreds costs. */
+static void print_blanks(size_t count, FILE *out)
+{
+	static const char BLANKS[] = "                ";
+
+	for (size_t len; count > 0; count -= len) {
+		len = count < sizeof(BLANKS) - 1 ? count : sizeof(BLANKS) - 1;
+		(void)fwrite(BLANKS, 1, len, out);
+	}
 }
 
 void table_print(const struct table *t, FILE *out)
@@ -69,8 +80,10 @@ void table_print(const struct table *t, FILE *out)
 		bool last = column + 1 == t->columns;
 		size_t width = widths ? widths[column] : used; /* out of memory: columns, but ragged */
 
-		(void)fprintf(out, "%s%*s", text, last ? 0 : (int)(width - used + GAP), "");
+		(void)fputs(text, out);
 		if (last)
 			(void)fputc('\n', out);
+		else
+			print_blanks(width - used + GAP, out);
 	}
 }

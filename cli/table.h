@@ -11,6 +11,7 @@
 
 struct table {
 	size_t columns;
+	size_t min_width;    /* of a column, with the blanks behind it; 0: what its cells take */
 	struct strvec cells; /* row by row; the heading is the first row */
 };
 void table_done(struct table *t);
