@@ -13,7 +13,7 @@ import time
 import pytest
 
 from bundle_fixture import Bundle
-from conftest import BUILD, SLOW
+from conftest import BUILD, SLOW, Program
 
 PREFIX = "sampanrl"
 RANGE = 65536
@@ -212,3 +212,41 @@ def rootless(user, busybox, request):
     yield program
     program.end()
     shutil.rmtree(top)
+
+
+def as_ordinary(user, top, env=None):
+    """`sampan` as the user calls it, with its store and state below `top`, which is hers: a Program."""
+    top.mkdir(mode=0o755)
+    for name in ("sampan", "libexec"):
+        copy = shutil.copytree if (BUILD / name).is_dir() else shutil.copy
+        copy(BUILD / name, top / name)
+    user.own(top)
+    setpriv, *options = user.argv("env", "-C", top, top / "sampan", "--root", top / "store", "--state-dir", top / "state")
+    program = Program(setpriv, *options, env={**user.env(), **(env or {})})
+    program.root, program.state_dir, program.user, program.top = top / "store", top / "state", user, top
+    return program
+
+
+def end_ordinary(program):
+    """Her containers, and the process that has kept her namespaces."""
+    program.end()
+    containers = program.root / "containers"
+    for name in os.listdir(containers) if containers.is_dir() else []:
+        program("rm", "-f", name)
+    deadline = time.monotonic() + 10
+    while containers.is_dir() and os.listdir(containers) and time.monotonic() < deadline:
+        time.sleep(0.01)  # the files of temporary ones go after it was told
+    with contextlib.suppress(OSError):
+        os.kill(keeper(program), signal.SIGKILL)
+    shutil.rmtree(program.top)
+
+
+def keeper(program):
+    return int((program.state_dir / "namespace").read_text(encoding="ascii").split()[0])
+
+
+@pytest.fixture
+def ordinary(user, request):
+    program = as_ordinary(user, user.home / f"sampan-{abs(hash(request.node.nodeid))}")
+    yield program
+    end_ordinary(program)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""sampan copy: between registries and files, with every byte kept; skopeo is the judge."""
+"""sampan copy: between registries and files, with every byte kept; skopeo is the judge. Tars become gzip on their way to a registry."""
+import gzip
 import json
 import os
 import re
@@ -7,7 +8,7 @@ import subprocess
 import tarfile
 
 import pytest
-from image_fixture import (DOCKER_LIST, OCI_INDEX, Image, Index, Layer, directory, file, foreign_architecture,
+from image_fixture import (DOCKER_LIST, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Image, Index, Layer, directory, file, foreign_architecture,
                            machine_architecture, root, sha256, write_docker_archive, write_layout)
 from registry_fixture import LyingRegistry, Registry
 
@@ -131,6 +132,59 @@ def test_a_docker_archive_gets_tars_and_gives_them_back(sampan, registry, other,
     sampan("copy", place, other.ref("a/b:v1"), check=True)
     subprocess.run(["skopeo", "copy", "-q", "--src-tls-verify=false", f"docker://{other.ref('a/b:v1')}", f"dir:{tmp_path}/judge2"],
                    check=True, capture_output=True)
+
+
+def plain_image(architecture):
+    return Image([Layer([root(), file("etc/arch", architecture.encode())], compression=None)], architecture=architecture)
+
+
+def test_tars_go_to_a_registry_as_gzip_and_the_index_follows(sampan, other, tmp_path):
+    packed = image_of(b"packed")
+    images = [plain_image("amd64"), plain_image("arm64"), packed]
+    layout = write_layout(tmp_path / "layout", {"v1": Index(images)})
+    digest = sampan("copy", "-q", "--all", f"oci:{layout}:v1", other.ref("a/b:v1"), check=True).stdout.strip()
+    _, headers, text = other.request("GET", "/v2/a/b/manifests/v1", headers={"Accept": OCI_INDEX})
+    assert headers["Docker-Content-Digest"] == digest != Index(images).digest
+    entries = json.loads(text)["manifests"]
+    assert [entry["platform"] for entry in entries] == [image.platform for image in images]
+    assert entries[2]["digest"] == packed.digest
+    for entry, image in zip(entries[:2], images):
+        manifest = json.loads(other.request("GET", f"/v2/a/b/manifests/{entry['digest']}", headers={"Accept": OCI_MANIFEST})[2])
+        layer, = manifest["layers"]
+        assert layer["mediaType"] == OCI_LAYER + "+gzip"
+        assert gzip.decompress(other.request("GET", f"/v2/a/b/blobs/{layer['digest']}")[2]) == image.layers[0].content
+        assert manifest["config"]["digest"] == sha256(image.config)
+    sampan("pull", "-q", other.ref("a/b:v1"), check=True)
+
+
+@pytest.mark.parametrize("by_digest", [False, True], ids=["the flag", "a digest"])
+def test_tars_stay_tars_where_digests_must_stay(sampan, other, tmp_path, by_digest):
+    image = plain_image("amd64")
+    layout = write_layout(tmp_path / "layout", {"v1": image})
+    target = other.ref(f"a/b@{image.digest}") if by_digest else other.ref("a/b:v1")
+    options = [] if by_digest else ["--preserve-digests"]
+    assert sampan("copy", "-q", *options, f"oci:{layout}:v1", target, check=True).stdout == f"{image.digest}\n"
+    assert other.request("GET", f"/v2/a/b/manifests/{image.digest}", headers={"Accept": OCI_MANIFEST})[2] == image.text
+
+
+def test_what_is_compressed_but_called_a_tar_goes_as_it_is(sampan, other, tmp_path):
+    layer = Layer([root(), file("etc/motd", b"hello")])
+    layer.compression = None  # in what it is called
+    image = Image([layer])
+    layout = write_layout(tmp_path / "layout", {"v1": image})
+    assert sampan("copy", "-q", f"oci:{layout}:v1", other.ref("a/b:v1"), check=True).stdout == f"{image.digest}\n"
+    assert other.request("GET", f"/v2/a/b/blobs/{layer.digest}")[2] == layer.blob
+
+
+def test_a_tar_that_is_not_what_its_digest_says_is_not_compressed(sampan, other, tmp_path):
+    image = plain_image("amd64")
+    layout = write_layout(tmp_path / "layout", {"v1": image})
+    blob = layout / "blobs/sha256" / image.layers[0].digest[7:]
+    blob.write_bytes(blob.read_bytes()[:-1] + b"x")
+    done = sampan("copy", f"oci:{layout}:v1", other.ref("a/b:v1"))
+    assert done.returncode == 1
+    assert f"layer {image.layers[0].digest}: its content has digest sha256:" in done.stderr, done.stderr
+    assert other.request("GET", "/v2/a/b/tags/list")[0] == 404
 
 
 def test_a_docker_archive_of_several_images_is_asked_for_one(sampan, other, tmp_path):

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from container_fixture import wait_for
 from image_fixture import foreign_architecture, machine_architecture
 
 pytestmark = [pytest.mark.main_job, pytest.mark.root]
@@ -64,7 +65,8 @@ def test_the_exit_status_is_the_commands(sampan, pulled):
 
 def test_rm_leaves_no_container_behind(sampan, pulled):
     sampan("run", "--rm", pulled, "touch", "/written", check=True)
-    assert os.listdir(sampan.root / "containers") == []
+    assert json.loads(sampan("ps", "-a", "--format", "json", check=True).stdout) == []
+    wait_for(lambda: os.listdir(sampan.root / "containers") == [], "the end of its files")
     assert sampan("run", "--rm", pulled, "ls", "/written").returncode != 0
 
 

@@ -482,28 +482,42 @@ def processes_of(uid):
     return found
 
 
+def fresh_user():
+    """One who has no zombies of an earlier run, which count as his processes until somebody has time for them."""
+    return 55000 + os.getpid() % 5000
+
+
+def pids_of(sampan_oci, name):
+    return json.loads(sampan_oci("ps", "-f", "json", name, check=True).stdout)
+
+
 def test_a_fork_bomb_is_ended(sampan_oci, bundle):
     """Bounded by the rlimit, so that the machine stays usable."""
-    bundle.config["process"]["user"] = {"uid": 54321, "gid": 54321}
-    bundle.config["process"]["rlimits"] = [{"type": "RLIMIT_NPROC", "soft": 60, "hard": 60}]
-    start_detached(sampan_oci, bundle, "attack-bomb", "b() { b & b & }; while :; do b 2>/dev/null; sleep 0.01; done")
-    wait_for(lambda: len(json.loads(sampan_oci("ps", "-f", "json", "attack-bomb", check=True).stdout)) > 20)
+    user = fresh_user()
+    bundle.config["process"]["user"] = {"uid": user, "gid": user}
+    bundle.config["process"]["rlimits"] = [{"type": "RLIMIT_NPROC", "soft": 200, "hard": 200}]
+    # A shell that cannot fork ends: the bomb's do, and init, which may have more processes, starts it anew.
+    start_detached(sampan_oci, bundle, "attack-bomb", "b() { while :; do b & sleep 0.01; done; }; "
+                   "while :; do (ulimit -u 60; b) 2>/dev/null & wait; done")
+    wait_for(lambda: len(pids_of(sampan_oci, "attack-bomb")) > 20)
     sampan_oci("delete", "--force", "attack-bomb", check=True)
     assert not (sampan_oci.root / "attack-bomb").exists()
-    assert processes_of(54321) == []
+    assert processes_of(user) == []
 
 
 def test_processes_that_each_start_the_next_are_ended(sampan_oci, bundle):
     """Without a PID namespace the end of init ends none of them, and where signals go one by one there is always one more."""
+    user = fresh_user() + 5000
     bundle.remove_namespace("pid")
-    bundle.config["process"]["user"] = {"uid": 54322, "gid": 54322}
+    bundle.config["process"]["user"] = {"uid": user, "gid": user}
     (bundle.rootfs / "next").write_text("/bin/sh /next &\n")
     start_detached(sampan_oci, bundle, "attack-chain", "for i in 1 2 3 4 5 6 7 8 9 10; do /bin/sh /next & done; sleep 1000")
-    before = processes_of(54322)
-    wait_for(lambda: len(set(processes_of(54322)) - set(before)) >= 5)
+    # From the cgroup: each is gone before one could look at it in /proc.
+    before = set(pids_of(sampan_oci, "attack-chain"))
+    wait_for(lambda: len(set(pids_of(sampan_oci, "attack-chain")) - before) >= 5)
     sampan_oci("delete", "--force", "attack-chain", check=True)
     assert not (sampan_oci.root / "attack-chain").exists()
-    assert processes_of(54322) == []
+    assert processes_of(user) == []
 
 
 @pytest.mark.parametrize("names", [["0::"], ["0::", "0::"], [" (deleted)"], ["\\012"], ["a", "..b", "%s"], [".hidden"], ["x" * 255]])

@@ -414,8 +414,9 @@ def test_running_out_of_memory_is_an_event(sampan_oci, bundle):
     wait_for(lambda: is_watching(process.pid, watching))
     (bundle.path / "go" / "now").touch()
     assert read_event(process, 30) == {"type": "oom", "id": "c"}
-    wait_for((bundle.path / "go" / "exit").exists)
-    assert (bundle.path / "go" / "exit").read_text() == f"{128 + signal.SIGKILL}\n"
+    code = bundle.path / "go" / "exit"
+    wait_for(lambda: code.exists() and code.read_text())  # the shell makes it, then writes it
+    assert code.read_text() == f"{128 + signal.SIGKILL}\n"
     kill(sampan_oci)
     assert process.wait(10 * SLOW) == 0
     assert "stats" not in process.stdout.read()

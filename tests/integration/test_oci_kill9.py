@@ -42,7 +42,7 @@ class Victim:
         """The same of the first child of a command, up to its execve."""
         command = ["strace", "-qq", "-ff", "-o", self.trace, *self.oci.argv, *args]
         assert subprocess.run(command, check=False, timeout=60, stdin=subprocess.DEVNULL, **QUIET).returncode == 0
-        _, init = sorted(self.trace.parent.glob("trace.*"), key=lambda path: int(path.suffix[1:]))
+        _, init, *_ = sorted(self.trace.parent.glob("trace.*"), key=lambda path: int(path.suffix[1:]))
         seen, result = collections.Counter(), []
         for name in CALL.findall(init.read_text()):
             seen[name] += 1
@@ -108,6 +108,20 @@ def victim(sampan_oci, scratch, busybox):
     victim = Victim(sampan_oci, bundle, scratch)
     yield victim
     sampan_oci("delete", "-f", NAME)
+
+
+def test_the_helper_that_makes_the_network_namespace(victim):
+    """Where the creator would not be let back, as the machine's network is another user namespace's. The creator itself calls ioctl once."""
+    victim.bundle.config["mounts"] = [m for m in victim.bundle.config["mounts"] if m["type"] not in ("sysfs", "cgroup", "mqueue")]
+    victim.bundle.save()
+    done = subprocess.run(["unshare", "--user", "--map-root-user", "--mount",
+                           "strace", "-qq", "-f", "-o", victim.trace, "-e", "trace=ioctl", "-e", "inject=ioctl:signal=KILL:when=2",
+                           *victim.oci.argv, "create", "-b", victim.bundle.path, NAME], check=False, timeout=60,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert "cannot make a network namespace: the helper was killed" in done.stderr
+    assert victim.status() is None
+    assert victim.processes() == []
 
 
 def create(victim):

@@ -434,8 +434,9 @@ def test_a_user_namespace(sampan_oci, bundle):
             parent.chmod(0o755)
     for path in [bundle.rootfs, *bundle.rootfs.rglob("*")]:
         os.chown(path, 100000, 100000, follow_symlinks=False)
-    got = output(sampan_oci, bundle, "id -u; cat /proc/self/uid_map; touch /made; echo x >/dev/null && echo fine")
-    assert got.split() == ["0", "0", "100000", "65536", "fine"]
+    got = output(sampan_oci, bundle, "id -u; cat /proc/self/uid_map; touch /made; echo x >/dev/null && echo fine; "
+                                     "ip link show lo | grep -c UP")
+    assert got.split() == ["0", "0", "100000", "65536", "fine", "1"]
     assert (bundle.rootfs / "made").stat().st_uid == 100000
 
 

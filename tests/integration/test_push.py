@@ -242,6 +242,7 @@ def test_layers_that_a_later_one_hides_are_pushed_too(sampan, other, registry, d
     assert os.listdir(sampan.root / "layers") == []
 
 
+@pytest.mark.plain
 def test_a_directory_of_many_files_is_packed(sampan, other, registry):
     many = 70000
     image = Image([Layer([root(), *(file(f"f{n}") for n in range(many)), file("twice", b"one"), file("twice", b"2")])])

@@ -184,6 +184,21 @@ def test_an_oci_archive_of_an_index_gives_this_machines_image(sampan, tmp_path):
     assert json.loads(sampan("inspect", "localhost/a:v1", check=True).stdout)[0]["Architecture"] == machine_architecture()
 
 
+def test_an_image_for_another_platform_is_loaded_but_does_not_take_the_name_of_this_machines(sampan, tmp_path):
+    mine = small_image("one", b"mine")
+    other = small_image("one", b"other", architecture=foreign_architecture())
+    path = write_docker_archive(tmp_path / "a.tar", {"other:v1": other})
+    assert sampan("load", "-q", "-i", path, check=True).stdout == "Loaded image: other:v1\n"
+    assert json.loads(sampan("inspect", "other:v1", check=True).stdout)[0]["Architecture"] == foreign_architecture()
+    layout = write_layout(tmp_path / "layout", {"v1": mine})
+    write_layout(layout, {"v2": other})
+    index = {"schemaVersion": 2, "manifests": [
+        image.descriptor(platform=image.platform, annotations={"org.opencontainers.image.ref.name": "v1"}) for image in (mine, other)]}
+    (layout / "index.json").write_text(json.dumps(index))
+    assert sampan("load", "-q", "-i", layout, check=True).stdout == "Loaded image: localhost/layout:v1\n"
+    assert json.loads(sampan("inspect", "localhost/layout:v1", check=True).stdout)[0]["Architecture"] == machine_architecture()
+
+
 def test_a_directory_and_a_name_with_a_colon_are_loaded(sampan, tmp_path):
     layout = write_layout(tmp_path / "layout", {"v1": small_image("one")})
     assert sampan("load", "-i", layout, check=True).stdout == "Loaded image: localhost/layout:v1\n"

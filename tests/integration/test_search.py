@@ -97,7 +97,7 @@ def test_formats(sampan, hub):
 
 @pytest.mark.parametrize("arguments, text", [
     (["--format", "{{.Nothing}}"], "template: there is no field '.Nothing'"),
-    (["--format", "{{range .}}"], "template: '{{range .}}' is not supported (there are {{.FIELD}} and {{json .}})"),
+    (["--format", "{{range .}}"], "template parsing error: unexpected EOF at ''"),
     (["--format", "{{.Name"], "template: '{{' without '}}'"),
     (["--filter", "size=3"], "invalid filter 'size=3' (there are stars=N, is-official and is-automated)"),
     (["--filter", "stars=many"], "invalid filter 'stars=many'"),
@@ -200,6 +200,21 @@ def test_answers_that_are_none(sampan, body, text):
         done = sampan("search", f"{registry.host}/x")
     assert done.returncode == 1
     assert done.stderr == f"sampan: cannot search '{registry.host}': {text.format(registry.host)}\n"
+
+
+def test_an_answer_without_end_is_cut_off(sampan):
+    def endless(handler):
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        while True:
+            handler.wfile.write(b"10000\r\n" + b" " * 0x10000 + b"\r\n")
+
+    with LyingRegistry() as registry:
+        registry.hooks.append(endless)
+        done = sampan("search", "--list-tags", f"{registry.host}/x")
+        assert (done.returncode, done.stderr) == (
+            1, f"sampan: cannot list the tags of '{registry.host}/x': document is larger than {16 << 20} bytes\n")
 
 
 def test_podman_finds_the_same(sampan, catalog):

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stores on small file systems: full, without inodes, read-only. Each gives one clear line, and what was there stays whole."""
+import contextlib
 import json
 import os
 import subprocess
 
 import pytest
-from image_fixture import Image, Layer, directory, file, root, write_layout
+from image_fixture import Image, Layer, directory, file, root, write_docker_archive, write_layout
 
 pytestmark = pytest.mark.root
 
@@ -94,6 +95,47 @@ def test_no_inodes_give_one_line(sampan, scratch, small_disk):
     assert (done.returncode, done.stderr) == \
         (1, f"sampan: cannot pull '{where[4:]}': no inodes left on the file system of '{sampan.root}' "
             "(remove files, for example with sampan rmi)\n")
+    assert_whole(sampan, "localhost/small")
+
+
+FULL = "no space left on the file system of '{root}' (free some, for example with sampan rmi)"
+NO_INODES = "no inodes left on the file system of '{root}' (remove files, for example with sampan rmi)"
+READ_ONLY = "the file system of '{root}' is read-only"
+
+
+def fill(folder, inodes, again):
+    """To the last block or inode: also those that a command in between has freed."""
+    with contextlib.suppress(OSError):
+        for number in range(10_000):
+            with open(folder / f"filler-{again}-{number}", "wb", buffering=0) as out:
+                while not inodes:
+                    out.write(bytes(1024))  # a block
+
+
+@pytest.mark.parametrize("state, message", [("full", FULL), ("inodes", NO_INODES), ("ro", READ_ONLY)],
+                         ids=["full", "no inodes", "read-only"])
+def test_each_command_that_writes_says_what_is_missing_in_one_line(sampan, scratch, small_disk, state, message):
+    small_disk()
+    sampan("pull", "-q", layout(scratch, "small", image_of(b"x")), check=True)
+    sampan("create", "--name", "box", "localhost/small", "/none", check=True)
+    archive = write_docker_archive(scratch / "other.tar", {"other:v1": image_of(b"y")})
+    if state == "ro":
+        small_disk.remount("ro")
+    message = message.format(root=sampan.root) + "\n"
+    for number, command in enumerate((["load", "-q", "-i", archive], ["import", archive], ["tag", "localhost/small", "again:v1"],
+                    ["create", "localhost/small", "/none"], ["run", "localhost/small", "/none"], ["commit", "box", "com:v1"],
+                    ["save", "-o", scratch / "saved", "localhost/small"], ["manifest", "create", "list:v1", "localhost/small"],
+                    ["volume", "create", "vol"], ["secret", "create", "word", "-"])):
+        if state != "ro":
+            fill(sampan.root, state == "inodes", number)
+        done = sampan(*command, input="hush" if command[0] == "secret" else None)
+        assert done.returncode == (125 if command[0] == "run" else 1), command
+        assert done.stderr.startswith("sampan: ") and done.stderr.endswith(message) and done.stderr.count("\n") == 1, done.stderr
+    if state == "ro":
+        small_disk.remount("rw")
+    for path in sampan.root.glob("filler*"):
+        path.unlink()
+    sampan("rm", "box", check=True)
     assert_whole(sampan, "localhost/small")
 
 

@@ -64,7 +64,10 @@ static void read_until_stopped(struct place *p, long index)
 	while (!atomic_load_explicit(&board->stop, memory_order_relaxed)) {
 		struct shared_page_owner owner;
 		uint32_t sequence;
-		int r = shared_page_read(&page, words, &owner, &sequence, &e);
+		bool held;
+		int r = count % 4 ? shared_page_read(&page, words, &owner, &sequence, &e)
+				  : shared_page_peek(p->dir_fd, "page", FORMAT, WORDS, words, &owner, &held,
+						     &e);
 
 		if (r == -EAGAIN || r == -ENODATA) {
 			retried++;

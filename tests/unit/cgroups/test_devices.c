@@ -15,61 +15,55 @@ struct machine {
 	const struct bpf_cgroup_dev_ctx *ctx;
 };
 
+/* ALU and ALU64, the operand being a register or a number. */
 static void compute(struct machine *m, const struct bpf_insn *i)
 {
-	uint64_t *dst = &m->regs[i->dst_reg];
+	bool is_64 = BPF_CLASS(i->code) == BPF_ALU64;
+	uint64_t source = BPF_SRC(i->code) == BPF_X ? m->regs[i->src_reg] : (uint64_t)(int64_t)i->imm;
+	uint64_t value = m->regs[i->dst_reg];
 
-	switch (i->code) {
-	case BPF_LDX | BPF_MEM | BPF_W: {
-		uint32_t word;
-
-		assert_int_equal(i->src_reg, 1);
-		assert_in_range(i->off, 0, sizeof(*m->ctx) - sizeof(word));
-		memcpy(&word, (const char *)m->ctx + i->off, sizeof(word));
-		*dst = word;
+	assert_true(is_64 || BPF_CLASS(i->code) == BPF_ALU);
+	switch (BPF_OP(i->code)) {
+	case BPF_MOV:
+		value = source;
 		break;
-	}
-	case BPF_ALU | BPF_MOV | BPF_X:
-		*dst = (uint32_t)m->regs[i->src_reg];
+	case BPF_AND:
+		value &= source;
 		break;
-	case BPF_ALU | BPF_AND | BPF_K:
-		*dst = (uint32_t)*dst & (uint32_t)i->imm;
+	case BPF_OR:
+		value |= source;
 		break;
-	case BPF_ALU | BPF_RSH | BPF_K:
-		*dst = (uint32_t)*dst >> i->imm;
+	case BPF_XOR:
+		value ^= source;
 		break;
-	case BPF_ALU | BPF_RSH | BPF_X:
-		assert_in_range(m->regs[i->src_reg], 0, 31);
-		*dst = (uint32_t)*dst >> m->regs[i->src_reg];
+	case BPF_SUB:
+		value -= source;
 		break;
-	case BPF_ALU | BPF_MOV | BPF_K:
-		*dst = (uint32_t)i->imm;
+	case BPF_NEG:
+		value = -value;
 		break;
-	case BPF_ALU64 | BPF_MOV | BPF_K:
-		*dst = (uint64_t)(int64_t)i->imm;
+	case BPF_RSH:
+		assert_in_range(source, 0, is_64 ? 63 : 31);
+		value = (is_64 ? value : (uint32_t)value) >> source;
+		break;
+	case BPF_ARSH:
+		assert_true(is_64 && source == 63);
+		value = value >> 63 ? UINT64_MAX : 0;
 		break;
 	default:
 		fail_msg("unknown instruction 0x%02x", i->code);
 	}
+	m->regs[i->dst_reg] = is_64 ? value : (uint32_t)value;
 }
 
-static bool jumps(const struct machine *m, const struct bpf_insn *i)
+static void load(struct machine *m, const struct bpf_insn *i)
 {
-	uint32_t value = (uint32_t)m->regs[i->dst_reg], imm = (uint32_t)i->imm;
+	uint32_t word;
 
-	switch (BPF_OP(i->code)) {
-	case BPF_JNE:
-		return value != imm;
-	case BPF_JEQ:
-		return value == imm;
-	case BPF_JGT:
-		return value > imm;
-	case BPF_JSET:
-		return (value & imm) != 0;
-	default:
-		fail_msg("unknown jump 0x%02x", i->code);
-		return false;
-	}
+	assert_int_equal(i->src_reg, 1);
+	assert_in_range(i->off, 0, sizeof(*m->ctx) - sizeof(word));
+	memcpy(&word, (const char *)m->ctx + i->off, sizeof(word));
+	m->regs[i->dst_reg] = word;
 }
 
 /* 1: allowed, 0: denied. */
@@ -85,41 +79,15 @@ static int run(const struct bpf_insn *insns, size_t len, char type, uint32_t maj
 					      : *access == 'r' ? BPF_DEVCG_ACC_READ
 							       : BPF_DEVCG_ACC_WRITE)
 				   << 16;
-	for (size_t pc = 0; pc < len; pc++) {
-		const struct bpf_insn *i = &insns[pc];
-
-		if (i->code == (BPF_JMP | BPF_EXIT))
-			return (int)m.regs[0];
-		if (BPF_CLASS(i->code) == BPF_JMP32) {
-			assert_true(i->off >= 0); /* forward only: it ends */
-			if (jumps(&m, i))
-				pc += (size_t)i->off;
-		} else {
-			compute(&m, i);
-		}
+	/* Straight to the only exit, which is the last instruction: a filter with jumps takes the verifier three times as long. */
+	assert_true(len > 0 && insns[len - 1].code == (BPF_JMP | BPF_EXIT));
+	for (size_t pc = 0; pc + 1 < len; pc++) {
+		if (insns[pc].code == (BPF_LDX | BPF_MEM | BPF_W))
+			load(&m, &insns[pc]);
+		else
+			compute(&m, &insns[pc]);
 	}
-	fail_msg("the program runs out of its end");
-	return -1;
-}
-
-/* The verifier refuses instructions that nothing leads to. */
-static void assert_all_reachable(const struct bpf_insn *insns, size_t len)
-{
-	cleanup_free unsigned char *reached = calloc(len + 1, 1);
-
-	assert_non_null(reached);
-	reached[0] = 1;
-	for (size_t pc = 0; pc < len; pc++) {
-		assert_true(reached[pc]);
-		if (insns[pc].code == (BPF_JMP | BPF_EXIT))
-			continue;
-		reached[pc + 1] = 1;
-		if (BPF_CLASS(insns[pc].code) == BPF_JMP32) {
-			assert_true(pc + 1 + (size_t)insns[pc].off < len);
-			reached[pc + 1 + (size_t)insns[pc].off] = 1;
-		}
-	}
-	assert_false(reached[len]);
+	return (int)m.regs[0];
 }
 
 struct access_case {
@@ -138,7 +106,6 @@ static void assert_filter(const struct spec_device_rule *rules, size_t rules_len
 
 	assert_int_equal(device_filter_compile(rules, rules_len, &insns, &len, &e), 0);
 	assert_in_range(len, 1, DEVICE_FILTER_INSNS_MAX(rules_len));
-	assert_all_reachable(insns, len);
 	for (size_t i = 0; i < cases_len; i++) {
 		int allowed = run(insns, len, cases[i].type, cases[i].major, cases[i].minor, cases[i].access);
 

@@ -245,6 +245,49 @@ static void directories_are_empty_if_no_layer_has_anything_in_them(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_image, remove_image)
 
+/* `want`: the layers, topmost first, as in "02". */
+static void expect_parts(const struct image *image, const char *path, const char *want, const char *at)
+{
+	cleanup_strvec struct strvec parts = { 0 };
+	char text[256];
+	struct err e = { 0 };
+
+	if (run_image_parts(&image->lower, path, &parts, &e) < 0)
+		fail_msg("%s", e.text);
+	assert_int_equal(parts.len, strlen(want));
+	for (size_t i = 0; i < parts.len; i++) {
+		snprintf(text, sizeof(text), "%s/%c/%s", image->top, want[i], at);
+		assert_string_equal(parts.items[i], text);
+	}
+}
+
+static void the_parts_of_a_directory_are_those_that_show_through(void **state)
+{
+	const struct image *image = *state;
+	cleanup_strvec struct strvec parts = { 0 };
+	cleanup_fd int fd = -1;
+	struct err e = { 0 };
+
+	for (int i = 0; i < LAYERS; i++) {
+		put_dir(image, i, "a");
+		put_dir(image, i, "a/b");
+	}
+	put_dir(image, 2, "a/b/c");
+	put(image, 1, "a/b/file", "x");
+	put_link(image, 0, "link", "/a/../a/b");
+	put_whiteout(image, 1, "a/b/c");
+	expect_parts(image, "/", "012", "");
+	expect_parts(image, "/a/b", "012", "a/b");
+	expect_parts(image, "/link/", "012", "a/b");
+	expect_parts(image, "/link/file", "1", "a/b/file");
+	assert_int_equal(run_image_parts(&image->lower, "/a/b/c", &parts, &e), -ENOENT);
+	assert_int_equal(run_image_parts(&image->lower, "/a/b/file/x", &parts, &e), -ENOENT);
+	assert_int_equal(parts.len, 0);
+	fd = openat(image->fds[1], "a", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fsetxattr(fd, geteuid() == 0 ? "trusted.overlay.opaque" : "user.overlay.opaque", "y", 1, 0) == 0)
+		expect_parts(image, "/a/b", "01", "a/b");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +300,7 @@ int main(void)
 		TEST(links_cannot_leave_the_image),
 		TEST(circles_of_links_end),
 		TEST(odd_files_and_large_ones_are_refused),
+		TEST(the_parts_of_a_directory_are_those_that_show_through),
 		TEST(directories_are_empty_if_no_layer_has_anything_in_them),
 	};
 

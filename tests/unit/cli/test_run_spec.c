@@ -356,9 +356,12 @@ static void mistakes_are_refused_with_the_words_of_docker(void **state)
 		{ "run -w here image",
 		  "the working directory 'here' is invalid, it needs to be an absolute path" },
 		{ "run --stop-signal NOPE image", "unknown signal 'NOPE'" },
-		{ "run --network web image", "invalid argument \"web\" for \"--network\" flag: this network "
-					     "is not supported yet: use 'none' or "
-					     "'host'" },
+		{ "run --network foo=bar image",
+		  "invalid argument \"foo=bar\" for \"--network\" flag: invalid field key foo" },
+		{ "run --dns-search foo_bar image",
+		  "invalid argument \"foo_bar\" for \"--dns-search\" flag: foo_bar is not a valid domain" },
+		{ "run --add-host foo image",
+		  "invalid argument \"foo\" for \"--add-host\" flag: bad format for add-host: \"foo\"" },
 		{ "run --pull often image",
 		  "invalid argument \"often\" for \"--pull\" flag: expected 'missing', 'always' or 'never'" },
 		{ "run -m 64x image",

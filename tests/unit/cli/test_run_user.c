@@ -139,6 +139,17 @@ static void errors_have_the_words_of_docker(void **state)
 	}
 }
 
+static void the_highest_id_is_that_of_nobody_but_nobody(void **state)
+{
+	(void)state;
+	assert_int_equal(run_user_highest_id(
+				 "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\na:x:1000:5::/:"),
+			 1000);
+	assert_int_equal(run_user_highest_id("big:x:70000:\nroot:x:0:\n"), 70000);
+	assert_int_equal(run_user_highest_id("bad:x:what:\n#c:x:9:\n"), 0);
+	assert_int_equal(run_user_highest_id(""), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -149,6 +160,7 @@ int main(void)
 		cmocka_unit_test(a_group_replaces_the_memberships),
 		cmocka_unit_test(more_groups_come_behind_and_only_once),
 		cmocka_unit_test(errors_have_the_words_of_docker),
+		cmocka_unit_test(the_highest_id_is_that_of_nobody_but_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,11 +10,14 @@
 
 #include "common/cleanup.h"
 
+static char tier[] = "com.example.my-tier=Web", empty[] = "none=";
+static char *items[] = { tier, empty, NULL };
+static const struct strvec LABELS = { .items = items, .len = 2 };
+
 static const struct template_field FIELDS[] = {
-	{ "Name", "NAME", "busy\033box", NULL },
-	{ "Stars", "STARS", "3", "3" },
-	{ "Empty", "EMPTY", NULL, NULL },
-	{ 0 },
+	{ "Name", "NAME", "busy\033box", NULL }, { "Stars", "STARS", "3", "3" },
+	{ "Empty", "EMPTY", NULL, NULL },        { "Label", "LABEL", NULL, NULL, &LABELS },
+	{ "Actor.Map", "", "", "{}", &LABELS },  { 0 },
 };
 
 static void assert_expands(const char *format, bool headings, const char *want)
@@ -48,7 +51,7 @@ static void fields_take_the_place_of_actions(void **state)
 
 static void json_is_of_one_field_or_of_all(void **state)
 {
-	static const char ALL[] = "{\"Name\":\"busy\\u001Bbox\",\"Stars\":3,\"Empty\":\"\"}";
+	static const char ALL[] = "{\"Name\":\"busy\\u001Bbox\",\"Stars\":3,\"Empty\":\"\",\"Actor.Map\":{}}";
 
 	(void)state;
 	assert_expands("{{json .}}", false, ALL);
@@ -56,15 +59,53 @@ static void json_is_of_one_field_or_of_all(void **state)
 	assert_expands("{{json .Stars}} {{json  .Empty}}", false, "3 \"\"");
 }
 
+static void maps_are_looked_up(void **state)
+{
+	(void)state;
+	assert_expands("{{.Label \"com.example.my-tier\"}}|{{.Label \"other\"}}|{{.Label \"none\"}}", false,
+		       "Web||");
+	assert_expands("{{ .Label  \"com.example.my-tier\" }}", true, "my tier");
+	assert_expands("{{.Actor.Map.com.example.my-tier}} {{.Actor.Map.other}}", false, "Web <no value>");
+	assert_expands("{{index .Actor.Map \"com.example.my-tier\"}}{{index .Actor.Map \"other\"}}", false,
+		       "Web");
+	assert_expands("{{upper .Name}} {{lower .Label \"com.example.my-tier\"}}", false, "BUSY?BOX web");
+	assert_refused("{{.Name \"x\"}}",
+		       "template parsing error: can't give argument to non-function at '\"x\"}}'");
+}
+
+static void the_whole_may_be_something_else(void **state)
+{
+	static const struct template_field WHOLE[] = {
+		{ TEMPLATE_WHOLE, "", "", "{\"a\":1}", NULL },
+		{ "A", "", "1", NULL, NULL },
+		{ 0 },
+	};
+	cleanup_buf struct buf out = BUF_INIT(TEMPLATE_OUT_MAX);
+	struct err e;
+
+	(void)state;
+	assert_int_equal(template_expand("json", WHOLE, false, &out, &e), 0);
+	assert_string_equal(out.data, "{\"a\":1}");
+}
+
 static void what_is_no_such_template_is_refused(void **state)
 {
 	(void)state;
 	assert_refused("{{.Name", "template: '{{' without '}}'");
 	assert_refused("{{.Size}}", "template: there is no field '.Size'");
-	assert_refused("{{.}}", "template: '{{.}}' is not supported (there is {{json .}})");
-	assert_refused("{{}}", "template: '{{}}' is not supported (there are {{.FIELD}} and {{json .}})");
-	assert_refused("{{if .Name}}",
-		       "template: '{{if .Name}}' is not supported (there are {{.FIELD}} and {{json .}})");
+	assert_refused("{{}}", "template parsing error: unexpected text in an action at '}}'");
+	assert_refused("{{if .Name}}", "template parsing error: unexpected EOF at ''");
+	assert_refused("{{.Size | upper}}", "template: map has no entry for key \"Size\"");
+}
+
+static void what_is_more_than_fields_is_go_s(void **state)
+{
+	(void)state;
+	assert_expands("{{if eq .Stars 3}}{{slice .Name 0 3}}\\t{{end}}{{.Empty | len}}", false, "bus\t0");
+	assert_expands("{{with .Label \"com.example.my-tier\"}}{{.}}{{end}}{{if .Label \"none\"}}x{{end}}",
+		       false, "Web");
+	assert_expands("{{range $k, $v := .Label}}{{$k}},{{end}}", false, "com.example.my-tier,none,");
+	assert_expands("{{.Name | lower}} {{printf \"%5s\" .Stars}}", true, "name STARS");
 }
 
 static void a_table_is_told_by_its_first_word(void **state)
@@ -85,7 +126,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fields_take_the_place_of_actions),
 		cmocka_unit_test(json_is_of_one_field_or_of_all),
+		cmocka_unit_test(maps_are_looked_up),
+		cmocka_unit_test(the_whole_may_be_something_else),
 		cmocka_unit_test(what_is_no_such_template_is_refused),
+		cmocka_unit_test(what_is_more_than_fields_is_go_s),
 		cmocka_unit_test(a_table_is_told_by_its_first_word),
 	};
 

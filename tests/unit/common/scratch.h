@@ -176,7 +176,7 @@ static inline void run_in_child(int namespaces, void (*function)(void *), void *
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		(void)alarm(60);
+		(void)alarm(240);
 		if (namespaces && unshare(namespaces) < 0)
 			_exit(CHILD_LACKS);
 		if ((namespaces & CLONE_NEWNS) && mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL) < 0)

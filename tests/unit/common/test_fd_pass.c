@@ -132,6 +132,25 @@ static void a_closed_peer_reads_as_the_end(void **state)
 	(void)close(fds[1]);
 }
 
+static void the_last_word_of_a_peer_that_did_not_listen_is_heard(void **state)
+{
+	static const int TYPES[] = { SOCK_SEQPACKET, SOCK_STREAM };
+	char data[16];
+	int fds[2];
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		make_pair(TYPES[i], fds);
+		assert_int_equal(fd_pass_send(fds[1], "unread", 6, -1), 0);
+		assert_int_equal(fd_pass_send(fds[0], "last word", 9, -1), 0);
+		(void)close(fds[0]);
+		assert_int_equal(fd_pass_receive(fds[1], data, sizeof(data), NULL), 9);
+		assert_memory_equal(data, "last word", 9);
+		assert_int_equal(fd_pass_receive(fds[1], data, sizeof(data), NULL), 0);
+		(void)close(fds[1]);
+	}
+}
+
 static void sending_to_nobody_is_an_error_and_no_signal(void **state)
 {
 	int fds[2];
@@ -226,6 +245,7 @@ int main(void)
 		cmocka_unit_test(an_unwanted_descriptor_is_closed),
 		cmocka_unit_test(more_descriptors_than_one_do_not_pile_up),
 		cmocka_unit_test(a_closed_peer_reads_as_the_end),
+		cmocka_unit_test(the_last_word_of_a_peer_that_did_not_listen_is_heard),
 		cmocka_unit_test(sending_to_nobody_is_an_error_and_no_signal),
 		cmocka_unit_test(a_descriptor_that_is_none_cannot_be_sent),
 		cmocka_unit_test(a_packet_longer_than_the_room_is_cut),

@@ -221,6 +221,51 @@ static void the_letter_tells_the_dead_who_are_not_reaped(void **state)
 	assert_true(ticks == 5);
 }
 
+/* As nohup and systemd have them ignored. */
+static void ignored_signals_are_seen_and_heeded_again(void **state)
+{
+	uint32_t before, ignored;
+	uint64_t ticks, again;
+
+	(void)state;
+	if (emulated())
+		skip(); /* /proc/self/stat is made up */
+	assert_int_equal(process_start_and_ignored(getpid(), &ticks, &before), 0);
+	assert_int_equal(process_start_time(getpid(), &again), 0);
+	assert_true(ticks == again);
+	assert_true(signal(SIGHUP, SIG_IGN) != SIG_ERR && signal(SIGSYS, SIG_IGN) != SIG_ERR);
+	assert_int_equal(process_start_and_ignored(getpid(), &ticks, &ignored), 0);
+	assert_true(ignored == (before | 1u << (SIGHUP - 1) | 1u << (SIGSYS - 1)));
+	process_heed_signals(ignored);
+	assert_int_equal(process_start_and_ignored(getpid(), &ticks, &ignored), 0);
+	assert_int_equal(ignored, 0);
+}
+
+/* Descriptors and locks go a little before the process is a zombie. */
+static void who_has_closed_all_by_ending_is_dead(void **state)
+{
+	uint64_t ticks;
+	int status;
+
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		char letter = '?', byte;
+		int ends[2];
+		pid_t pid;
+
+		assert_int_equal(pipe(ends), 0);
+		pid = fork_or_skip();
+		if (pid == 0)
+			_exit(0);
+		(void)close(ends[1]);
+		assert_int_equal(read(ends[0], &byte, 1), 0);
+		assert_int_equal(process_stat(pid, &letter, &ticks), 0);
+		assert_true(letter == 'X' || letter == 'Z');
+		(void)close(ends[0]);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+	}
+}
+
 /* --- descriptors --- */
 
 static void open_three(int fds[3])
@@ -311,6 +356,8 @@ int main(void)
 		cmocka_unit_test(the_start_time_is_found_behind_any_name),
 		cmocka_unit_test(start_times_tell_processes_apart),
 		cmocka_unit_test(the_letter_tells_the_dead_who_are_not_reaped),
+		cmocka_unit_test(ignored_signals_are_seen_and_heeded_again),
+		cmocka_unit_test(who_has_closed_all_by_ending_is_dead),
 		cmocka_unit_test(all_descriptors_from_a_number_on_are_closed),
 		cmocka_unit_test(all_descriptors_from_a_number_on_close_at_exec),
 		cmocka_unit_test(all_descriptors_but_some_are_closed),

@@ -35,6 +35,19 @@ static void added_strings_are_copies_and_end_with_null(void **state)
 	assert_null(v.items[2]);
 }
 
+static void a_text_is_split_into_its_pieces_without_empty_ones(void **state)
+{
+	cleanup_strvec struct strvec v = { 0 };
+
+	(void)state;
+	assert_int_equal(strvec_split(&v, ",one,,two three,", ','), 0);
+	assert_int_equal(v.len, 2);
+	assert_string_equal(v.items[0], "one");
+	assert_string_equal(v.items[1], "two three");
+	assert_int_equal(strvec_split(&v, "", ','), 0);
+	assert_int_equal(v.len, 2);
+}
+
 static void the_end_is_null_at_every_length(void **state)
 {
 	cleanup_strvec struct strvec v = { 0 };
@@ -192,6 +205,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_empty_vector_has_no_items),
 		cmocka_unit_test(added_strings_are_copies_and_end_with_null),
+		cmocka_unit_test(a_text_is_split_into_its_pieces_without_empty_ones),
 		cmocka_unit_test(the_end_is_null_at_every_length),
 		cmocka_unit_test(a_vector_takes_its_maximum_and_no_more),
 		cmocka_unit_test(taking_keeps_the_very_string),

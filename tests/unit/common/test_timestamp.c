@@ -85,6 +85,31 @@ static void any_number_stays_within_its_width(void **state)
 	}
 }
 
+static void what_was_written_is_read_back(void **state)
+{
+	static const char *const SAME[] = { "2000-02-29T00:00:00.000000001Z",
+					    "2000-02-29T00:00:00.000000001000Z",
+					    "2000-02-29t01:30:00.000000001+01:30",
+					    "2000-02-28 23:00:00.000000001-01:00" };
+	static const char *const BAD[] = { "",
+					   "2000-02-29",
+					   "2000-02-29T00:00:00",
+					   "2000-02-29T00:00:00.Z",
+					   "2000-02-29T24:00:00Z",
+					   "2000-00-29T00:00:00Z",
+					   "2000-02-29T00:00:00Zx" };
+	struct timespec t;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(SAME); i++) {
+		assert_int_equal(timestamp_parse(SAME[i], &t), 0);
+		assert_int_equal(t.tv_sec, 951782400);
+		assert_int_equal(t.tv_nsec, 1);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(BAD); i++)
+		assert_int_equal(timestamp_parse(BAD[i], &t), -EINVAL);
+}
+
 static void the_clock_for_deadlines_runs_in_milliseconds(void **state)
 {
 	struct timespec before, after;
@@ -105,6 +130,7 @@ int main(void)
 		cmocka_unit_test(later_points_in_time_sort_behind),
 		cmocka_unit_test(now_lies_between_before_and_after),
 		cmocka_unit_test(any_number_stays_within_its_width),
+		cmocka_unit_test(what_was_written_is_read_back),
 		cmocka_unit_test(the_clock_for_deadlines_runs_in_milliseconds),
 	};
 

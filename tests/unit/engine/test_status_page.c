@@ -79,11 +79,16 @@ static void other_files_are_no_pages(void **state)
 	struct scratch *scratch = *state;
 	cleanup_shared_page struct shared_page page = { 0 };
 	char zeros[SHARED_PAGE_BYTES] = "";
+	struct shared_page_owner monitor;
+	struct status s;
 	struct err e;
+	bool held;
 
 	assert_int_equal(status_page_open(scratch->fd, &page, &e), -ENOENT);
+	assert_int_equal(status_page_peek(scratch->fd, ".", &s, &monitor, &held, &e), -ENOENT);
 	scratch_write(scratch, "status", "short");
 	assert_int_equal(status_page_open(scratch->fd, &page, &e), -EBADMSG);
+	assert_int_equal(status_page_peek(scratch->fd, ".", &s, &monitor, &held, &e), -EBADMSG);
 	assert_int_equal(file_write_atomic(scratch->fd, "status", zeros, sizeof(zeros), 0644, &e), 0);
 	assert_int_equal(status_page_open(scratch->fd, &page, &e), -EBADMSG);
 	assert_int_equal(unlinkat(scratch->fd, "status", 0), 0);
@@ -107,8 +112,9 @@ static void a_page_that_was_tampered_with_is_refused(void **state)
 	struct shared_page_owner monitor;
 	unsigned int refused = 0, accepted = 0;
 	cleanup_fd int fd = -1;
-	struct status s;
+	struct status s, peeked;
 	struct err e;
+	bool held;
 
 	assert_int_equal(status_page_create(scratch->fd, &writer, &e), 0);
 	status_page_publish(&writer, &RUNNING);
@@ -123,7 +129,9 @@ static void a_page_that_was_tampered_with_is_refused(void **state)
 		changed = (char)(byte ^ 0x40);
 		assert_int_equal(pwrite(fd, &changed, 1, at), 1);
 		r = status_page_read(&reader, &s, NULL, &monitor, &e);
+		assert_int_equal(status_page_peek(scratch->fd, ".", &peeked, &monitor, &held, &e), r);
 		if (r == 0) {
+			assert_same(&peeked, &RUNNING);
 			assert_same(&s, &RUNNING); /* a byte that nobody uses */
 			accepted++;
 		} else {
@@ -238,6 +246,37 @@ static void a_zombie_owns_nothing(void **state)
 	assert_int_equal(status_page_read(&reader, &s, NULL, &monitor, &e), 0);
 	assert_false(shared_page_owner_alive(&monitor));
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static bool is_held(const struct scratch *scratch)
+{
+	struct shared_page_owner monitor;
+	struct status s;
+	struct err e;
+	bool held = false;
+
+	assert_int_equal(status_page_peek(scratch->fd, ".", &s, &monitor, &held, &e), 0);
+	assert_same(&s, &RUNNING);
+	return held;
+}
+
+static void a_page_is_held_as_long_as_its_owner_lives(void **state)
+{
+	struct scratch *scratch = *state;
+	cleanup_shared_page struct shared_page page = { 0 };
+	pid_t pid = start_owner(scratch, &RUNNING);
+	struct err e;
+
+	assert_true(is_held(scratch));
+	end_owner(pid);
+	assert_false(is_held(scratch));
+	/* Who takes it over holds it then, and who only tried does not. */
+	pid = start_owner(scratch, &RUNNING);
+	assert_true(is_held(scratch));
+	assert_int_equal(status_page_create(scratch->fd, &page, &e), -EBUSY);
+	assert_true(is_held(scratch));
+	end_owner(pid);
+	assert_false(is_held(scratch));
 }
 
 /* --- waiting --- */
@@ -384,8 +423,9 @@ static void a_writer_killed_between_any_two_stores_leaves_no_lie(void **state)
 		cleanup_shared_page struct shared_page reader = { 0 };
 		pid_t pid = start_publisher(scratch, &second);
 		struct shared_page_owner monitor;
-		struct status s;
+		struct status s, peeked;
 		struct err e;
+		bool held;
 
 		for (unsigned int steps = 0; steps < stores[i]; steps++)
 			assert_true(step(pid));
@@ -395,9 +435,13 @@ static void a_writer_killed_between_any_two_stores_leaves_no_lie(void **state)
 			assert_int_equal(status_page_read(&reader, &s, NULL, &monitor, &e), -EAGAIN);
 			assert_string_equal(e.text,
 					    "status page: its owner has stopped in the middle of a change");
+			assert_int_equal(status_page_peek(scratch->fd, ".", &peeked, &monitor, &held, &e),
+					 -EAGAIN);
 		} else {
 			assert_int_equal(status_page_read(&reader, &s, NULL, &monitor, &e), 0);
 			assert_same(&s, &second);
+			assert_int_equal(status_page_peek(scratch->fd, ".", &peeked, &monitor, &held, &e), 0);
+			assert_same(&peeked, &second);
 		}
 		/* The next monitor goes on from there. */
 		{
@@ -421,6 +465,7 @@ int main(void)
 		SCRATCH_TEST(a_page_that_was_tampered_with_is_refused),
 		SCRATCH_TEST(words_that_make_no_status_are_refused),
 		SCRATCH_TEST(a_page_has_one_owner_and_then_another),
+		SCRATCH_TEST(a_page_is_held_as_long_as_its_owner_lives),
 		SCRATCH_TEST(a_zombie_owns_nothing),
 		SCRATCH_TEST(a_change_wakes_who_waits),
 		SCRATCH_TEST(a_killed_monitor_is_noticed),

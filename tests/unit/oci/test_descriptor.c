@@ -421,9 +421,11 @@ static void a_long_list_of_platforms_is_cut(void **state)
 
 static void descriptors_are_copied_and_written(void **state)
 {
-	static const char INDEX[] = "{\"manifests\":[" DESC(TYPE(OCI "manifest.v1+json") PLATFORM(
-		"linux", "arm",
-		",\"variant\":\"v6\"") ",\"annotations\":{\"k\":\"v\"},\"artifactType\":\"a/b\"") "]}";
+	static const char INDEX[] = "{\"manifests\":[" DESC(TYPE(
+		OCI "manifest.v1+json") PLATFORM("linux", "arm",
+						 ",\"variant\":\"v6\",\"os.version\":\"6.1\",\"os.features\":"
+						 "[\"a\",\"b\"]") ",\"annotations\":{\"k\":\"v\"},"
+								  "\"artifactType\":\"a/b\"") "]}";
 	cleanup_image_index struct image_index index = { 0 };
 	cleanup_json_out struct json_out *out = json_out_new(false, 4096);
 	struct descriptor copy;
@@ -440,7 +442,8 @@ static void descriptors_are_copied_and_written(void **state)
 	assert_int_equal(json_out_finish(out, &text, &len, &e), 0);
 	assert_string_equal(text,
 			    "{\"mediaType\":\"" OCI "manifest.v1+json\",\"digest\":\"" DIGEST "\",\"size\":7,"
-			    "\"platform\":{\"architecture\":\"arm\",\"os\":\"linux\",\"variant\":\"v6\"},"
+			    "\"platform\":{\"architecture\":\"arm\",\"os\":\"linux\",\"os.version\":\"6.1\","
+			    "\"os.features\":[\"a\",\"b\"],\"variant\":\"v6\"},"
 			    "\"annotations\":{\"k\":\"v\"},\"artifactType\":\"a/b\"}");
 }
 

@@ -470,9 +470,21 @@ static void elements_are_added_found_and_removed(void **state)
 	assert_int_equal(s.process->rlimits[1].hard, 1);
 }
 
+static void ids_of_a_container_are_others_on_the_host(void **state)
+{
+	static const struct spec_id_mapping MAPS[] = { { 0, 1000, 1 }, { 1, 100000, 10 } };
+
+	(void)state;
+	assert_int_equal(spec_host_id(MAPS, 2, 0), 1000);
+	assert_int_equal(spec_host_id(MAPS, 2, 10), 100009);
+	assert_int_equal(spec_host_id(MAPS, 2, 11), 11);
+	assert_int_equal(spec_host_id(NULL, 0, 7), 7);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ids_of_a_container_are_others_on_the_host),
 		cmocka_unit_test(every_field_is_read_and_written),
 		cmocka_unit_test(fields_land_where_they_belong),
 		cmocka_unit_test(what_podman_and_docker_write_survives_a_round_trip),

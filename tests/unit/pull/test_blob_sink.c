@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -73,6 +75,100 @@ static void another_content_another_size_and_more_of_it_are_refused(void **state
 	put(&more, "hello", -EBADMSG);
 }
 
+/* Of HELLO, into a pipe that it makes, and begun. */
+static struct sink start_stream(struct blob_sink *b, int ret_ends[2])
+{
+	struct err e = { 0 };
+	struct sink s;
+
+	assert_int_equal(pipe2(ret_ends, O_CLOEXEC), 0);
+	*b = sink_for(ret_ends[1], HELLO, 5);
+	b->is_stream = true;
+	s = blob_sink_start(b);
+	assert_int_equal(s.begin(s.arg, &e), 0);
+	return s;
+}
+
+static void a_stream_passes_on_what_it_hashes(void **state)
+{
+	int ends[2];
+	cleanup_blob_sink struct blob_sink b = { 0 };
+	struct sink s = start_stream(&b, ends);
+	struct err e = { 0 };
+	char content[8] = "";
+
+	(void)state;
+	assert_int_equal(s.begin(s.arg, &e), 0); /* nothing has gone out yet */
+	assert_int_equal(s.write(s.arg, "he", 2, &e), 0);
+	assert_int_equal(read(ends[0], content, sizeof(content)), 2);
+	assert_memory_equal(content, "he", 2);
+	assert_int_equal(s.held(s.arg), 2);
+	assert_int_equal(s.write(s.arg, "llo", 3, &e), 0); /* the rest, after a cut */
+	assert_int_equal(read(ends[0], content, sizeof(content)), 3);
+	assert_int_equal(s.finish(s.arg, &e), 0);
+	assert_true(b.is_right);
+	assert_false(b.must_start_over);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+}
+
+static void a_stream_cannot_begin_anew_and_says_so(void **state)
+{
+	int ends[2];
+	cleanup_blob_sink struct blob_sink b = { 0 };
+	struct sink s = start_stream(&b, ends);
+	struct err e = { 0 };
+	char content[8] = "";
+
+	(void)state;
+	assert_int_equal(s.write(s.arg, "he", 2, &e), 0);
+	assert_int_equal(s.begin(s.arg, &e), -ESTALE);
+	assert_true(b.must_start_over);
+	assert_false(b.is_right);
+	assert_int_equal(read(ends[0], content, sizeof(content)), 2); /* and no more */
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+}
+
+static void a_stream_that_nobody_reads_is_judged_all_the_same(void **state)
+{
+	static const struct {
+		const char *rest;
+		int verdict;
+	} CASES[] = { { "llo", 0 }, { "llO", -EBADMSG } };
+
+	(void)state;
+	(void)signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+		int ends[2];
+		cleanup_blob_sink struct blob_sink b = { 0 };
+		struct sink s = start_stream(&b, ends);
+		struct err e = { 0 };
+
+		(void)close(ends[0]);
+		assert_int_equal(s.write(s.arg, "he", 2, &e), 0);
+		assert_true(b.nobody_reads);
+		assert_int_equal(s.write(s.arg, CASES[i].rest, 3, &e), 0);
+		assert_int_equal(s.finish(s.arg, &e), CASES[i].verdict);
+		(void)close(ends[1]);
+	}
+}
+
+static void a_stream_takes_no_byte_over_a_doubtful_line_and_a_file_does(void **state)
+{
+	cleanup_blob_sink struct blob_sink stream = sink_for(-1, HELLO, 5), whole = sink_for(-1, HELLO, 5);
+	struct err e = { 0 };
+	struct sink s;
+
+	(void)state;
+	stream.is_stream = true;
+	s = blob_sink_start(&stream);
+	assert_non_null(s.doubt);
+	assert_int_equal(s.doubt(s.arg, &e), -ESTALE);
+	assert_true(stream.must_start_over);
+	assert_null(blob_sink_start(&whole).doubt);
+}
+
 static void keys_are_diff_id_chain_id_and_hashes_of_their_own(void **state)
 {
 	struct digest ids[3];
@@ -99,6 +195,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_blob_that_is_what_it_should_be_ends_in_the_file),
 		cmocka_unit_test(another_content_another_size_and_more_of_it_are_refused),
+		cmocka_unit_test(a_stream_passes_on_what_it_hashes),
+		cmocka_unit_test(a_stream_cannot_begin_anew_and_says_so),
+		cmocka_unit_test(a_stream_that_nobody_reads_is_judged_all_the_same),
+		cmocka_unit_test(a_stream_takes_no_byte_over_a_doubtful_line_and_a_file_does),
 		cmocka_unit_test(keys_are_diff_id_chain_id_and_hashes_of_their_own),
 	};
 

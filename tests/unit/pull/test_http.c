@@ -67,15 +67,15 @@ static void stop(const struct server *s)
 	(void)waitpid(s->pid, NULL, 0);
 }
 
-static int get(const char *text, struct buf *body, struct http_response *ret, struct err *e)
+static int get_into(const char *text, const struct sink *sink, bool to_this_machine,
+		    struct http_response *ret, struct err *e)
 {
 	const struct http_options options = { .tls_verify = true,
 					      .connect_timeout_s = 2,
 					      .stall_timeout_s = 1 };
 	cleanup_http struct http *h = NULL;
-	struct sink sink = sink_to_buf(body);
 	struct server s;
-	struct http_request request = { .url = s.url, .sink = &sink };
+	struct http_request request = { .url = s.url, .to_this_machine = to_this_machine, .sink = sink };
 	int r;
 
 	start(&s, text);
@@ -83,6 +83,13 @@ static int get(const char *text, struct buf *body, struct http_response *ret, st
 	r = http_perform(h, &request, ret, e);
 	stop(&s);
 	return r;
+}
+
+static int get(const char *text, struct buf *body, struct http_response *ret, struct err *e)
+{
+	struct sink sink = sink_to_buf(body);
+
+	return get_into(text, &sink, true, ret, e);
 }
 
 static void a_transfer_that_stands_still_is_ended(void **state)
@@ -129,11 +136,45 @@ static void an_answer_comes_with_what_its_headers_say(void **state)
 	assert_string_equal(body.data, "ok");
 }
 
+static int doubt(void *arg, struct err *e)
+{
+	(void)arg;
+	return err_set(e, -ESTALE, "who knows");
+}
+
+/* That it goes to this machine is for the name to say, not for the address alone: the address may be a proxy's. */
+static void plain_http_is_doubted_unless_it_stays_on_this_machine(void **state)
+{
+	static const char OK[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+	static const char EMPTY[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+	static const char NO[] = "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno";
+	static const struct {
+		const char *text;
+		bool to_this_machine;
+		int result;
+	} CASES[] = { { OK, true, 0 }, { OK, false, -ESTALE }, { EMPTY, false, -ESTALE }, { NO, false, 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
+		cleanup_buf struct buf body = BUF_INIT(1000);
+		cleanup_http_response struct http_response answer = { 0 };
+		struct sink sink = sink_to_buf(&body);
+		struct err e = { 0 };
+
+		sink.doubt = doubt;
+		assert_int_equal(get_into(CASES[i].text, &sink, CASES[i].to_this_machine, &answer, &e),
+				 CASES[i].result);
+		assert_int_equal(answer.failure, CASES[i].result == 0 ? HTTP_NO_FAILURE : HTTP_FAILED_LOCAL);
+		assert_int_equal(body.len, CASES[i].to_this_machine ? 2 : 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_transfer_that_stands_still_is_ended),
 		cmocka_unit_test(an_answer_comes_with_what_its_headers_say),
+		cmocka_unit_test(plain_http_is_doubted_unless_it_stays_on_this_machine),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/buf.h"
@@ -95,6 +96,34 @@ static void nonsense_is_refused(void **state)
 		assert_int_equal(transport_parse(TEXTS[i], &t, &e), -EINVAL);
 		assert_true(e.text[0] != 0);
 	}
+}
+
+static void the_prefix_of_a_transport_is_what_parses_to_it(void **state)
+{
+	static const enum transport_kind KINDS[] = { TRANSPORT_OCI_DIR, TRANSPORT_OCI_ARCHIVE,
+						     TRANSPORT_DOCKER_ARCHIVE };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(KINDS); i++) {
+		cleanup_transport struct transport t = { 0 };
+		char text[64];
+
+		(void)snprintf(text, sizeof(text), "%s/a", transport_prefix(KINDS[i]));
+		parse(text, &t);
+		assert_int_equal(t.kind, KINDS[i]);
+	}
+	assert_string_equal(transport_prefix(TRANSPORT_REGISTRY), "");
+}
+
+static void an_image_of_the_store_is_no_image_of_that_name_in_a_registry(void **state)
+{
+	struct transport t = { 0 };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(transport_parse("containers-storage:app", &t, &e), -EINVAL);
+	assert_string_equal(e.text, "images of the store are named without 'containers-storage:' (sampan "
+				    "push, sampan save)");
 }
 
 static int choose(const char *transport, const struct image_index *index, size_t *ret, struct err *e)
@@ -217,6 +246,8 @@ int main(void)
 		cmocka_unit_test(references_with_and_without_docker_are_registries),
 		cmocka_unit_test(file_transports_end_their_path_at_the_first_colon),
 		cmocka_unit_test(nonsense_is_refused),
+		cmocka_unit_test(the_prefix_of_a_transport_is_what_parses_to_it),
+		cmocka_unit_test(an_image_of_the_store_is_no_image_of_that_name_in_a_registry),
 		cmocka_unit_test(a_tag_chooses_its_entry),
 		cmocka_unit_test(names_are_compared_as_references),
 		cmocka_unit_test(an_image_with_two_names_is_one_image),

@@ -81,7 +81,6 @@ static void new_namespaces_become_flags_of_clone(void **state)
 		const char *type;
 		uint64_t flag;
 	} CASES[] = { { "pid", CLONE_NEWPID },
-		      { "network", CLONE_NEWNET },
 		      { "ipc", CLONE_NEWIPC },
 		      { "uts", CLONE_NEWUTS },
 		      { "time", CLONE_NEWTIME } };
@@ -100,6 +99,28 @@ static void new_namespaces_become_flags_of_clone(void **state)
 		assert_int_equal(f.plan.own_pid_namespace, CASES[i].flag == CLONE_NEWPID);
 		assert_false(f.plan.unshare_cgroup || f.plan.user_namespace);
 	}
+}
+
+/* While init mounts; but a user namespace has to own it. */
+static void a_network_namespace_is_made_beside(void **state)
+{
+	cleanup_fixture struct fixture f, g, h;
+
+	(void)state;
+	load(&f, SPEC("", "", WITH_NS("{\"type\":\"network\"}")));
+	make(&f);
+	assert_true(f.plan.network_beside);
+	assert_true(f.plan.clone_flags == CLONE_NEWNS);
+
+	load(&g, SPEC("", "", WITH_NS("{\"type\":\"network\"},{\"type\":\"user\",\"path\":\"/ns/u\"}")));
+	make(&g);
+	assert_false(g.plan.network_beside);
+	assert_true(g.plan.clone_flags == (CLONE_NEWNS | CLONE_NEWNET));
+
+	load(&h, SPEC("", "", WITH_NS("{\"type\":\"network\",\"path\":\"/ns/n\"}")));
+	make(&h);
+	assert_false(h.plan.network_beside);
+	assert_true(h.plan.clone_flags == CLONE_NEWNS);
 }
 
 static void a_cgroup_namespace_is_made_after_clone(void **state)
@@ -577,6 +598,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(new_namespaces_become_flags_of_clone),
+		cmocka_unit_test(a_network_namespace_is_made_beside),
 		cmocka_unit_test(a_cgroup_namespace_is_made_after_clone),
 		cmocka_unit_test(namespaces_with_a_path_are_joined),
 		cmocka_unit_test(a_new_user_namespace_needs_maps_of_both_kinds),

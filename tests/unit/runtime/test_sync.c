@@ -195,13 +195,45 @@ static void nobody_is_there_to_hear_it(void **state)
 
 	(void)close(fds[1]);
 	fds[1] = -1;
-	assert_int_equal(sync_send(fds[0], SYNC_GO, &e), -EPIPE);
-	assert_string_equal(e.text, "cannot reach the other side of the container's start: broken pipe");
+	assert_int_equal(sync_send(fds[0], SYNC_GO, &e), -ECONNRESET);
+	assert_string_equal(e.text, "the other side of the container's start ended unexpectedly");
+	assert_int_equal(sync_send(-1, SYNC_GO, &e), -EBADF);
+	assert_string_equal(e.text,
+			    "cannot reach the other side of the container's start: bad file descriptor");
 	sync_send_error(fds[0], &sent); /* no SIGPIPE either */
 	assert_int_equal(sync_expect(-1, SYNC_GO, NULL, &e), -EBADF);
 	assert_string_equal(e.text,
 			    "cannot hear the other side of the container's start: bad file descriptor");
 	assert_int_equal(sync_expect_end(-1, &e), -EBADF);
+}
+
+static void a_start_brings_the_signals_that_were_ignored(void **state)
+{
+	const int *fds = *state;
+	struct err e = { 0 };
+	uint32_t ignored = 0;
+
+	assert_int_equal(sync_send_start(fds[0], 0x7fffffff, &e), 0);
+	assert_int_equal(sync_expect_start(fds[1], &ignored, &e), 0);
+	assert_true(ignored == 0x7fffffff);
+	assert_int_equal(sync_send(fds[0], SYNC_READY, &e), 0);
+	assert_int_equal(sync_expect_start(fds[1], &ignored, &e), -EPROTO);
+}
+
+/* A creator that sends before it listens: what counts is why init has ended. */
+static void who_cannot_be_reached_has_said_why(void **state)
+{
+	int *fds = *state;
+	struct err said = { 0 }, e = { 0 };
+
+	(void)err_set(&said, -ENOTDIR, "cannot mount '/x'");
+	assert_int_equal(sync_send(fds[1], SYNC_READY, &e), 0);
+	sync_send_error(fds[1], &said);
+	(void)close(fds[1]);
+	fds[1] = -1;
+	assert_int_equal(sync_send(fds[0], SYNC_GO, &e), -ENOTDIR);
+	assert_string_equal(e.text, "cannot mount '/x'");
+	assert_int_equal(sync_send(fds[0], SYNC_GO, &e), -ECONNRESET);
 }
 
 static void packets_that_are_too_short_or_too_long_do_no_harm(void **state)
@@ -253,6 +285,8 @@ int main(void)
 		SYNC_TEST(messages_before_the_end_are_still_heard),
 		SYNC_TEST(a_peer_that_died_with_unread_messages_has_ended),
 		SYNC_TEST(nobody_is_there_to_hear_it),
+		SYNC_TEST(a_start_brings_the_signals_that_were_ignored),
+		SYNC_TEST(who_cannot_be_reached_has_said_why),
 		SYNC_TEST(packets_that_are_too_short_or_too_long_do_no_harm),
 		SYNC_TEST(an_exec_is_the_end),
 	};

@@ -414,6 +414,39 @@ static void removal_takes_everything(void **state)
 	assert_non_null(strstr(e.text, "no such container: "));
 }
 
+static void who_writes_a_record_does_not_take_a_new_name_back(void **state)
+{
+	struct fixture *f = *state;
+	cleanup_container_record struct container_record was = { 0 }, now = { 0 };
+	struct err e;
+
+	make(f->store, "before", "", &was);
+	assert_int_equal(container_rename(f->store, was.id, "after", &e), 0);
+	was.exit_code = 7; /* of the monitor's helper, which has read it before */
+	assert_int_equal(container_save(f->store, &was, true, &e), 0);
+	assert_int_equal(container_find(f->store, "after", &now, &e), 0);
+	assert_string_equal(now.name, "after");
+	assert_int_equal(now.exit_code, 7);
+}
+
+static void an_upper_directory_that_was_in_memory_is_gone_with_the_container(void **state)
+{
+	struct fixture *f = *state;
+	cleanup_container_record struct container_record c = { 0 };
+	char path[128];
+	struct err e;
+	int fd = -1;
+
+	make(f->store, "web", "", &c);
+	assert_int_equal(container_open_upper(f->store, &c, &fd, &e), 0);
+	(void)close(fd);
+	(void)snprintf(path, sizeof(path), "containers/%s/" CONTAINER_VOLATILE, c.id);
+	assert_int_equal(mkdirat(store_root_fd(f->store), path, 0700), 0);
+	assert_int_equal(container_open_upper(f->store, &c, &fd, &e), -ENODATA);
+	assert_string_equal(e.text, "container web does not run: what it had written was in memory only "
+				    "(--ephemeral), and is gone");
+}
+
 static void the_overlay_is_planned_topmost_first(void **state)
 {
 	struct fixture *f = *state;
@@ -457,6 +490,8 @@ int main(void)
 		TEST(a_process_of_another_boot_is_not_ours),
 		TEST(a_list_is_newest_first_and_shows_the_damaged),
 		TEST(removal_takes_everything),
+		TEST(who_writes_a_record_does_not_take_a_new_name_back),
+		TEST(an_upper_directory_that_was_in_memory_is_gone_with_the_container),
 		TEST(the_overlay_is_planned_topmost_first),
 	};
 

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "store/internal.h"
 #include "tests/unit/store/fixture.h"
 
 static bool has_layer(const struct store *s, char digit)
@@ -124,6 +125,33 @@ static void a_container_keeps_the_layers_of_an_image_that_is_gone(void **state)
 	assert_true(collect(f->store) > 0);
 	assert_false(has_layer(f->store, '1') || has_blob(f->store, 'a'));
 	container_record_done(&c);
+}
+
+static void what_somebody_is_removing_is_left_to_him_while_he_lives(void **state)
+{
+	struct fixture *f = *state;
+	cleanup_container_removal struct container_removal removal = { .dir_fd = -1 };
+	cleanup_container_record struct container_record c = { .image_id = digest_of('a') };
+	struct container_record found;
+	struct err e;
+	char key[65], gone[128];
+
+	add_image(f->store, "docker.io/library/a:latest", 'a', "12");
+	assert_int_equal(strvec_add(&c.layers, key_of('1', key)), 0);
+	assert_int_equal(container_create(f->store, &c, &e), 0);
+	assert_int_equal(image_unbind(f->store, "docker.io/library/a:latest", &e), 0);
+	(void)snprintf(gone, sizeof(gone), ".gone.%s", c.id);
+	assert_int_equal(container_remove_begin(f->store, c.id, &removal, &e), 0);
+	/* Nobody finds it any more, and its layers are free, but its files are not touched. */
+	assert_int_equal(container_find(f->store, c.id, &found, &e), -ENOENT);
+	assert_int_equal(container_find(f->store, c.name, &found, &e), -ENOENT);
+	assert_true(collect(f->store) > 0);
+	assert_false(has_layer(f->store, '1'));
+	assert_true(store_has(f->store, "containers", gone));
+	/* Killed. */
+	container_removal_done(&removal);
+	assert_true(collect(f->store) == 0);
+	assert_false(store_has(f->store, "containers", gone));
 }
 
 static void what_crashes_left_behind_goes(void **state)
@@ -295,6 +323,7 @@ int main(void)
 		TEST(all_three_documents_of_an_image_stay),
 		TEST(the_kept_blob_of_a_layer_stays_as_long_as_the_layer),
 		TEST(a_container_keeps_the_layers_of_an_image_that_is_gone),
+		TEST(what_somebody_is_removing_is_left_to_him_while_he_lives),
 		TEST(what_crashes_left_behind_goes),
 		TEST(a_damaged_record_protects_all_layers),
 		TEST(a_pull_in_progress_keeps_its_layers),

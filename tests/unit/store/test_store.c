@@ -180,7 +180,7 @@ static int use_read_only(struct fixture *f)
 		if (image_find(s, "a", &r, &e) < 0)
 			return 6;
 		image_record_done(&r);
-		if (container_create(s, &c, &e) != -EROFS || !strstr(e.text, "read-only file system"))
+		if (container_create(s, &c, &e) != -EROFS || !strstr(e.text, "' is read-only"))
 			return 7;
 	}
 	store_close(s);
@@ -240,13 +240,16 @@ static int fill_up(struct fixture *f)
 	/* A new name, and a new binding of the old one: the old state stays. */
 	r.name = strdup("docker.io/library/a:latest");
 	r.size_bytes = 4711;
-	if (strvec_add(&r.layers, key_of('1', key)) < 0 || image_bind(s, &r, &e) != -ENOSPC)
+	if (strvec_add(&r.layers, key_of('1', key)) < 0 || image_bind(s, &r, &e) != -ENOSPC ||
+	    !strstr(e.text, "cannot keep the image 'docker.io/library/a:latest': no space left on the file "
+			    "system of '"))
 		return 4;
 	image_record_done(&r);
 	if (image_find(s, "a", &r, &e) < 0 || r.size_bytes != 42 || !only_entry_count(s, "names", 1))
 		return 5;
 	image_record_done(&r);
-	if (container_create(s, &c, &e) != -ENOSPC || !strstr(e.text, "no space left on device"))
+	if (container_create(s, &c, &e) != -ENOSPC ||
+	    !strstr(e.text, "no space left on the file system of '"))
 		return 6;
 	if (!only_entry_count(s, "containers", 0) || !only_entry_count(s, "container-names", 0) ||
 	    !only_entry_count(s, "staging", 0))
