@@ -118,6 +118,16 @@ def compare(contenders, rounds, warm_up=1, memory=False):
 
 
 def table(title, rows):
+    """Markdown: of the results of compare(), or of rows that are {heading: text or number}."""
+    return table_of_runs(title, rows) if "wall_ms" in rows[0] else plain_table(title, rows)
+
+
+def plain_table(title, rows):
+    lines = [f"### {title}", "", f"| {' | '.join(rows[0])} |", "|---" * len(rows[0]) + "|"]
+    return "\n".join(lines + [f"| {' | '.join(map(str, row.values()))} |" for row in rows]) + "\n"
+
+
+def table_of_runs(title, rows):
     memory = "peak PSS, MiB" if rows[0]["pss_kib"] else "peak RSS, MiB"
     lines = [f"### {title}", "", f"| | wall, ms | CPU, ms | wall, ratio | CPU, ratio | {memory} | runs |",
              "|---|---|---|---|---|---|---|"]

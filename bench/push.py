@@ -35,7 +35,10 @@ def contenders(store, target, source, image):
     def contender(name, command):
         return measure.Contender(name, command, lambda _number: target.empty())
 
-    return [contender("sampan push", [*pull.sampan(folder), "push", "-q", "--tls-verify=false", source, to]),
+    push = [*pull.sampan(folder), "push", "-q", "--tls-verify=false"]
+    # The first compresses anew, as skopeo and podman do; the second makes the very blobs again that were pulled.
+    return [contender("sampan push --compression-format", [*push, "--compression-format", image.compression, source, to]),
+            contender("sampan push, digests kept", [*push, source, to]),
             contender("skopeo copy from containers-storage", [*skopeo, graph, f"docker://{to}"]),
             contender("podman push", [*pull.podman_root(folder), "push", "--quiet", "--tls-verify=false", "--compression-format",
                                       image.compression, source, to]),

@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""run.py [--only start|pull|push] [--rounds N] [--images LIST]: Sampan beside crun, runc, podman, docker, containerd and skopeo.
+"""run.py [--only start|life|logs|pull|push] [--rounds N] [--images LIST]
+    [--parts LIST] [--peers LIST] [--containers N]: Sampan beside crun, runc, podman, docker, containerd and skopeo.
 
 All alternate in one run, so that what else the machine does hits all alike. Prints Markdown tables, and writes
 the numbers to out/bench.json. Needs root. Images are made once, and kept below /var/tmp/sampan-bench.
 
 Everything happens in a mount namespace of its own, in which /sys/fs/cgroup is a cgroup2 mount on hybrid hosts too:
-else crun and runc would make a cgroup in each v1 hierarchy and Sampan one. Stores lie on a fresh ext4 in a loop file.
+else crun and runc would make a cgroup in each v1 hierarchy and Sampan one; and a bpf file system is mounted, as systemd does. Stores lie on a fresh ext4 in a loop file.
 """
 import argparse
 import datetime
@@ -18,6 +19,8 @@ import subprocess
 import sys
 import tempfile
 
+import life
+import logs
 import measure
 import pull
 import push
@@ -55,6 +58,8 @@ def private_namespace():
         os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, *sys.argv])
     if not os.path.exists("/sys/fs/cgroup/cgroup.controllers"):
         subprocess.run(["mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup"], check=True)
+    if not os.path.ismount("/sys/fs/bpf"):  # as systemd does it at boot
+        subprocess.run(["mount", "-t", "bpf", "-o", "mode=700", "bpf", "/sys/fs/bpf"], check=True)
 
 
 def fresh_ext4(folder, size_mib):
@@ -73,9 +78,12 @@ def fresh_ext4(folder, size_mib):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=["start", "pull", "push"])
-    parser.add_argument("--rounds", type=int, help="runs of each (default 40 for start, 5 for pull and push)")
+    parser.add_argument("--only", choices=["start", "life", "logs", "pull", "push"])
+    parser.add_argument("--rounds", type=int, help="runs of each (default 40 for start, 20 for life, 5 for the others)")
     parser.add_argument("--images", help="of b-gzip,b-zstd,c-gzip,c-zstd,d-gzip,d-zstd (default all)")
+    parser.add_argument("--parts", help=f"of life: of {','.join(life.PARTS)} (default all but {life.PARTS[-1]}, which takes minutes)")
+    parser.add_argument("--peers", help="of life: of podman,docker,ctr (default all)")
+    parser.add_argument("--containers", type=int, help="of life: how many at a time (default 100, of list 500)")
     args = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("bench: run it as root")
@@ -90,11 +98,19 @@ def main():
             fresh_ext4(f"{work}/start", 256)
             tables += start.run(f"{work}/start", args.rounds or 40)
             print("\n".join(measure.table(title, rows) for title, rows in tables))
+        if args.only in (None, "life"):
+            parts, peers = (text and text.split(",") for text in (args.parts, args.peers))
+            tables += life.run(work, args.rounds or 20, fresh_ext4, parts, peers, args.containers)
+        if args.only in (None, "logs"):
+            fresh_ext4(f"{work}/logs", 2048)
+            part_tables = logs.run(work, args.rounds or 5)
+            print("\n".join(measure.table(title, rows) for title, rows in part_tables))
+            tables += part_tables
         for name, part in (("pull", pull), ("push", push)):
             if args.only in (None, name):
                 tables += part.run(work, CACHE, args.rounds or 5, fresh_ext4, args.images and args.images.split(","))
     finally:
-        for name in ("start", "store"):
+        for name in ("start/run", "start", "logs", "store"):
             subprocess.run(["umount", f"{work}/{name}"], stderr=subprocess.DEVNULL, check=False)
         shutil.rmtree(work, ignore_errors=True)
 
