@@ -14,7 +14,11 @@ check-layers: ## no folder includes from a folder below it; libraries stay where
 	@tools/check-layers $(C_SOURCES) $(C_HEADERS)
 
 check-linked: programs ## sampan and sampan-oci are linked with small libraries only
-	@tools/check-linked $(O)/sampan $(O)/sampan-oci
+	@tools/check-linked $(O)/sampan $(O)/sampan-oci $(O)/libexec/sampan/sampan-monitor $(O)/libexec/sampan/netavark/iptables
+
+.PHONY: check-man
+check-man: programs man ## the man pages and --help agree
+	@tools/check-man $(O)
 
 check-headers: ## each header compiles alone
 	@printf '%s\n' $(C_HEADERS) | xargs -P 2 -I{} $(CC) $(ALL_CPPFLAGS) -std=gnu11 $(WARN) -fsyntax-only -x c {}
