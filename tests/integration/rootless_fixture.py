@@ -232,7 +232,8 @@ def end_ordinary(program):
     program.end()
     containers = program.root / "containers"
     for name in os.listdir(containers) if containers.is_dir() else []:
-        program("rm", "-f", name)
+        if not name.startswith("."):
+            program("rm", "-f", name)
     deadline = time.monotonic() + 10
     while containers.is_dir() and os.listdir(containers) and time.monotonic() < deadline:
         time.sleep(0.01)  # the files of temporary ones go after it was told

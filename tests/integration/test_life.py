@@ -15,6 +15,7 @@ import pytest
 
 from busybox_fixture import busybox_layer
 from conftest import BUILD, SLOW
+from container_fixture import upper
 from image_fixture import Image, machine_architecture, write_layout
 
 pytestmark = pytest.mark.root
@@ -297,7 +298,7 @@ def test_on_failure_stops_after_its_number(sampan, image):
     run(sampan, "--name", "fails", "--restart", "on-failure:3", image, "sh", "-c", "echo x >>/tmp/runs; exit 6")
     assert sampan("wait", "fails", check=True).stdout == "6\n"
     assert restarts(sampan, "fails") == 3
-    runs = sampan.root / "containers" / os.listdir(sampan.root / "containers")[0] / "upper" / "tmp" / "runs"
+    runs = upper(sampan, "fails") / "tmp" / "runs"
     assert runs.read_text(encoding="ascii") == "x\n" * 4
 
 
@@ -454,7 +455,7 @@ def test_a_client_that_does_not_read_does_not_stop_the_container(sampan, image):
     run(sampan, "--name", "chatty", image, "sh", "-c", "sleep 0.5; seq 300000; echo done >/tmp/done; sleep 100")
     client = sampan.popen("attach", "--sig-proxy=false", "chatty")
     client.send_signal(signal.SIGSTOP)
-    done = sampan.root / "containers" / os.listdir(sampan.root / "containers")[0] / "upper" / "tmp" / "done"
+    done = upper(sampan, "chatty") / "tmp" / "done"
     wait_for(done.exists, "the end of the output", 30)
     client.send_signal(signal.SIGCONT)
     client.kill()

@@ -4,6 +4,7 @@
 The machine's own network is not touched: everything runs in a namespace whose only way out is a veth cable to a second one, the "outside", which plays the
 rest of the world.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -74,7 +75,8 @@ def host():
         yield inside
     finally:
         for pid in processes_in(inside.process.pid):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         inside.end()
         outside.end()
 

@@ -9,7 +9,7 @@ import pytest
 
 from busybox_fixture import busybox_layer
 from conftest import SLOW
-from container_fixture import wait_for
+from container_fixture import state, wait_for
 from image_fixture import Image, foreign_architecture, machine_architecture, write_layout
 
 pytestmark = pytest.mark.root
@@ -37,10 +37,7 @@ def namespace(kind):
 
 
 def config_of(sampan, name):
-    for entry in (sampan.root / "containers").iterdir():
-        if json.loads((entry / "container.json").read_text())["name"] == name:
-            return json.loads((entry / "config.json").read_text())
-    raise AssertionError(name)
+    return json.loads((sampan.root / "containers" / state(sampan, name)["ID"] / "config.json").read_text())
 
 
 # --- namespaces ---------------------------------------------------------------------------------------------------
@@ -185,7 +182,7 @@ def test_an_ephemeral_container_writes_to_memory_only(sampan, plain):
     sampan("run", "-d", "--name", "box", "--ephemeral", "--ephemeral-size", "4m", plain,
            "sh", "-c", "echo x >/written; dd if=/dev/zero of=/big bs=1M count=8 2>/dev/null; ls -l /big | tr -s ' ' | cut -d ' ' -f 5 >/size; sleep 1000",
            check=True)
-    (entry,) = (sampan.root / "containers").iterdir()
+    entry = sampan.root / "containers" / state(sampan)["ID"]
     deadline = time.monotonic() + 10 * SLOW
     while not (entry / "volatile" / "upper" / "written").exists() and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -85,7 +85,7 @@ def test_a_container_has_it_as_a_file_and_nothing_of_it_on_disk(sampan, plain):
     mode, mount = shown.splitlines()
     assert mode == "444 0 0"
     assert mount.split()[2] == "tmpfs" and "ro" in mount.split()[3].split(",")
-    cid = os.listdir(sampan.root / "containers")[0]
+    cid = sampan("inspect", "--format", "{{.Id}}", "box", check=True).stdout.strip()
     top = sampan.root / "containers" / cid
     with open("/proc/self/mountinfo", encoding="utf-8") as table:
         assert f"{top}/secrets" in table.read()
@@ -109,7 +109,7 @@ def test_as_a_variable_it_is_the_processs_own(sampan, plain):
     assert run(sampan, "--secret", "word,type=env", plain, "sh", "-c", "echo $word") == f"{WORD}\n"
     sampan("run", "--name", "box", "--secret", "word,type=env,target=PASS", plain, "sh", "-c", "echo $PASS", check=True)
     assert WORD not in sampan("inspect", "box", check=True).stdout
-    cid = os.listdir(sampan.root / "containers")[0]
+    cid = sampan("inspect", "--format", "{{.Id}}", "box", check=True).stdout.strip()
     for name in ("config.json", "life.json", "container.json"):
         assert not is_on_disk(sampan.root / "containers" / cid / name, WORD)
 

@@ -117,7 +117,8 @@ def host():
     space = Namespace()
     yield space
     for pid in processes_in(space.process.pid):
-        os.kill(pid, 9)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, 9)
     space.end()
 
 
