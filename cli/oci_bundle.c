@@ -99,5 +99,6 @@ struct runtime_args oci_bundle_args(const struct oci_globals *g, const struct oc
 		.cgroup_required = g->not_rootless,
 		.no_pivot = o->no_pivot,
 		.no_new_keyring = o->no_new_keyring,
+		.may_leave_network = true, /* we end, or wait for the container's end */
 	};
 }

@@ -46,6 +46,8 @@ struct creation {
 	int listener_socket, pidfd_socket;
 	int pid_file_dir;
 	int sync_fd, init_sync_fd;
+	struct strvec stdio; /* of stdio_names, as is the next one */
+	unsigned int null_streams;
 	pid_t pid;
 	int pidfd;
 };
@@ -68,6 +70,7 @@ static void creation_done(struct creation *c)
 	namespaces_close(&c->namespaces);
 	idmap_close(&c->idmapped);
 	privileges_done(&c->privileges);
+	strvec_done(&c->stdio);
 	cgroup_done(&c->cgroup);
 	plan_done(&c->plan);
 }
@@ -204,6 +207,7 @@ static void run_child(const struct creation *c)
 		.creator_fd = c->sync_fd,
 		.listen_fd = c->listen_fd,
 		.lock_fd = c->lock_fd,
+		.null_streams = c->null_streams,
 	};
 
 	init_run(&context);
@@ -315,6 +319,8 @@ static int spawn(struct creation *c, struct err *e)
 {
 	int fds[2], r = conceal(c, e);
 
+	if (r == 0)
+		r = stdio_names(&c->stdio, &c->null_streams, e);
 	if (r < 0)
 		return r;
 	r = sync_pair(fds);
@@ -337,12 +343,13 @@ static int write_state(struct creation *c, struct err *e)
 {
 	const struct runtime_args *args = c->args;
 	char created[TIMESTAMP_MAX];
-	/* Borrows everything but stdio: it is written, never freed. */
+	/* Borrows everything: it is written, never freed. */
 	struct container_state s = {
 		.oci_version = args->spec->oci_version,
 		.id = (char *)(uintptr_t)args->id,
 		.bundle = (char *)(uintptr_t)args->bundle,
 		.rootfs = c->plan.rootfs,
+		.stdio = c->stdio,
 		.created = created,
 		.pid = c->pid,
 		.cgroup_path = c->cgroup.path,
@@ -357,11 +364,7 @@ static int write_state(struct creation *c, struct err *e)
 	if (r < 0)
 		return err_code(e, r, "cannot look at the container's init");
 	timestamp_now(created);
-	r = stdio_names(&s.stdio, e);
-	if (r == 0)
-		r = container_state_write_at(c->state_dir, &s, e);
-	strvec_done(&s.stdio);
-	return r;
+	return container_state_write_at(c->state_dir, &s, e);
 }
 
 static int run_creator_hooks(const struct creation *c, struct err *e)
@@ -432,6 +435,15 @@ static bool has_nothing_to_say(const struct creation *c)
 	       !c->args->spec->process->terminal;
 }
 
+/* Hooks run in the runtime's namespaces, after the container's end, too; and who knows where systemd listens. */
+static bool may_leave_network(const struct creation *c)
+{
+	const struct spec_hooks *hooks = &c->args->spec->hooks;
+
+	return c->args->may_leave_network && !c->args->systemd_cgroup && !hooks->prestart.len &&
+	       !hooks->create_runtime.len && !hooks->poststart.len && !hooks->poststop.len;
+}
+
 /* What init does not do for itself, while it mounts. */
 static int furnish(struct creation *c, struct err *e)
 {
@@ -444,7 +456,7 @@ static int furnish(struct creation *c, struct err *e)
 	if (r == 0 && (c->plan.user_namespace || c->attach_late))
 		r = sync_send(c->sync_fd, SYNC_MAPPED, e);
 	if (r == 0 && c->plan.network_beside)
-		r = new_network_make(c->sync_fd, e);
+		r = new_network_make(c->sync_fd, may_leave_network(c), e);
 	/* Nothing but ours runs in the cgroup before it hears from us again. */
 	if (r == 0)
 		r = container_cgroup_filter(&c->cgroup, &c->plan, c->args->spec->linux_.resources, e);

@@ -18,6 +18,7 @@
 #include "runtime/listener.h"
 #include "runtime/pid_file.h"
 #include "runtime/program.h"
+#include "runtime/stdio.h"
 #include "runtime/state.h"
 #include "runtime/sync.h"
 
@@ -256,6 +257,7 @@ static _Noreturn void run_program(const struct execution *x, int label_fd)
 		.privileges = &x->privileges,
 		.preserve_fds = (unsigned int)x->args->preserve_fds,
 		.label_fd = label_fd,
+		.null_fd = -1,
 	};
 	struct err e = { 0 };
 	int r = sync_expect(x->child_sync_fd, SYNC_MAPPED, NULL, &e);
@@ -264,6 +266,9 @@ static _Noreturn void run_program(const struct execution *x, int label_fd)
 		r = err_errno(&e, "cannot start a session");
 	if (r == 0)
 		r = setup_console(x, &e);
+	program.null_streams = stdio_null_streams();
+	if (program.null_streams)
+		program.null_fd = stdio_open_null(AT_FDCWD);
 	if (r == 0)
 		r = program_prepare(&program, x->child_sync_fd, &e);
 	if (r == 0)

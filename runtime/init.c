@@ -17,6 +17,7 @@
 #include "runtime/new_network.h"
 #include "runtime/program.h"
 #include "runtime/rootfs.h"
+#include "runtime/stdio.h"
 #include "runtime/sync.h"
 #include "runtime/sys_mount.h"
 #include "runtime/sysctl.h"
@@ -153,10 +154,10 @@ static int make_cwd(int root_fd, const char *cwd, struct err *e)
 	return r == -EROFS || r == -EACCES ? 0 : r;
 }
 
-static int protect(const struct init_context *c, int root_fd, struct err *e)
+static int protect(const struct init_context *c, int root_fd, int null_fd, struct err *e)
 {
 	const struct spec_linux *linux_ = &c->args->spec->linux_;
-	int r = rootfs_protect(root_fd, c->plan, &linux_->readonly_paths, &linux_->masked_paths, e);
+	int r = rootfs_protect(root_fd, c->plan, &linux_->readonly_paths, &linux_->masked_paths, null_fd, e);
 
 	if (r == 0 && c->args->spec->root_readonly) {
 		r = mount_make_readonly(root_fd);
@@ -166,7 +167,7 @@ static int protect(const struct init_context *c, int root_fd, struct err *e)
 	return r;
 }
 
-static int setup_rootfs(const struct init_context *c, struct err *e)
+static int setup_rootfs(const struct init_context *c, int *ret_null_fd, struct err *e)
 {
 	leave_fd int root_fd = c->root_tree_fd;
 	int r = root_fd >= 0 ? rootfs_attach(c->plan, root_fd, e)
@@ -182,8 +183,10 @@ static int setup_rootfs(const struct init_context *c, struct err *e)
 		r = init_hooks_before_pivot(c, e);
 	if (r == 0)
 		r = make_cwd(root_fd, c->args->spec->process->cwd, e);
+	if (r == 0 && c->null_streams && !c->args->spec->process->terminal)
+		*ret_null_fd = stdio_open_null(root_fd);
 	if (r == 0)
-		r = protect(c, root_fd, e);
+		r = protect(c, root_fd, *ret_null_fd, e);
 	return r == 0 ? rootfs_enter(root_fd, c->plan, c->args->no_pivot, e) : r;
 }
 
@@ -211,7 +214,7 @@ static int prepare(const struct init_context *c, struct program *program, struct
 	(void)umask(0); /* nodes and directories get the modes that are asked for */
 	r = enter_namespaces(c, e);
 	if (r == 0)
-		r = setup_rootfs(c, e);
+		r = setup_rootfs(c, &program->null_fd, e);
 	if (r == 0)
 		r = privileges_apply_early(c->privileges, e);
 	if (r == 0)
@@ -251,6 +254,8 @@ _Noreturn void init_run(const struct init_context *c)
 		.at_root = true,
 		.starts_at_once = c->listen_fd < 0,
 		.label_fd = -1,
+		.null_streams = c->null_streams,
+		.null_fd = -1,
 	};
 	struct err e = { 0 };
 	int r, sync_fd = c->sync_fd;

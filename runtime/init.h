@@ -20,12 +20,13 @@ struct init_context {
 	const struct idmap_trees *idmapped;
 	int root_tree_fd; /* the root, mounted already; -1: init mounts it */
 	const struct cgroup_host *host;
-	const char *cgroup_path; /* NULL: none */
-	bool wait_for_creator;   /* who writes the ID maps, or moves init into its cgroup */
-	int sync_fd;             /* to the creator; see runtime/sync.h */
-	int creator_fd;          /* the creator's end of it, to be closed */
-	int listen_fd;           /* where `start` connects; -1: the creator starts */
-	int lock_fd;             /* of the state directory: kept open until execve closes it */
+	const char *cgroup_path;   /* NULL: none */
+	bool wait_for_creator;     /* who writes the ID maps, or moves init into its cgroup */
+	int sync_fd;               /* to the creator; see runtime/sync.h */
+	int creator_fd;            /* the creator's end of it, to be closed */
+	int listen_fd;             /* where `start` connects; -1: the creator starts */
+	unsigned int null_streams; /* of ours, by stdio_null_streams */
+	int lock_fd;               /* of the state directory: kept open until execve closes it */
 };
 
 /* Never returns: ends in execve, or with _exit(1) after having told the creator why. */

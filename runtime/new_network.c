@@ -50,28 +50,29 @@ static int network_of(int socket_fd)
 	return fd < 0 ? -errno : fd;
 }
 
-/* In the new namespace. */
-static int send_this(int sync_fd, struct err *e)
+/* In the new namespace. Its two descriptors are the caller's, who stays there with them or ends. */
+static int send_this(int sync_fd, int *ret_socket_fd, int *ret_fd, struct err *e)
 {
-	cleanup_fd int socket_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), fd = -1;
 	int r = 0;
 
-	if (socket_fd >= 0)
-		r = bring_up(socket_fd, e);
+	*ret_socket_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (*ret_socket_fd >= 0)
+		r = bring_up(*ret_socket_fd, e);
 	else if (errno != EAFNOSUPPORT)
 		r = err_errno(e, "cannot make a socket");
 	if (r < 0)
 		return r;
-	fd = network_of(socket_fd);
-	return fd < 0 ? err_code(e, fd, "cannot open the new network namespace")
-		      : sync_send_fd(sync_fd, SYNC_NETWORK, fd, e);
+	*ret_fd = network_of(*ret_socket_fd);
+	return *ret_fd < 0 ? err_code(e, *ret_fd, "cannot open the new network namespace")
+			   : sync_send_fd(sync_fd, SYNC_NETWORK, *ret_fd, e);
 }
 
 static int serve(void *argument)
 {
 	struct making *m = argument;
+	int socket_fd, fd;
 
-	m->result = send_this(m->sync_fd, m->e);
+	m->result = send_this(m->sync_fd, &socket_fd, &fd, m->e);
 	return 0;
 }
 
@@ -93,26 +94,38 @@ static int make_by_helper(int sync_fd, struct err *e)
 		       : m.result;
 }
 
-/* `own_fd` is our own namespace, which we may enter. */
-static int make_here(int own_fd, int sync_fd, struct err *e)
+static int make_and_stay(int sync_fd, struct err *e)
 {
+	int socket_fd, fd;
+
+	return unshare(CLONE_NEWNET) < 0 ? err_errno(e, "cannot make a network namespace")
+					 : send_this(sync_fd, &socket_fd, &fd, e);
+}
+
+/* `own_fd` is our own namespace, which we may enter. */
+static int make_and_return(int own_fd, int sync_fd, struct err *e)
+{
+	cleanup_fd int socket_fd = -1, fd = -1;
 	int r;
 
 	if (unshare(CLONE_NEWNET) < 0)
 		return err_errno(e, "cannot make a network namespace");
-	r = send_this(sync_fd, e);
+	r = send_this(sync_fd, &socket_fd, &fd, e);
 	if (setns(own_fd, CLONE_NEWNET) < 0)
 		return err_errno(e, "cannot come back from the new network namespace");
 	return r;
 }
 
 /* Who goes there is not always allowed back: in a user namespace of our own the network namespace may still be the machine's. */
-int new_network_make(int sync_fd, struct err *e)
+int new_network_make(int sync_fd, bool may_stay, struct err *e)
 {
-	cleanup_fd int own_fd = network_of(sync_fd);
+	cleanup_fd int own_fd = -1;
 
+	if (may_stay)
+		return make_and_stay(sync_fd, e);
+	own_fd = network_of(sync_fd);
 	if (own_fd >= 0 && setns(own_fd, CLONE_NEWNET) == 0)
-		return make_here(own_fd, sync_fd, e);
+		return make_and_return(own_fd, sync_fd, e);
 	return make_by_helper(sync_fd, e);
 }
 

@@ -78,7 +78,7 @@ int program_prepare(struct program *p, int sync_fd, struct err *e)
 	const struct spec_process *process = p->process;
 	int r;
 
-	stdio_adopt_null();
+	stdio_adopt_null(p->null_streams, p->null_fd);
 	give_stdio(&process->user);
 	home_find(&process->env, process->user.uid, p->home);
 	(void)umask(process->user.umask.set ? (mode_t)process->user.umask.value : 022);

@@ -19,6 +19,8 @@ struct program {
 	bool starts_at_once;       /* execve itself may say what it thinks of the program */
 	uint32_t ignored_signals;  /* by us, and not by the program: process_heed_signals */
 	int label_fd;              /* of privileges_open_label; -1: none */
+	unsigned int null_streams; /* of stdio_null_streams */
+	int null_fd;               /* the container's own null device; -1: none */
 	bool unchecked;            /* program_prepare's own */
 	char path[PATH_MAX];
 	char home[HOME_MAX];

@@ -340,7 +340,7 @@ static int write_state(const struct restoration *r, pid_t pid, struct err *e)
 	if (n < 0)
 		return err_code(e, n, "cannot look at the restored process");
 	timestamp_now(created);
-	n = stdio_names(&s.stdio, e);
+	n = stdio_names(&s.stdio, NULL, e);
 	if (n == 0)
 		n = container_state_write(c->state_root, &s, e);
 	strvec_done(&s.stdio);

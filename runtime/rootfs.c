@@ -112,7 +112,8 @@ static int make_parent_private(const char *rootfs, struct err *e)
 /* The descriptor of a tree stays that of its root when it is attached. */
 static int bind_on_itself(const char *rootfs, int *ret_fd, struct err *e)
 {
-	cleanup_fd int tree = -1, target = open(rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	leave_fd int target = open(rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_fd int tree = -1;
 	int r;
 
 	if (target < 0)
@@ -297,14 +298,16 @@ static int mask_one(int fd, const char *path, const char *null_path, struct err 
 	return r < 0 ? err_code(e, r, "cannot mask '%s'", path) : 0;
 }
 
-static int mask(int root_fd, const struct bases *bases, const struct strvec *paths, struct err *e)
+static int mask(int root_fd, const struct bases *bases, const struct strvec *paths, int null_fd,
+		struct err *e)
 {
-	leave_fd int null_fd = -1;
+	leave_fd int hosts_fd = -1;
 	int r = 0;
 
 	if (paths->len == 0)
 		return 0;
-	null_fd = open_null(e);
+	if (null_fd < 0)
+		null_fd = hosts_fd = open_null(e);
 	if (null_fd < 0)
 		return null_fd;
 	for (size_t i = 0; i < paths->len && r == 0; i++) {
@@ -361,14 +364,14 @@ static int make_readonly(int root_fd, const struct bases *bases, const struct st
 }
 
 int rootfs_protect(int root_fd, const struct plan *p, const struct strvec *read_only,
-		   const struct strvec *masked, struct err *e)
+		   const struct strvec *masked, int null_fd, struct err *e)
 {
 	cleanup_bases struct bases bases = { .len = 0 };
 	int r = read_only->len || masked->len ? open_bases(root_fd, p, &bases, e) : 0;
 
 	if (r == 0)
 		r = make_readonly(root_fd, &bases, read_only, e);
-	return r == 0 ? mask(root_fd, &bases, masked, e) : r;
+	return r == 0 ? mask(root_fd, &bases, masked, null_fd, e) : r;
 }
 
 /* --- entering ------------------------------------------------------------------------------------------ */
@@ -387,7 +390,8 @@ static int pivot(const struct plan *p, struct err *e)
 		return err_errno(e, "cannot part the old root from the host");
 	if (umount2(".", MNT_DETACH) < 0)
 		return err_errno(e, "cannot detach the old root");
-	return 0;
+	/* Else we have been in the new root since before it was one. */
+	return shared && chdir("/") < 0 ? err_errno(e, "cannot enter '/'") : 0;
 }
 
 static int move_and_chroot(struct err *e)
@@ -406,8 +410,6 @@ int rootfs_enter(int root_fd, const struct plan *p, bool no_pivot, struct err *e
 	r = no_pivot ? move_and_chroot(e) : pivot(p, e);
 	if (r < 0)
 		return r;
-	if (chdir("/") < 0)
-		return err_errno(e, "cannot enter '/'");
 	if (!(p->propagation & MS_SLAVE) && mount(NULL, "/", NULL, p->propagation, NULL) < 0)
 		return err_errno(e, "cannot set the propagation of the rootfs");
 	return 0;

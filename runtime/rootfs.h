@@ -21,9 +21,10 @@ int rootfs_attach(const struct plan *p, int tree_fd, struct err *e) MUST_CHECK;
 int rootfs_mount_overlay(const struct overlay_plan *o, struct err *e) MUST_CHECK;
 
 /* linux.readonlyPaths, then linux.maskedPaths, below root_fd. What is absent is left out. Those on the plan's procfs and sysfs are
- * looked for there: somebody who shares the directories around them with us could make them seem to be absent. */
+ * looked for there: somebody who shares the directories around them with us could make them seem to be absent. What masks files is null_fd,
+ * a null device that is borrowed, or with -1 the host's. */
 int rootfs_protect(int root_fd, const struct plan *p, const struct strvec *read_only,
-		   const struct strvec *masked, struct err *e) MUST_CHECK;
+		   const struct strvec *masked, int null_fd, struct err *e) MUST_CHECK;
 
 /* pivot_root, or chroot with `no_pivot`; the working directory is "/" after it. */
 int rootfs_enter(int root_fd, const struct plan *p, bool no_pivot, struct err *e) MUST_CHECK;

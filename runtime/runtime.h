@@ -34,6 +34,7 @@ struct runtime_args {
 	bool foreground; /* the caller waits for the container's end: who asks for its state meanwhile asks by chance */
 	bool systemd_cgroup; /* linux.cgroupsPath is "slice:prefix:name", and systemd makes the cgroup */
 	bool cgroup_required; /* where we may not make a cgroup: an error, limits or not (runc's --rootless=false) */
+	bool may_leave_network; /* the caller has no use for its network namespace after it, and may be in the container's then */
 	bool init_process; /* --init: a tiny reaper (our own binary) as pid 1 */
 };
 

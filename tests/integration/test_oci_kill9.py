@@ -111,7 +111,9 @@ def victim(sampan_oci, scratch, busybox):
 
 
 def test_the_helper_that_makes_the_network_namespace(victim):
-    """Where the creator would not be let back, as the machine's network is another user namespace's. The creator itself calls ioctl once."""
+    """Where the creator would not be let back, as the machine's network is another user namespace's, and hooks want it to be there. The creator itself
+    calls ioctl once."""
+    victim.bundle.config["hooks"] = {"poststop": [{"path": "/bin/true"}]}
     victim.bundle.config["mounts"] = [m for m in victim.bundle.config["mounts"] if m["type"] not in ("sysfs", "cgroup", "mqueue")]
     victim.bundle.save()
     done = subprocess.run(["unshare", "--user", "--map-root-user", "--mount",

@@ -356,7 +356,7 @@ static void mask_all(void *arg)
 
 	make_tree(s);
 	add_all(&paths, PATHS);
-	CHILD_OK(rootfs_protect(s->fd, &NO_MOUNTS, &NO_PATHS, &paths, &e));
+	CHILD_OK(rootfs_protect(s->fd, &NO_MOUNTS, &NO_PATHS, &paths, -1, &e));
 	strvec_done(&paths);
 	CHILD_CHECK(fstatat(s->fd, "file", &st, 0) == 0 && S_ISCHR(st.st_mode));
 	CHILD_CHECK(fstatat(s->fd, "target", &st, 0) == 0 &&
@@ -381,17 +381,21 @@ static void mask_with_fake_null(void *arg)
 	static const char *const PATHS[] = { "/file", NULL };
 	struct scratch *s = arg;
 	struct strvec paths = { 0 }, none = { 0 };
+	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	struct err e = { 0 };
+	struct stat st;
 
 	make_tree(s);
-	CHILD_CHECK(mount("tmpfs", "/dev", "tmpfs", 0, NULL) == 0);
-	CHILD_OK(rootfs_protect(s->fd, &NO_MOUNTS, &NO_PATHS, &none, &e)); /* needs none */
+	CHILD_CHECK(null_fd >= 0 && mount("tmpfs", "/dev", "tmpfs", 0, NULL) == 0);
+	CHILD_OK(rootfs_protect(s->fd, &NO_MOUNTS, &NO_PATHS, &none, -1, &e)); /* needs none */
 	add_all(&paths, PATHS);
-	CHILD_CHECK(rootfs_protect(s->fd, &NO_MOUNTS, &NO_PATHS, &paths, &e) == -ENOENT);
+	CHILD_CHECK(rootfs_protect(s->fd, &NO_MOUNTS, &NO_PATHS, &paths, -1, &e) == -ENOENT);
 	CHILD_CHECK(close(open("/dev/null", O_CREAT | O_WRONLY | O_CLOEXEC, 0666)) == 0);
-	CHILD_CHECK(rootfs_protect(s->fd, &NO_MOUNTS, &NO_PATHS, &paths, &e) == -EINVAL);
+	CHILD_CHECK(rootfs_protect(s->fd, &NO_MOUNTS, &NO_PATHS, &paths, -1, &e) == -EINVAL);
 	CHILD_CHECK(strcmp(e.text, "'/dev/null' is not the null device") == 0);
 	CHILD_CHECK(scratch_holds(s, "file", "secret"));
+	CHILD_OK(rootfs_protect(s->fd, &NO_MOUNTS, &NO_PATHS, &paths, null_fd, &e)); /* needs no other then */
+	CHILD_CHECK(fstatat(s->fd, "file", &st, 0) == 0 && S_ISCHR(st.st_mode));
 	strvec_done(&paths);
 }
 
@@ -414,7 +418,7 @@ static void protect_all(void *arg)
 	CHILD_CHECK(mount(NULL, s->path, NULL, MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV | MS_NOEXEC,
 			  NULL) == 0);
 	add_all(&paths, PATHS);
-	CHILD_OK(rootfs_protect(s->fd, &NO_MOUNTS, &paths, &NO_PATHS, &e));
+	CHILD_OK(rootfs_protect(s->fd, &NO_MOUNTS, &paths, &NO_PATHS, -1, &e));
 	strvec_done(&paths);
 	CHILD_CHECK(scratch_holds(s, "dir/sub/file", "secret") && scratch_holds(s, "file", "secret"));
 	CHILD_CHECK(openat(s->fd, "file", O_WRONLY | O_CLOEXEC) < 0 && errno == EROFS);

@@ -9,14 +9,16 @@ static void name_streams(void *arg)
 {
 	cleanup_strvec struct strvec names = { 0 };
 	struct err e = { 0 };
-	int fds[2];
+	unsigned int null_streams = 0;
+	int fds[2], null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	(void)arg;
-	CHILD_CHECK(pipe(fds) == 0 && dup2(fds[1], 1) == 1 && close(0) == 0);
-	CHILD_OK(stdio_names(&names, &e));
-	CHILD_CHECK(names.len == 3);
+	CHILD_CHECK(pipe(fds) == 0 && dup2(fds[1], 1) == 1 && dup2(null, 2) == 2 && close(0) == 0);
+	CHILD_OK(stdio_names(&names, &null_streams, &e));
+	CHILD_CHECK(names.len == 3 && null_streams == 1 << 2 && stdio_null_streams() == null_streams);
 	CHILD_CHECK(strcmp(names.items[0], "") == 0);
 	CHILD_CHECK(strncmp(names.items[1], "pipe:[", 6) == 0);
+	CHILD_CHECK(strcmp(names.items[2], "/dev/null") == 0);
 }
 
 static void streams_are_named_for_what_they_are(void **state)
@@ -45,7 +47,7 @@ static void adopt(const struct scratch *s, unsigned int minor, dev_t *ret_before
 	CHILD_CHECK(chdir(s->path) == 0 && mkdir("dev", 0755) == 0);
 	CHILD_CHECK(mknod("dev/null", S_IFCHR | 0666, makedev(1, minor)) == 0 && chroot(".") == 0);
 	CHILD_CHECK(is_device(0, 3, ret_before));
-	stdio_adopt_null();
+	stdio_adopt_null(stdio_null_streams(), stdio_open_null(AT_FDCWD));
 	CHILD_CHECK(is_device(0, 3, ret_after) && is_device(1, 5, &zero_on));
 }
 
