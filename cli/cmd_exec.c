@@ -167,6 +167,8 @@ static int attach(const struct exec_flags *f, const struct runtime_exec_args *ar
 /* 126 and 127 where it came to the program itself; else docker's code for what its daemon refuses. */
 static int failure_code(const struct err *e)
 {
+	if (e->code == -ENOEXEC)
+		return CLI_EXIT_NOT_EXECUTABLE;
 	if (!strstr(e->text, "exec: \""))
 		return CLI_EXIT_FAILED;
 	return e->code == -ENOENT || e->code == -ENOTDIR ? CLI_EXIT_NOT_FOUND : CLI_EXIT_NOT_EXECUTABLE;

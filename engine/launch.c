@@ -77,6 +77,8 @@ static int load(const struct store *s, const char *state_dir, const char *id, st
 /* What exec failed with -> docker's exit code; 125 where it did not come to that. */
 static int failure_code(const struct err *e)
 {
+	if (e->code == -ENOEXEC)
+		return EXIT_NOT_EXECUTABLE;
 	if (!strstr(e->text, "exec: \""))
 		return EXIT_SAMPAN;
 	return e->code == -ENOENT || e->code == -ENOTDIR ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;

@@ -350,6 +350,16 @@ def test_cdi_files_that_are_no_good_yaml_are_named(sampan, plain, scratch, text,
 # --- will it run? ------------------------------------------------------------------------------------------------------------
 
 
+def test_what_is_no_program_cannot_be_run(sampan, plain):
+    sampan("run", "-d", "--name", "box", plain, "sh", "-c", "echo nothing >/tmp/x; chmod 755 /tmp/x; sleep 1000", check=True)
+    wait_for(lambda: sampan("exec", "box", "test", "-x", "/tmp/x").returncode == 0, "the file")
+    done = sampan("exec", "box", "/tmp/x")
+    assert done.returncode == 126 and done.stderr.endswith("exec /tmp/x: exec format error\n"), done
+    sampan("commit", "box", "localhost/bad", check=True)
+    done = sampan("run", "--rm", "localhost/bad", "/tmp/x")
+    assert done.returncode == 126 and done.stderr.endswith("exec /tmp/x: exec format error\n"), done
+
+
 def test_a_program_for_another_machine_is_told_of_before_it_fails(sampan, scratch):
     if any("qemu" in name for name in (os.listdir("/proc/sys/fs/binfmt_misc") if os.path.isdir("/proc/sys/fs/binfmt_misc") else [])):
         pytest.skip("this machine runs foreign programs")
