@@ -43,6 +43,21 @@ static uint32_t special_bits(char c, uint32_t who)
 	return (who & S_IRWXU ? S_ISUID : 0) | (who & S_IRWXG ? S_ISGID : 0);
 }
 
+/* One of "rwxst" for all that are named. */
+static uint32_t perm_bits(char c, uint32_t who)
+{
+	switch (c) {
+	case 'r':
+		return for_who(4, who);
+	case 'w':
+		return for_who(2, who);
+	case 'x':
+		return for_who(1, who);
+	default:
+		return special_bits(c, who);
+	}
+}
+
 static void parse_perms(const char **p, struct chmod_clause *c)
 {
 	if (**p && strchr("ugo", **p)) {
@@ -52,10 +67,8 @@ static void parse_perms(const char **p, struct chmod_clause *c)
 	for (; **p && strchr("rwxXst", **p); (*p)++) {
 		if (**p == 'X')
 			c->x_if_useful = true;
-		else if (**p == 's' || **p == 't')
-			c->perms |= special_bits(**p, c->who);
 		else
-			c->perms |= for_who(**p == 'r' ? 4 : **p == 'w' ? 2 : 1, c->who);
+			c->perms |= perm_bits(**p, c->who);
 	}
 }
 

@@ -117,9 +117,9 @@ int dockerfile_parse(const char *text, size_t len, const char *name, struct dock
 
 static int check_trigger(const struct dockerfile *f, struct err *e)
 {
-	const struct dockerfile_instruction *i = &f->items[0];
+	const struct dockerfile_instruction *i = f->items;
 
-	if (f->len != 1)
+	if (f->len > 1)
 		return dockerfile_error(f, f->items[1].at, -EINVAL, e,
 					"onbuild trigger should be a single expression");
 	if (i->op == DOCKERFILE_ONBUILD)
@@ -137,7 +137,7 @@ int dockerfile_parse_trigger(const char *text, size_t len, const char *name, str
 	cleanup_dockerfile struct dockerfile f = { 0 };
 	int r = dockerfile_parse(text, len, name, &f, e);
 
-	if (r == 0)
+	if (r == 0 && f.len > 0) /* a file with nothing in it is refused */
 		r = check_trigger(&f, e);
 	if (r < 0)
 		return r;

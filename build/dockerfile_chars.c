@@ -3,23 +3,27 @@
 #include <strings.h>
 
 #include "build/dockerfile_parse.h"
+#include "common/cleanup.h"
 
-/* White space beyond ASCII, in UTF-8. U+0085, U+00A0, U+1680, U+2000 to U+200A, U+2028, U+2029, U+202F, U+205F, U+3000. */
-static size_t wide_space_len(const unsigned char *p, size_t len)
+/* White space beyond ASCII: U+0085, U+00A0, U+1680, U+2000 to U+200A, U+2028, U+2029, U+202F, U+205F, U+3000. */
+static const char *const WIDE_SPACES[] = {
+	"\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81",
+	"\xe2\x80\x82", "\xe2\x80\x83", "\xe2\x80\x84", "\xe2\x80\x85", "\xe2\x80\x86",
+	"\xe2\x80\x87", "\xe2\x80\x88", "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8",
+	"\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80",
+};
+
+static size_t wide_space_len(const char *p, size_t len)
 {
-	if (len >= 2 && p[0] == 0xc2)
-		return p[1] == 0x85 || p[1] == 0xa0 ? 2 : 0;
-	if (len < 3)
+	if ((unsigned char)*p < 0x80)
 		return 0;
-	if (p[0] == 0xe1)
-		return p[1] == 0x9a && p[2] == 0x80 ? 3 : 0;
-	if (p[0] == 0xe3)
-		return p[1] == 0x80 && p[2] == 0x80 ? 3 : 0;
-	if (p[0] != 0xe2)
-		return 0;
-	if (p[1] == 0x80)
-		return (p[2] >= 0x80 && p[2] <= 0x8a) || p[2] == 0xa8 || p[2] == 0xa9 || p[2] == 0xaf ? 3 : 0;
-	return p[1] == 0x81 && p[2] == 0x9f ? 3 : 0;
+	for (size_t i = 0; i < ARRAY_LEN(WIDE_SPACES); i++) {
+		size_t n = strlen(WIDE_SPACES[i]);
+
+		if (n <= len && memcmp(p, WIDE_SPACES[i], n) == 0)
+			return n;
+	}
+	return 0;
 }
 
 bool is_separator(char c)
@@ -31,7 +35,7 @@ size_t space_len(const char *p, size_t len)
 {
 	if (len == 0)
 		return 0;
-	return is_separator(*p) || *p == '\n' ? 1 : wide_space_len((const unsigned char *)p, len);
+	return is_separator(*p) || *p == '\n' ? 1 : wide_space_len(p, len);
 }
 
 struct slice slice_skip(struct slice s, size_t len)

@@ -41,34 +41,49 @@ struct excerpt {
 	char mark[LINE_SHOWN_MAX + 2];
 };
 
-static struct excerpt excerpt_of(const struct dockerfile *f, size_t at)
+/* Where the shown part begins: a whole character, not too far in front of the mark. */
+static const char *excerpt_start(const struct dockerfile *f, const char *here)
 {
-	struct excerpt x = { "", "" };
-	const char *end = f->source + f->source_len,
-		   *here = f->source + (at < f->source_len ? at : f->source_len);
 	const char *from = here;
-	size_t n = 0, m = 0;
 
 	while (from > f->source && from[-1] != '\n' && here - from < BEFORE_MARK_MAX)
 		from--;
 	while (from < here && is_continuation(*from))
 		from++;
-	for (const char *c = from; c < end && *c != '\n' && n < LINE_SHOWN_MAX; c++) {
-		bool control = (unsigned char)*c < ' ' && *c != '\t';
+	return from;
+}
 
-		if (*c == '\r' && (c + 1 == end || c[1] == '\n'))
-			break;
+/* Where it ends: the line's end, or the last whole character that fits. */
+static const char *excerpt_end(const struct dockerfile *f, const char *from)
+{
+	size_t left = (size_t)(f->source + f->source_len - from);
+	const char *newline = memchr(from, '\n', left), *end = newline ? newline : from + left;
+
+	if (end > from && end[-1] == '\r')
+		end--;
+	if (end - from <= LINE_SHOWN_MAX)
+		return end;
+	end = from + LINE_SHOWN_MAX;
+	while (end > from && is_continuation(*end))
+		end--;
+	return end;
+}
+
+static struct excerpt excerpt_of(const struct dockerfile *f, size_t at)
+{
+	struct excerpt x = { "", "" };
+	const char *here = f->source + (at < f->source_len ? at : f->source_len);
+	const char *from = excerpt_start(f, here), *end = excerpt_end(f, from);
+	size_t n = 0, m = 0;
+
+	for (const char *c = from; c < end; c++) {
+		bool control = ((unsigned char)*c < ' ' && *c != '\t') || *c == 0x7f;
+
 		if (c < here && !is_continuation(*c))
 			x.mark[m++] = *c == '\t' ? '\t' : ' ';
-		x.line[n++] = (char)(control || *c == 0x7f ? '?' : *c);
+		x.line[n++] = (char)(control ? '?' : *c);
 	}
-	while (n > 0 && n == LINE_SHOWN_MAX && is_continuation(x.line[n - 1]))
-		n--; /* rather no last character than half of one */
-	if (n == LINE_SHOWN_MAX && (unsigned char)x.line[n - 1] >= 0xc0)
-		n--;
-	x.line[n] = '\0';
-	x.mark[m++] = '^';
-	x.mark[m] = '\0';
+	x.mark[m] = '^';
 	return x;
 }
 

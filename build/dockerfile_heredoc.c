@@ -138,62 +138,75 @@ static bool scan_word(struct slice *s)
 
 /* --- one word ------------------------------------------------------------------------------------- */
 
-/* The terminator's name, without quotes and escapes. */
+/* Whether the backslash at the beginning escapes what follows. */
+static bool is_escape(struct slice s, char quote)
+{
+	if (*s.p != '\\' || quote == '\'' || s.len < 2)
+		return false;
+	return quote == '\0' || strchr("\"$\\", s.p[1]);
+}
+
+static bool is_quote(char c, char quote)
+{
+	return quote ? c == quote : c == '"' || c == '\'';
+}
+
+/* The terminator's name, without quotes and escapes. -ENOENT: it is more than one word. */
 static int unquote_name(struct slice s, struct buf *out, bool *ret_quoted)
 {
 	char quote = '\0';
 	int r = 0;
 
-	while (r == 0 && s.len > 0) {
-		char c = *s.p;
-		bool escapes =
-			c == '\\' && quote != '\'' && s.len > 1 && (quote == '\0' || strchr("\"$\\", s.p[1]));
-
-		s = slice_skip(s, 1);
-		if (escapes) {
-			r = buf_add_char(out, *s.p);
+	for (; r == 0 && s.len > 0; s = slice_skip(s, 1)) {
+		if (is_escape(s, quote)) {
 			s = slice_skip(s, 1);
-		} else if (c == quote || (quote == '\0' && (c == '"' || c == '\''))) {
-			quote = (char)(quote ? '\0' : c);
+			r = buf_add_char(out, *s.p);
+		} else if (is_quote(*s.p, quote)) {
+			quote = (char)(quote ? '\0' : *s.p);
 			*ret_quoted = true;
-		} else if (quote == '\0' && space_len(&c, 1)) {
-			return -ENOENT; /* two words */
-		} else if (c != '\\' || quote) {
-			r = buf_add_char(out, c);
+		} else if (!quote && space_len(s.p, 1)) {
+			r = -ENOENT;
+		} else if (quote || *s.p != '\\') {
+			r = buf_add_char(out, *s.p);
 		}
 	}
-	if (r == 0 && quote)
-		return -EINVAL;
-	return r;
+	return r == 0 && quote ? -EINVAL : r;
+}
+
+/* Takes "3<<-" and blanks off: whether that was there. */
+static bool take_operator(struct slice *word, struct dockerfile_heredoc *h)
+{
+	for (; word->len > 0 && isdigit((unsigned char)*word->p); *word = slice_skip(*word, 1))
+		h->fd = h->fd > FD_MAX ? h->fd : 10 * h->fd + (unsigned int)(*word->p - '0');
+	if (word->len < 2 || word->p[0] != '<' || word->p[1] != '<')
+		return false;
+	*word = slice_skip(*word, 2);
+	h->chomp = word->len > 0 && *word->p == '-';
+	*word = slice_skip(*word, h->chomp);
+	while (word->len > 0 && strchr(" \t\n\f\r", *word->p))
+		*word = slice_skip(*word, 1);
+	return word->len > 0 && !memchr(word->p, '<', word->len);
 }
 
 int dockerfile_heredoc_word(struct slice word, struct dockerfile_heredoc *ret)
 {
 	cleanup_buf struct buf name = BUF_INIT(DOCKERFILE_LINE_MAX_BYTES);
+	struct dockerfile_heredoc h = { 0 };
 	bool quoted = false;
-	unsigned int fd = 0;
 	int r;
 
-	for (; word.len > 0 && isdigit((unsigned char)*word.p); word = slice_skip(word, 1))
-		fd = fd > FD_MAX ? fd : 10 * fd + (unsigned int)(*word.p - '0');
-	if (word.len < 2 || word.p[0] != '<' || word.p[1] != '<')
-		return 0;
-	word = slice_skip(word, 2);
-	ret->chomp = word.len > 0 && *word.p == '-';
-	word = slice_skip(word, ret->chomp);
-	while (word.len > 0 && (is_separator(*word.p) || *word.p == '\n') && *word.p != '\v')
-		word = slice_skip(word, 1);
-	if (word.len == 0 || memchr(word.p, '<', word.len))
+	if (!take_operator(&word, &h))
 		return 0;
 	r = unquote_name(word, &name, &quoted);
 	if (r == -ENOENT || (r == 0 && name.len == 0))
 		return 0;
 	if (r < 0)
 		return r == -EFBIG ? -EINVAL : r;
-	ret->name = buf_take(&name);
-	ret->fd = fd > FD_MAX ? 0 : fd;
-	ret->expand = !quoted;
-	return ret->name ? 1 : -ENOMEM;
+	h.name = buf_take(&name);
+	h.fd = h.fd > FD_MAX ? 0 : h.fd;
+	h.expand = !quoted;
+	*ret = h;
+	return h.name ? 1 : -ENOMEM;
 }
 
 /* --- their contents ------------------------------------------------------------------------------- */

@@ -124,38 +124,42 @@ static int take_string(struct slice *s, struct buf *out)
 	return r < 0 ? r : -EINVAL;
 }
 
-/* 1: it was read; 0: it is no JSON; -EINVAL, with the place: something else than strings. */
-static int take_array(struct dockerfile_in *in, struct slice s, struct dockerfile_words *w,
-		      const char **ret_bad)
+/* A string at the beginning, and the blanks behind it: 0. -ENOENT: it is none. */
+static int take_word(struct dockerfile_in *in, struct slice *s, struct dockerfile_words *w)
 {
 	cleanup_buf struct buf text = BUF_INIT(DOCKERFILE_MAX_BYTES);
+	size_t at = dockerfile_line_at(in->line, s->p);
 	int r;
 
-	s = skip_blanks(slice_skip(s, 1));
-	if (s.len > 0 && *s.p == ']')
-		return skip_blanks(slice_skip(s, 1)).len == 0;
-	for (;;) {
-		const char *start = s.p;
+	*s = slice_skip(*s, 1);
+	r = take_string(s, &text);
+	if (r < 0)
+		return r == -EINVAL ? -ENOENT : r;
+	*s = skip_blanks(*s);
+	return dockerfile_words_add(w, text.data ? text.data : "", text.len, at);
+}
 
-		if (s.len == 0)
-			return 0;
-		*ret_bad = start;
-		if (*start != '"')
+/* Behind "[": 0 at the end of the text. -ENOENT: it is no JSON. -EINVAL: here, at s->p, is something else than a string. */
+static int take_array(struct dockerfile_in *in, struct slice *s, struct dockerfile_words *w)
+{
+	int r = 0;
+
+	*s = skip_blanks(*s);
+	if (s->len > 0 && *s->p == ']')
+		return skip_blanks(slice_skip(*s, 1)).len == 0 ? 0 : -ENOENT;
+	while (r == 0) {
+		if (s->len == 0)
+			return -ENOENT;
+		if (*s->p != '"')
 			return -EINVAL;
-		s = slice_skip(s, 1);
-		buf_clear(&text);
-		r = take_string(&s, &text);
-		if (r < 0)
-			return r == -EINVAL ? 0 : r;
-		r = dockerfile_words_add(w, text.data ? text.data : "", text.len,
-					 dockerfile_line_at(in->line, start));
-		s = skip_blanks(s);
-		if (r < 0 || s.len == 0 || (*s.p != ',' && *s.p != ']'))
-			return r;
-		if (*s.p == ']')
-			return skip_blanks(slice_skip(s, 1)).len == 0;
-		s = skip_blanks(slice_skip(s, 1));
+		r = take_word(in, s, w);
+		if (r < 0 || s->len == 0 || *s->p != ',')
+			break;
+		*s = skip_blanks(slice_skip(*s, 1));
 	}
+	if (r < 0)
+		return r;
+	return s->len > 0 && *s->p == ']' && skip_blanks(slice_skip(*s, 1)).len == 0 ? 0 : -ENOENT;
 }
 
 static bool is_json(struct slice text)
@@ -169,18 +173,19 @@ static bool is_json(struct slice text)
 int dockerfile_words_json(struct dockerfile_in *in, struct slice text, struct dockerfile_words *w,
 			  struct err *e)
 {
-	const char *bad = text.p;
+	struct slice s;
 	int r;
 
 	text = trim_left(text);
 	if (text.len == 0 || *text.p != '[')
 		return 0;
-	r = take_array(in, text, w, &bad);
-	if (r == 1)
+	s = slice_skip(text, 1);
+	r = take_array(in, &s, w);
+	if (r == 0)
 		return 1;
 	dockerfile_words_done(w);
 	if (r == -EINVAL && is_json(text))
 		return dockerfile_in_error(
-			in, bad, e, "when using JSON array syntax, arrays must be comprised of strings only");
-	return r == -EINVAL || r == 0 ? 0 : dockerfile_words_error(in, r, e);
+			in, s.p, e, "when using JSON array syntax, arrays must be comprised of strings only");
+	return r == -EINVAL || r == -ENOENT ? 0 : dockerfile_words_error(in, r, e);
 }

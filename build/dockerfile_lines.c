@@ -144,35 +144,53 @@ static int read_comment(struct dockerfile_reader *r, struct slice line, struct e
 	return ret != 0 ? ret : keep_comment(r, line, e);
 }
 
-int dockerfile_read_line(struct dockerfile_reader *r, struct dockerfile_line *l, struct err *e)
+/* Without the byte order mark that a file may begin with. */
+static struct slice without_mark(const struct dockerfile_reader *r, struct slice s)
+{
+	return r->line == 1 && s.len >= 3 && memcmp(s.p, "\xef\xbb\xbf", 3) == 0 ? slice_skip(s, 3) : s;
+}
+
+/* The next line that is neither empty nor a comment, without blanks in front; len 0, p NULL at the end. `more`: it goes on. */
+static int next_text(struct dockerfile_reader *r, struct slice *ret, bool *ret_more, struct err *e)
 {
 	for (;;) {
 		struct slice raw;
-		bool more;
-		int ret = dockerfile_read_raw(r, &raw, e);
+		int code = dockerfile_read_raw(r, &raw, e);
 
-		if (ret < 0 || raw.len == 0)
-			return ret;
-		if (r->line == 1 && raw.len >= 3 && memcmp(raw.p, "\xef\xbb\xbf", 3) == 0)
-			raw = slice_skip(raw, 3);
-		raw = trim_left(without_newline(raw));
+		if (code < 0)
+			return code;
+		*ret = (struct slice){ 0 };
+		if (raw.len == 0)
+			return 0;
+		raw = trim_left(without_newline(without_mark(r, raw)));
 		if (is_comment(raw)) {
-			ret = read_comment(r, raw, e);
-			if (ret < 0)
-				return ret;
+			code = read_comment(r, raw, e);
+			if (code < 0)
+				return code;
 			continue;
 		}
 		r->directives_over = true;
-		more = cut_continuation(&raw, r->f->directives.escape);
-		if (!more && raw.len == 0)
-			continue;
-		dockerfile_line_done(l);
-		l->text = BUF_INIT(DOCKERFILE_MAX_BYTES);
-		l->first_line = r->line;
-		ret = add_segment(r, l, raw, e);
-		if (ret == 0 && more)
-			ret = read_continuations(r, l, e);
-		l->last_line = r->line;
-		return ret < 0 ? ret : 1;
+		*ret_more = cut_continuation(&raw, r->f->directives.escape);
+		*ret = raw;
+		if (*ret_more || raw.len > 0)
+			return 0;
 	}
+}
+
+int dockerfile_read_line(struct dockerfile_reader *r, struct dockerfile_line *l, struct err *e)
+{
+	struct slice text;
+	bool more = false;
+	int ret = next_text(r, &text, &more, e);
+
+	if (ret < 0 || !text.p)
+		return ret;
+	dockerfile_line_done(l);
+	l->text = BUF_INIT(DOCKERFILE_MAX_BYTES);
+	l->first_line = r->line;
+	ret = add_segment(r, l, text, e);
+	if (ret == 0 && more)
+		ret = read_continuations(r, l, e);
+	l->last_line = r->line;
+	return ret < 0 ? ret : 1;
 }

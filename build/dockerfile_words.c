@@ -95,30 +95,34 @@ int dockerfile_words_split(struct dockerfile_in *in, struct dockerfile_words *w,
 	return r;
 }
 
+/* One character at s[n], or an escaped one: its length. Quotes are opened and closed. */
+static size_t shell_char(struct slice s, size_t n, char escape, char *quote)
+{
+	char c = s.p[n];
+	size_t escaped;
+
+	if (c == escape && *quote != '\'' && n + 1 < s.len) {
+		escaped = utf8_char_len(s.p + n + 1, s.len - n - 1);
+		return 1 + (escaped ? escaped : 1);
+	}
+	if (c == *quote)
+		*quote = '\0';
+	else if (!*quote && (c == '"' || c == '\''))
+		*quote = c;
+	return 1;
+}
+
 /* The length of the word at the beginning; *ret_kept leaves out an escape character that has nothing to escape. */
 static size_t shell_word(struct slice s, char escape, size_t *ret_kept)
 {
 	char quote = '\0';
-	size_t n = 0;
+	size_t n = 0, last = 0;
 
 	while (n < s.len && (quote || space_len(s.p + n, s.len - n) == 0)) {
-		char c = s.p[n++];
-
-		if (c == escape && quote != '\'') {
-			size_t escaped = n < s.len ? utf8_char_len(s.p + n, s.len - n) : 0;
-
-			if (n == s.len) {
-				*ret_kept = n - 1;
-				return n;
-			}
-			n += escaped ? escaped : 1;
-		} else if (c == quote) {
-			quote = '\0';
-		} else if (!quote && (c == '"' || c == '\'')) {
-			quote = c;
-		}
+		last = n;
+		n += shell_char(s, n, escape, &quote);
 	}
-	*ret_kept = n;
+	*ret_kept = n > 0 && n == s.len && last == n - 1 && s.p[last] == escape && quote != '\'' ? last : n;
 	return n;
 }
 

@@ -151,23 +151,23 @@ static int add_source(const struct dockerfile *f, struct stages *s, size_t index
 		      size_t at, struct err *e)
 {
 	struct stage *stage = &s->items[index];
-	struct stage_source *sources = NULL;
+	struct stage_source *sources;
 	int r = 0;
 
 	source->stage = STAGE_DEFERRED;
 	if (!has_variable(source->name))
 		r = stages_resolve(f, s, index, source->name, at, &source->stage, e);
-	if (r == 0) {
-		sources = reallocarray(stage->sources, stage->sources_len + 1, sizeof(*sources));
-		if (!sources)
-			r = out_of_memory(f, e);
-	}
 	if (r < 0) {
 		free(source->name);
 		return r;
 	}
+	sources = reallocarray(stage->sources, stage->sources_len + 1, sizeof(*sources));
+	if (!sources) {
+		free(source->name);
+		return out_of_memory(f, e);
+	}
+	sources[stage->sources_len++] = *source;
 	stage->sources = sources;
-	stage->sources[stage->sources_len++] = *source;
 	return 0;
 }
 

@@ -4,40 +4,38 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
-static int fold(char c, bool fold_case)
+static bool same(char a, char b, bool fold_case)
 {
-	return fold_case ? tolower((unsigned char)c) : c;
+	return fold_case ? tolower((unsigned char)a) == tolower((unsigned char)b) : a == b;
 }
 
-static size_t min3(size_t a, size_t b, size_t c)
+static size_t smaller(size_t a, size_t b)
 {
-	size_t m = a < b ? a : b;
-
-	return m < c ? m : c;
+	return a < b ? a : b;
 }
 
-/* Levenshtein's, row by row; both are short. */
+/* Characters that are inserted, deleted, changed, or swapped with their neighbour; row by row, as both words are short. */
 static size_t distance(const char *a, const char *b, bool fold_case)
 {
-	size_t row[SUGGEST_WORD_MAX + 1], len = strlen(b);
+	size_t rows[3][SUGGEST_WORD_MAX + 1], len = strlen(b), i = 0;
 
 	for (size_t j = 0; j <= len; j++)
-		row[j] = j;
-	for (size_t i = 0; a[i]; i++) {
-		size_t diagonal = row[0];
+		rows[0][j] = j;
+	for (; a[i]; i++) {
+		const size_t *above = rows[i % 3], *two_above = rows[(i + 2) % 3];
+		size_t *row = rows[(i + 1) % 3];
 
 		row[0] = i + 1;
 		for (size_t j = 0; j < len; j++) {
-			size_t above = row[j + 1];
-			size_t changed = diagonal + (fold(a[i], fold_case) != fold(b[j], fold_case));
-
-			row[j + 1] = min3(above + 1, row[j] + 1, changed);
-			diagonal = above;
+			row[j + 1] = smaller(smaller(above[j + 1], row[j]) + 1,
+					     above[j] + !same(a[i], b[j], fold_case));
+			if (i > 0 && j > 0 && same(a[i], b[j - 1], fold_case) &&
+			    same(a[i - 1], b[j], fold_case))
+				row[j + 1] = smaller(row[j + 1], two_above[j - 1] + 1);
 		}
 	}
-	return row[len];
+	return rows[i % 3][len];
 }
 
 static bool is_upper(const char *word)

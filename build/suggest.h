@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* "did you mean": the word of a list that is nearest to what was written. As BuildKit's util/suggest. */
+/* "did you mean": the word of a list that is nearest to what was written. As BuildKit's util/suggest, to which swapped characters
+ * are two mistakes. */
 #ifndef SAMPAN_BUILD_SUGGEST_H
 #define SAMPAN_BUILD_SUGGEST_H
 
@@ -7,7 +8,7 @@
 #include <stddef.h>
 
 #define SUGGEST_WORD_MAX     31 /* bytes; nothing is suggested for longer words */
-#define SUGGEST_DISTANCE_MAX 2  /* characters to insert, delete or change */
+#define SUGGEST_DISTANCE_MAX 2  /* characters to insert, delete, change or swap */
 
 struct suggestion {
 	char text[sizeof(" (did you mean ?)") + SUGGEST_WORD_MAX];
