@@ -16,7 +16,7 @@ void dockerfile_done(struct dockerfile *f)
 	free(f->name);
 	free(f->source);
 	free(f->directives.syntax);
-	free(f->directives.check);
+	check_options_done(&f->directives.check);
 	*f = (struct dockerfile){ 0 };
 }
 

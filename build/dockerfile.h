@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "build/check_options.h"
 #include "common/err.h"
 #include "common/strvec.h"
 
@@ -155,9 +156,10 @@ struct dockerfile_instruction {
 };
 
 struct dockerfile_directives {
-	char *syntax; /* what follows "# syntax=": kept, never obeyed */
-	char *check;  /* what follows "# check=": "skip=NAME,NAME;error=true" */
-	char escape;  /* '\\' or '`' */
+	char *syntax;               /* what follows "# syntax=": kept, never obeyed */
+	char escape;                /* '\\' or '`' */
+	struct check_options check; /* of "# check=" */
+	bool check_seen;
 };
 
 struct dockerfile {

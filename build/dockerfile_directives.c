@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "build/dockerfile_parse.h"
+#include "common/cleanup.h"
 
 /* "NAME = VALUE" behind '#'. */
 static bool split_directive(struct slice line, struct slice *name, struct slice *value)
@@ -49,27 +50,46 @@ static int set_escape(struct dockerfile_reader *r, struct slice name, struct sli
 	return 1;
 }
 
-static int keep_text(struct dockerfile_reader *r, struct slice name, struct slice value, const char *what,
-		     char **text, struct err *e)
+static int set_syntax(struct dockerfile_reader *r, struct slice name, struct slice value, struct err *e)
 {
-	if (*text)
-		return seen_twice(r, name, what, e);
-	*text = strndup(value.p, value.len);
-	return *text ? 1 : err_code(e, -ENOMEM, "cannot read '%s'", r->f->name);
+	char **syntax = &r->f->directives.syntax;
+
+	if (*syntax)
+		return seen_twice(r, name, "syntax", e);
+	*syntax = strndup(value.p, value.len);
+	return *syntax ? 1 : err_code(e, -ENOMEM, "cannot read '%s'", r->f->name);
+}
+
+/* Up to a blank, as BuildKit has it. */
+static int set_check(struct dockerfile_reader *r, struct slice name, struct slice value, struct err *e)
+{
+	struct dockerfile_directives *d = &r->f->directives;
+	const char *blank = memchr(value.p, ' ', value.len);
+	cleanup_free char *text = strndup(value.p, blank ? (size_t)(blank - value.p) : value.len);
+	struct err cause = { 0 };
+
+	if (d->check_seen)
+		return seen_twice(r, name, "check", e);
+	if (!text)
+		return err_code(e, -ENOMEM, "cannot read '%s'", r->f->name);
+	d->check_seen = true;
+	if (check_options_parse(text, &d->check, &cause) < 0)
+		return dockerfile_error(r->f, at_of(r, value), cause.code, e,
+					"failed to parse check options: %s", cause.text);
+	return 1;
 }
 
 int dockerfile_directive(struct dockerfile_reader *r, struct slice line, struct err *e)
 {
-	struct dockerfile_directives *d = &r->f->directives;
 	struct slice name, value;
 
 	if (split_directive(line, &name, &value)) {
 		if (slice_is(name, "escape"))
 			return set_escape(r, name, value, e);
 		if (slice_is(name, "syntax"))
-			return keep_text(r, name, value, "syntax", &d->syntax, e);
+			return set_syntax(r, name, value, e);
 		if (slice_is(name, "check"))
-			return keep_text(r, name, value, "check", &d->check, e);
+			return set_check(r, name, value, e);
 	}
 	r->directives_over = true;
 	return 0;

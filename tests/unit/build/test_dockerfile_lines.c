@@ -148,7 +148,8 @@ static void syntax_and_check_are_kept(void **state)
 
 	(void)state;
 	assert_string_equal(f.directives.syntax, "docker/dockerfile:1");
-	assert_string_equal(f.directives.check, "skip=JSONArgsRecommended;error=true");
+	assert_true(check_options_skip(&f.directives.check, "JSONArgsRecommended", false));
+	assert_true(f.directives.check.error);
 	assert_int_equal(f.directives.escape, '\\');
 }
 
@@ -185,9 +186,14 @@ static void bad_directives_are_refused(void **state)
 		       "Dockerfile:2:3: only one syntax parser directive can be used\n"
 		       "   2 | # syntax=b\n"
 		       "     |   ^");
-	assert_refused("#check=a\n#check=b\n", "Dockerfile:2:2: only one check parser directive can be used\n"
-					       "   2 | #check=b\n"
-					       "     |  ^");
+	assert_refused("#check=skip=a\n#check=skip=b\n",
+		       "Dockerfile:2:2: only one check parser directive can be used\n"
+		       "   2 | #check=skip=b\n"
+		       "     |  ^");
+	assert_refused("# check=skip=a;all\nFROM a\n",
+		       "Dockerfile:1:9: failed to parse check options: invalid check option \"all\"\n"
+		       "   1 | # check=skip=a;all\n"
+		       "     |         ^");
 }
 
 static void comments_are_kept_with_what_follows(void **state)
