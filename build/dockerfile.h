@@ -11,7 +11,7 @@
  *   VOLUME, USER, WORKDIR, STOPSIGNAL
  *   ADD, COPY           sources, destination, --chown, --chmod, --checksum, --exclude and --from; of heredocs whose `expand` is set, the
  *                       content: there quotes are plain characters and the escape character is always a backslash
- *   RUN                 the values of --mount (build/run_mount.h)
+ *   RUN                 the values of --mount (build/run_mount.h) and --network
  *
  * The other ones are not: CMD, ENTRYPOINT, HEALTHCHECK, MAINTAINER, ONBUILD, SHELL, the command of RUN, the other flags.
  */
@@ -118,7 +118,7 @@ struct dockerfile_copy {
 struct dockerfile_run {
 	struct dockerfile_words mounts;  /* what follows "--mount=": build/run_mount.h */
 	struct dockerfile_words devices; /* what follows "--device=": build/run_mount.h */
-	struct dockerfile_word network;  /* "default", "none" or "host" */
+	struct dockerfile_word network;  /* "default", "none" or "host", or what has a variable */
 	struct dockerfile_word security; /* "sandbox" or "insecure" */
 	/* What the shell is to run where there are heredocs, or NULL: the content of the only one, or the line with all of them behind it. */
 	char *script;
@@ -185,6 +185,9 @@ void dockerfile_done(struct dockerfile *f);
 
 /* "ADD" */
 const char *dockerfile_op_name(enum dockerfile_op op);
+
+/* The value of --network, expanded. -EINVAL, without a place. */
+int dockerfile_check_network(const char *mode, struct err *e) MUST_CHECK;
 
 /* The content without the tabs that "<<-" takes away. Owned; NULL: out of memory. Before expansion. */
 char *dockerfile_heredoc_text(const struct dockerfile_heredoc *h) MUST_CHECK;

@@ -36,27 +36,35 @@ static bool is_one_of(const char *text, const char *const *values, size_t len)
 	return false;
 }
 
-static int check_words(struct dockerfile_in *in, struct err *e)
-{
-	static const char *const NETWORKS[] = { "default", "none", "host" }, *const SECURITIES[] = {
-		"sandbox", "insecure"
-	};
-	const struct dockerfile_word *network = &in->i->run->network, *security = &in->i->run->security;
-
-	if (network->text && !is_one_of(network->text, NETWORKS, ARRAY_LEN(NETWORKS)))
-		return dockerfile_error(in->f, network->at, -EINVAL, e, "invalid network mode \"%s\"",
-					network->text);
-	if (security->text && !is_one_of(security->text, SECURITIES, ARRAY_LEN(SECURITIES)))
-		return dockerfile_error(in->f, security->at, -EINVAL, e, "security \"%s\" is not valid",
-					security->text);
-	return 0;
-}
-
-/* What is wrong with a mount or a device is said without a place. */
+/* What is wrong with a value is said without a place. */
 static int place_error(struct dockerfile_in *in, const struct dockerfile_word *w, const struct err *cause,
 		       struct err *e)
 {
 	return dockerfile_error(in->f, w->at, cause->code, e, "%s", cause->text);
+}
+
+int dockerfile_check_network(const char *mode, struct err *e)
+{
+	static const char *const MODES[] = { "default", "none", "host" };
+
+	if (is_one_of(mode, MODES, ARRAY_LEN(MODES)))
+		return 0;
+	return err_set(e, -EINVAL, "invalid network mode \"%s\"", mode);
+}
+
+static int check_words(struct dockerfile_in *in, struct err *e)
+{
+	static const char *const SECURITIES[] = { "sandbox", "insecure" };
+	const struct dockerfile_word *network = &in->i->run->network, *security = &in->i->run->security;
+	struct err cause = { 0 };
+
+	if (network->text && !strchr(network->text, '$') &&
+	    dockerfile_check_network(network->text, &cause) < 0)
+		return place_error(in, network, &cause, e);
+	if (security->text && !is_one_of(security->text, SECURITIES, ARRAY_LEN(SECURITIES)))
+		return dockerfile_error(in->f, security->at, -EINVAL, e, "security \"%s\" is not valid",
+					security->text);
+	return 0;
 }
 
 /* Of mounts only the form is known as long as their values are not expanded. */

@@ -174,6 +174,18 @@ static void run_has_flags(void **state)
 	assert_place(&f, r->mounts.items[1].at, 1, 49);
 }
 
+static void a_network_with_a_variable_is_checked_when_it_is_expanded(void **state)
+{
+	cleanup_dockerfile struct dockerfile f = parsed("RUN --network=$N a\n");
+	struct err e = { 0 };
+
+	(void)state;
+	assert_string_equal(f.items[0].run->network.text, "$N");
+	assert_int_equal(dockerfile_check_network("host", &e), 0);
+	assert_int_equal(dockerfile_check_network("bridge", &e), -EINVAL);
+	assert_string_equal(e.text, "invalid network mode \"bridge\"");
+}
+
 static void flags_may_be_quoted_and_end_at_two_dashes(void **state)
 {
 	cleanup_dockerfile struct dockerfile f =
@@ -320,6 +332,7 @@ int main(void)
 		cmocka_unit_test(json_strings_may_have_escapes),
 		cmocka_unit_test(what_is_no_json_is_for_the_shell),
 		cmocka_unit_test(run_has_flags),
+		cmocka_unit_test(a_network_with_a_variable_is_checked_when_it_is_expanded),
 		cmocka_unit_test(flags_may_be_quoted_and_end_at_two_dashes),
 		cmocka_unit_test(copy_has_flags),
 		cmocka_unit_test(add_has_flags),
