@@ -15,6 +15,7 @@
 #include "pull/resolve.h"
 #include "pull/source.h"
 #include "pull/transport.h"
+#include "pull/write_back.h"
 #include "store/blob.h"
 #include "store/image.h"
 #include "store/layer.h"
@@ -358,9 +359,24 @@ static int wait_for_turn(struct pull *p, struct err *e)
 	return r;
 }
 
+static bool is_much(const struct fetch *f)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < f->jobs_len; i++)
+		if (f->jobs[i].phase == PULL_WAITING)
+			bytes += f->jobs[i].blob->size_bytes;
+	return bytes >= WRITE_BACK_WORTH_BYTES;
+}
+
 static int get_layers(struct pull *p, struct err *e)
 {
-	int r = fetch_run(&p->fetch, e);
+	cleanup_write_back struct write_back write_back = { 0 };
+	int r;
+
+	if (is_much(&p->fetch))
+		write_back_begin(p->staging.fd, &write_back);
+	r = fetch_run(&p->fetch, e);
 
 	if (r == 0)
 		r = finish(p, e);
