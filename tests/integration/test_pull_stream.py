@@ -408,7 +408,8 @@ def is_nobody(pid):
 
 
 def writer_of(process):
-    writer, = [pid for pid in children(process.pid) if not is_nobody(pid)]
+    """The other child that is root's has no decoder: it only has written to disk what there is."""
+    writer, = [pid for pid in children(process.pid) if not is_nobody(pid) and children(pid)]
     return writer
 
 
@@ -429,6 +430,7 @@ def test_a_process_that_is_killed_in_the_middle(sampan, liar, who, message):
     worker, = [pid for pid in children(process.pid) if is_nobody(pid)]
     writer = writer_of(process)
     decoder, = children(writer)
+    syncer, = [pid for pid in children(process.pid) if not is_nobody(pid) and pid != writer]
     os.kill({"worker": worker, "writer": writer, "decoder": decoder}[who], signal.SIGKILL)
     if who != "worker":
         time.sleep(0.2)
@@ -438,9 +440,26 @@ def test_a_process_that_is_killed_in_the_middle(sampan, liar, who, message):
     assert stderr.splitlines()[-1] == f"sampan: cannot pull '{ref}': layer 1 of 1, {halves.layer.digest}: {message}"
     for folder in ("layers", "names", "staging"):
         assert os.listdir(sampan.root / folder) == []
-    assert wait_until(lambda: not [pid for pid in (worker, writer, decoder) if os.path.exists(f"/proc/{pid}")])
+    assert wait_until(lambda: not [pid for pid in (worker, writer, decoder, syncer) if os.path.exists(f"/proc/{pid}")])
     sampan("pull", ref, check=True)
     assert is_whole(sampan, halves)
+
+
+def test_nothing_depends_on_who_writes_to_disk_meanwhile(sampan, liar):
+    def kill(halves, handler):
+        writer = writer_of(process)
+        for pid in children(process.pid):
+            if pid != writer and not is_nobody(pid):
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
+        halves.go_on(handler)
+
+    killed = []
+    halves = Halves(sampan.root, liar, kill)
+    process = sampan.popen("pull", liar.ref("app:v1"))
+    _, stderr = process.communicate(timeout=60 * SLOW)
+    assert process.returncode == 0, stderr
+    assert len(killed) == 1 and halves.streams and is_whole(sampan, halves)
 
 
 def test_an_unpacker_that_stands_still_holds_up_the_download_and_nothing_more(sampan, liar):
