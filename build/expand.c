@@ -246,7 +246,7 @@ static int substitute_word(struct lexer *l, const struct substitution *s, struct
 {
 	cleanup_buf struct buf word = { 0 };
 	bool pattern = s->op == '#' || s->op == '%';
-	const char *value;
+	const char *value = NULL;
 	int r;
 
 	if (s->colon && pattern)
@@ -265,7 +265,7 @@ static int substitute_replace(struct lexer *l, struct substitution *s, struct bu
 {
 	cleanup_buf struct buf pattern = { 0 }, replacement = { 0 };
 	bool all = l->at < l->end && *l->at == '/';
-	const char *value;
+	const char *value = NULL;
 	int r;
 
 	l->at += all;
@@ -292,7 +292,7 @@ static int substitute_replace(struct lexer *l, struct substitution *s, struct bu
 
 static int put_variable(const struct lexer *l, const struct substitution *s, bool braces, struct buf *out)
 {
-	const char *value;
+	const char *value = NULL;
 	int r = look_up(l, s->name, s->name_len, &value);
 
 	if (r < 0)

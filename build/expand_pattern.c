@@ -242,7 +242,7 @@ int expand_pattern_trim(const char *pattern, const char *text, enum expand_side 
 	struct match found;
 	size_t cut, len;
 
-	if (r < 0)
+	if (!m)
 		return r;
 	if (side == EXPAND_SUFFIX)
 		turn_around(m);
@@ -261,6 +261,8 @@ int expand_pattern_replace(const char *pattern, const char *text, const char *re
 	size_t done = 0; /* runes that are in `out` */
 	int r = matcher_make(pattern, text, &m, e);
 
+	if (!m)
+		return r;
 	for (size_t from = 0; r == 0 && from <= m->runes_len;) {
 		struct match found = search(m, from, false, true);
 
