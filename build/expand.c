@@ -87,9 +87,13 @@ static int put(const struct lexer *l, struct output *out, const char *text, size
 /* Text that white space splits. */
 static int put_split(const struct lexer *l, struct output *out, const char *text, size_t len)
 {
-	const char *end = text + len;
-	int r = add(l, &out->text, text, len);
+	const char *end;
+	int r;
 
+	if (len == 0)
+		return 0;
+	r = add(l, &out->text, text, len);
+	end = text + len;
 	while (out->words && r == 0 && text < end) {
 		const char *first = text;
 

@@ -44,7 +44,7 @@ static int add_clean(struct ignore *i, const char *pattern, struct err *e)
 	struct ignore_pattern item = { .exception = pattern[0] == '!' };
 	int r = grow(i, e);
 
-	if (r < 0)
+	if (r < 0 || !i->items)
 		return r;
 	if (item.exception && pattern[1] == '\0')
 		return err_set(e, -EINVAL, "illegal exclusion pattern: '!'");
