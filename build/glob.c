@@ -44,8 +44,6 @@ void glob_done(struct glob *g)
 {
 	free(g->items);
 	free(g->text);
-	free(g->plain);
-	free(g->tail);
 	*g = (struct glob){ 0 };
 }
 
@@ -175,12 +173,13 @@ int glob_parse(enum glob_kind kind, const char *pattern, struct glob *ret, struc
 
 	if (len > GLOB_MAX)
 		return err_set(e, -EFBIG, "the pattern is longer than %d bytes", GLOB_MAX);
-	g.text = strdup(pattern);
-	g.plain = malloc(len + 1);
-	g.tail = malloc(len + 1);
+	g.text = malloc(3 * (len + 1));
 	g.items = calloc(len + 1, sizeof(*g.items));
-	if (!g.text || !g.plain || !g.tail || !g.items)
+	if (!g.text || !g.items)
 		return err_code(e, -ENOMEM, "cannot keep a pattern");
+	memcpy(g.text, pattern, len + 1);
+	g.plain = g.text + len + 1;
+	g.tail = g.plain + len + 1;
 	p.at = g.text;
 	p.end = g.text + len;
 	while (r == 0 && p.at < p.end)

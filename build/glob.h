@@ -29,10 +29,10 @@ struct glob_item;
 struct glob {
 	struct glob_item *items;
 	size_t len;
-	char *text; /* the pattern */
-	char *plain,
-		*tail; /* what each match begins and ends with; where there are no items, plain is all of it */
-	size_t plain_len, tail_len; /* bytes */
+	char *text;                 /* the pattern; the next two stand behind it */
+	char *plain;                /* what each match begins with; where there are no items, all of it */
+	char *tail;                 /* what each match ends with, if there are items */
+	size_t plain_len, tail_len; /* bytes; there is no NUL behind them */
 };
 
 /* -EINVAL "syntax error in pattern" (an open bracket, an empty one, a '\' at the end); -EFBIG; -ENOMEM. *ret is owned. */
