@@ -518,13 +518,16 @@ int expand_words(const struct expand_options *o, const char *word, const struct 
 	cleanup_strvec struct strvec words = { .max = EXPAND_WORDS_MAX };
 	struct output out = { .text = BUF_INIT(EXPAND_MAX), .word = BUF_INIT(EXPAND_MAX), .words = &words };
 	int r = expand(o, word, env, names, &out, e);
+	size_t len = ret->len;
 
 	buf_done(&out.text);
 	buf_done(&out.word);
-	for (size_t i = 0; r == 0 && i < words.len; i++) {
-		r = strvec_take(ret, ptr_take(words.items[i]));
-		if (r < 0)
-			err_code(e, r, "cannot keep the words of '%.150s'", word);
-	}
-	return r;
+	if (r < 0)
+		return r;
+	r = strvec_add_all(ret, &words);
+	if (r == 0)
+		return 0;
+	while (ret->len > len)
+		strvec_remove(ret, ret->len - 1);
+	return err_code(e, r, "cannot keep the words of '%.150s'", word);
 }

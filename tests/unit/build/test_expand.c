@@ -459,6 +459,9 @@ static void words_are_appended_and_only_on_success(void **state)
 	assert_int_equal(expand_words(&PLAIN, "e", NULL, NULL, &words, &e), 0);
 	assert_int_equal(words.len, 3);
 	assert_string_equal(words.items[2], "e");
+	words.max = 5;
+	assert_int_equal(expand_words(&PLAIN, "f g h", NULL, NULL, &words, &e), -EFBIG);
+	assert_int_equal(words.len, 3);
 }
 
 static void names_that_were_used_are_told_apart_by_whether_they_are_set(void **state)
