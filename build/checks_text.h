@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "build/check_options.h"
 #include "build/ignore.h"
 #include "common/buf.h"
 #include "common/err.h"
@@ -22,9 +23,9 @@ enum check_id {
 	CHECK_RESERVED_STAGE_NAME,           /* stage */
 	CHECK_JSON_ARGS_RECOMMENDED,         /* instruction */
 	CHECK_MAINTAINER_DEPRECATED,
-	CHECK_UNDEFINED_ARG_IN_FROM,               /* argument, suggestion or "" */
+	CHECK_UNDEFINED_ARG_IN_FROM,               /* argument, suggest_nearest()'s word or "" */
 	CHECK_WORKDIR_RELATIVE_PATH,               /* path */
-	CHECK_UNDEFINED_VAR,                       /* variable, suggestion or "" */
+	CHECK_UNDEFINED_VAR,                       /* variable, the same of the environment */
 	CHECK_MULTIPLE_INSTRUCTIONS_DISALLOWED,    /* instruction */
 	CHECK_LEGACY_KEY_VALUE_FORMAT,             /* instruction */
 	CHECK_INVALID_BASE_IMAGE_PLATFORM,         /* image, its platform, the expected one */
@@ -57,21 +58,8 @@ enum check_id check_find(const char *name);
 /* Appends the message of a check. `words` has as many as it needs; none is NULL. -EFBIG, -ENOMEM. */
 int check_message(enum check_id id, const char *const *words, struct buf *out) MUST_CHECK;
 
-/* --- which of them are on ---------------------------------------------------------------------------- */
-
-/* The directive "# check=skip=A,B;experimental=all;error=true", or the argument BUILDKIT_DOCKERFILE_CHECK. */
-struct check_config {
-	struct strvec skip, experimental; /* names */
-	bool skip_all, experimental_all;
-	bool error; /* what a check finds fails the build */
-};
-void check_config_done(struct check_config *c);
-#define cleanup_check_config __attribute__((cleanup(check_config_done)))
-
-/* -EINVAL "invalid check option 'x'"; -ENOMEM. *ret is owned. Names that nobody has are kept, and mean nothing. */
-int check_config_parse(const char *text, struct check_config *ret, struct err *e) MUST_CHECK;
-
-bool check_is_on(const struct check_config *c, enum check_id id);
+/* Whether a check is made: "# check=", or the argument BUILDKIT_DOCKERFILE_CHECK. */
+bool check_is_on(const struct check_options *o, enum check_id id);
 
 /* --- questions about words ---------------------------------------------------------------------------- */
 
@@ -104,8 +92,5 @@ bool check_stage_names_platform(const char *stage, const char *os, const char *a
 /* Whether a COPY source is left out by the ignore file. Where that has exceptions nobody can say, and the answer is no. -ENOMEM. */
 int check_source_is_ignored(const struct ignore *ignore, const char *source, bool *ret,
 			    struct err *e) MUST_CHECK;
-
-/* The word of `options` that was most likely meant: fewer than three letters differ. Borrowed. NULL: none, or `word` is one. */
-const char *check_suggest(const char *word, const struct strvec *options);
 
 #endif

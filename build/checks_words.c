@@ -5,102 +5,17 @@
 
 #include "build/checks_text.h"
 #include "build/path_clean.h"
-#include "build/rune.h"
 #include "common/cleanup.h"
-#include "common/parse.h"
 
-#define UPPER        "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-#define LOWER        "abcdefghijklmnopqrstuvwxyz"
-#define DISTANCE_MAX 2   /* letters that a suggestion may be away */
-#define SUGGEST_MAX  128 /* bytes; longer words are not compared */
+#define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define LOWER "abcdefghijklmnopqrstuvwxyz"
 
-/* --- which of them are on ---------------------------------------------------------------------------- */
-
-void check_config_done(struct check_config *c)
-{
-	strvec_done(&c->skip);
-	strvec_done(&c->experimental);
-}
-
-/* A copy without the blanks around it. NULL: out of memory. */
-static char *trimmed(const char *text, size_t len)
-{
-	len = rune_trim(&text, len);
-	return strndup(text, len);
-}
-
-/* "all", or names with commas between them. */
-static int parse_names(const char *text, struct strvec *names, bool *all, struct err *e)
-{
-	*all = strcmp(text, "all") == 0;
-	strvec_done(names);
-	while (!*all) {
-		const char *stop = strchrnul(text, ',');
-		int r = strvec_take(names, trimmed(text, (size_t)(stop - text)));
-
-		if (r < 0)
-			return err_code(e, r, "cannot keep the names of checks");
-		if (!*stop)
-			break;
-		text = stop + 1;
-	}
-	return 0;
-}
-
-static int parse_option(const char *text, size_t len, struct check_config *c, struct err *e)
-{
-	const char *equals = memchr(text, '=', len);
-	cleanup_free char *key = NULL, *value = NULL;
-
-	if (!equals)
-		return err_set(e, -EINVAL, "invalid check option '%.*s'", (int)len, text);
-	key = trimmed(text, (size_t)(equals - text));
-	value = trimmed(equals + 1, (size_t)(text + len - equals - 1));
-	if (!key || !value)
-		return err_code(e, -ENOMEM, "cannot parse the options of checks");
-	if (strcmp(key, "skip") == 0)
-		return parse_names(value, &c->skip, &c->skip_all, e);
-	if (strcmp(key, "experimental") == 0)
-		return parse_names(value, &c->experimental, &c->experimental_all, e);
-	if (strcmp(key, "error") != 0)
-		return err_set(e, -EINVAL, "invalid check option '%s'", key);
-	if (parse_bool(value, &c->error) < 0)
-		return err_set(e, -EINVAL, "invalid check option 'error': '%s' is neither true nor false",
-			       value);
-	return 0;
-}
-
-int check_config_parse(const char *text, struct check_config *ret, struct err *e)
-{
-	cleanup_check_config struct check_config c = { 0 };
-	size_t len = rune_trim(&text, strlen(text));
-	const char *end = text + len;
-
-	while (text < end) {
-		const char *stop = memchr(text, ';', (size_t)(end - text));
-		int r;
-
-		stop = stop ? stop : end;
-		r = parse_option(text, (size_t)(stop - text), &c, e);
-		if (r < 0)
-			return r;
-		text = stop < end ? stop + 1 : end;
-	}
-	*ret = c;
-	c = (struct check_config){ 0 };
-	return 0;
-}
-
-bool check_is_on(const struct check_config *c, enum check_id id)
+bool check_is_on(const struct check_options *o, enum check_id id)
 {
 	const struct check_info *check = check_info(id);
 
-	if (check->experimental)
-		return c->experimental_all || strvec_has(&c->experimental, check->name);
-	return !c->skip_all && !strvec_has(&c->skip, check->name);
+	return !check_options_skip(o, check->name, check->experimental);
 }
-
-/* --- questions about words ---------------------------------------------------------------------------- */
 
 static bool is_lower(const char *word)
 {
@@ -211,51 +126,4 @@ int check_source_is_ignored(const struct ignore *ignore, const char *source, boo
 		return 0;
 	}
 	return ignore_check_path(ignore, path, ret, e);
-}
-
-static size_t min(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-/* Levenshtein's distance, in bytes. */
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[SUGGEST_MAX + 1], len = strlen(b);
-
-	for (size_t i = 0; i <= len; i++)
-		row[i] = i;
-	for (size_t n = 1; *a; a++, n++) {
-		size_t diagonal = row[0];
-
-		row[0] = n;
-		for (size_t i = 1; i <= len; i++) {
-			size_t above = row[i];
-
-			row[i] = min(min(above, row[i - 1]) + 1, diagonal + (*a != b[i - 1]));
-			diagonal = above;
-		}
-	}
-	return row[len];
-}
-
-const char *check_suggest(const char *word, const struct strvec *options)
-{
-	size_t best = DISTANCE_MAX + 1;
-	const char *found = NULL;
-
-	if (strlen(word) > SUGGEST_MAX)
-		return NULL;
-	for (size_t i = 0; i < options->len; i++) {
-		const char *option = options->items[i];
-		size_t d = strlen(option) > SUGGEST_MAX ? best : distance(word, option);
-
-		if (d == 0)
-			return NULL;
-		if (d < best) {
-			best = d;
-			found = option;
-		}
-	}
-	return found;
 }
