@@ -21,7 +21,8 @@ enum expand_side {
 int expand_pattern_trim(const char *pattern, const char *text, enum expand_side side, bool longest,
 			struct buf *out, struct err *e) MUST_CHECK;
 
-/* Appends `text` with the first match, the leftmost and there the longest, or all matches replaced. `replacement` is plain text.
+/* Appends `text` with the first match, the leftmost and there the longest, or all matches replaced. `replacement` is plain text:
+ * BuildKit, where all matches are replaced, takes a '$' in it for a group of its regular expression, of which there are none.
  * Errors as above. */
 int expand_pattern_replace(const char *pattern, const char *text, const char *replacement, bool all,
 			   struct buf *out, struct err *e) MUST_CHECK;
