@@ -60,14 +60,13 @@ static void write_option(struct suggestion *s, const char *option, const char *w
 	(void)snprintf(s->text, sizeof(s->text), " (did you mean %s?)", cased); /* fits by its size */
 }
 
-struct suggestion suggest(const char *word, const char *const *options, size_t len, bool fold_case)
+const char *suggest_nearest(const char *word, const char *const *options, size_t len, bool fold_case)
 {
-	struct suggestion s = { "" };
 	size_t best = SUGGEST_DISTANCE_MAX + 1;
 	const char *nearest = NULL;
 
 	if (strlen(word) > SUGGEST_WORD_MAX)
-		return s;
+		return NULL;
 	for (size_t i = 0; i < len && best > 0; i++) {
 		size_t d =
 			strlen(options[i]) <= SUGGEST_WORD_MAX ? distance(word, options[i], fold_case) : best;
@@ -77,7 +76,15 @@ struct suggestion suggest(const char *word, const char *const *options, size_t l
 			nearest = options[i];
 		}
 	}
-	if (nearest && best > 0)
+	return best > 0 ? nearest : NULL;
+}
+
+struct suggestion suggest(const char *word, const char *const *options, size_t len, bool fold_case)
+{
+	const char *nearest = suggest_nearest(word, options, len, fold_case);
+	struct suggestion s = { "" };
+
+	if (nearest)
 		write_option(&s, nearest, word, fold_case);
 	return s;
 }

@@ -18,4 +18,7 @@ struct suggestion {
  * the word is one of the options. With `fold_case` case does not count, and the suggestion has the word's case where that is only one. */
 struct suggestion suggest(const char *word, const char *const *options, size_t len, bool fold_case);
 
+/* The option that suggest() names, as it is in the list; NULL where that is "". Borrowed. */
+const char *suggest_nearest(const char *word, const char *const *options, size_t len, bool fold_case);
+
 #endif

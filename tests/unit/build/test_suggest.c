@@ -51,6 +51,17 @@ static void case_counts_where_it_is_asked_for(void **state)
 	assert_string_equal(suggest("CHOWN", FLAGS, 2, false).text, "");
 }
 
+static void the_nearest_option_can_be_had_alone(void **state)
+{
+	static const char *const VARIABLES[] = { "PATH", "Version" };
+
+	(void)state;
+	assert_ptr_equal(suggest_nearest("PAHT", VARIABLES, 2, false), VARIABLES[0]);
+	assert_ptr_equal(suggest_nearest("version1", VARIABLES, 2, true), VARIABLES[1]);
+	assert_null(suggest_nearest("PATH", VARIABLES, 2, false));
+	assert_null(suggest_nearest("HOME", VARIABLES, 2, false));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -59,6 +70,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_suggested_for_a_word_of_the_list),
 		cmocka_unit_test(suggestions_have_the_case_of_what_was_written),
 		cmocka_unit_test(case_counts_where_it_is_asked_for),
+		cmocka_unit_test(the_nearest_option_can_be_had_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
