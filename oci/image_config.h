@@ -50,6 +50,9 @@ int image_config_decode(const char *text, size_t len, struct image_config *ret, 
 void image_config_done(struct image_config *c);
 #define cleanup_image_config __attribute__((cleanup(image_config_done)))
 
+/* All of it, again. *ret is owned, and untouched on failure. -ENOMEM. */
+int image_config_copy(const struct image_config *c, struct image_config *ret, struct err *e) MUST_CHECK;
+
 /* Gives the descriptor of an image's manifest, which has no platform yet, what the config says of it. -ENOMEM. */
 int image_config_describe(const struct image_config *c, struct descriptor *d, struct err *e) MUST_CHECK;
 
