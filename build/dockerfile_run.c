@@ -125,8 +125,8 @@ int dockerfile_finish_run(struct dockerfile_instruction *i, struct err *e)
 	r = dockerfile_heredoc_word((struct slice){ line, strlen(line) }, &h);
 	free(h.name);
 	if (r == 1) {
-		i->run->is_program = strncmp(i->heredocs.items[0].content, "#!", 2) == 0;
 		i->run->script = dockerfile_heredoc_text(&i->heredocs.items[0]);
+		i->run->is_program = i->run->script && strncmp(i->run->script, "#!", 2) == 0;
 	} else if (r == 0 || r == -EINVAL) {
 		i->run->script = whole_script(i);
 	}

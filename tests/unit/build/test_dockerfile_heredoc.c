@@ -148,6 +148,10 @@ static void a_heredoc_alone_with_an_interpreter_is_a_program(void **state)
 	(void)state;
 	assert_string_equal(f.items[0].run->script, "#!/usr/bin/python3\nprint(1)\n");
 	assert_true(f.items[0].run->is_program);
+	dockerfile_done(&f);
+	f = parsed("RUN <<-A\n\t#!/bin/sh\n\ttrue\n\tA\n");
+	assert_string_equal(f.items[0].run->script, "#!/bin/sh\ntrue\n");
+	assert_true(f.items[0].run->is_program);
 }
 
 static void other_heredocs_are_left_to_the_shell(void **state)
