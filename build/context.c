@@ -87,8 +87,10 @@ static int look(const struct context *c, struct context_match *m, struct err *e)
 
 	if (fd == -ENOENT || fd == -ENOTDIR)
 		return -ENOENT;
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_code(e, fd < 0 ? fd : -errno, "cannot look up '/%s'", m->path);
+	if (fd < 0)
+		return err_code(e, fd, "cannot look up '/%s'", m->path);
+	if (fstat(fd, &st) < 0)
+		return err_errno(e, "cannot look up '/%s'", m->path);
 	m->is_dir = S_ISDIR(st.st_mode);
 	if (c->ignore && strcmp(m->path, ".") != 0)
 		r = judge_path(c, m->path, &result, e);
@@ -118,6 +120,7 @@ static int not_found(const char *path, struct err *e)
 static int add_match(const struct context *c, const char *path, struct context_selection *s, struct err *e)
 {
 	struct context_match *grown, *m;
+	char *resolved;
 	int r;
 
 	if (s->len >= CONTEXT_MATCHES_MAX)
@@ -131,11 +134,13 @@ static int add_match(const struct context *c, const char *path, struct context_s
 	s->len++;
 	if (!m->name)
 		return err_code(e, -ENOMEM, "cannot look up '%s'", path);
-	r = resolve_in_root(c->fd, path, link_is_there, (void *)(uintptr_t)c, &m->path, e);
+	r = resolve_in_root(c->fd, path, link_is_there, (void *)(uintptr_t)c, &resolved, e);
 	if (r == -ENOENT)
 		return not_found(path, e);
-	if (r == 0)
-		r = look(c, m, e);
+	if (r < 0)
+		return r;
+	m->path = resolved;
+	r = look(c, m, e);
 	return r == -ENOENT ? not_found(path, e) : r;
 }
 
@@ -172,11 +177,9 @@ static int add_matches(const struct context *c, const struct context_match *base
 
 		if (entry.depth == 0 || !glob_matches(glob, entry.path))
 			continue;
-		if (asprintf(&path, "%s%s", base_path, entry.path) < 0) {
+		if (asprintf(&path, "%s%s", base_path, entry.path) < 0)
 			path = NULL;
-			return err_code(e, -ENOMEM, "cannot look up '%s'", base_path);
-		}
-		r = add_match(c, path, s, e);
+		r = path ? add_match(c, path, s, e) : err_code(e, -ENOMEM, "cannot look up '%s'", base_path);
 		if (r < 0)
 			return r;
 		if (entry.fd >= 0)
@@ -193,15 +196,16 @@ static int select_wildcards(const struct context *c, const char *path, const cha
 	cleanup_context_selection struct context_selection base = { 0 };
 	cleanup_free char *base_path = strndup(path, (size_t)(pattern - path));
 	cleanup_free char *clean = base_path ? path_clean(base_path) : NULL;
-	int r = clean ? 0 : err_code(e, -ENOMEM, "cannot look up '%s'", path);
+	int r;
 
+	if (!clean)
+		return err_code(e, -ENOMEM, "cannot look up '%s'", path);
 	s->wildcards = true;
-	if (r == 0)
-		r = glob_parse(GLOB_PATH, pattern, &glob, e);
+	r = glob_parse(GLOB_PATH, pattern, &glob, e);
 	if (r < 0)
 		return r;
 	r = add_match(c, clean, &base, e);
-	if (r == 0 && base.items[0].is_dir)
+	if (r == 0 && base.items && base.items[0].is_dir)
 		r = add_matches(c, &base.items[0], base_path, &glob, s, e);
 	return r;
 }
@@ -229,11 +233,9 @@ static int require(const struct context *c, const char *base, const char *rest, 
 	cleanup_context_selection struct context_selection s = { 0 };
 	cleanup_free char *path = NULL;
 
-	if (asprintf(&path, "%s/%s", base, rest) < 0) {
+	if (asprintf(&path, "%s/%s", base, rest) < 0)
 		path = NULL;
-		return err_code(e, -ENOMEM, "cannot look up '%s'", base);
-	}
-	return select_path(c, path, &s, e);
+	return path ? select_path(c, path, &s, e) : err_code(e, -ENOMEM, "cannot look up '%s'", base);
 }
 
 /* `base` is where names begin, `rest` a pattern below it. */

@@ -240,24 +240,34 @@ struct verdict {
 	bool included, enter;
 };
 
-static struct verdict judge(struct context_walk *w, const struct level *parent, struct level *here)
+/* Of the directory that the path is in, for one matcher. What has no path itself has no state for what is below it. */
+static const struct ignore_state *state_above(const struct context_walk *w, size_t matcher)
 {
-	const char *rel = w->path.len > w->base_len ? w->path.data + w->base_len : "";
+	if (w->depth == 0)
+		return matcher == BY_IGNORE && strchr(w->path.data, '/') ? &w->top : NULL;
+	if (w->depth == 1 && (matcher != BY_IGNORE || w->base_len == 0))
+		return NULL;
+	return &w->levels[w->depth - 1].states[matcher];
+}
+
+/* The path below the match; "" for itself. */
+static const char *path_below(const struct context_walk *w)
+{
+	return w->path.len > w->base_len ? w->path.data + w->base_len : "";
+}
+
+/* What the matchers say of w->path. `here`: its level, if it is a directory, else NULL. */
+static struct verdict judge(struct context_walk *w, struct level *here)
+{
 	struct verdict v = { .included = true, .enter = true };
 
 	for (size_t k = 0; k < MATCHERS; k++) {
-		const struct ignore_state *above = parent ? &parent->states[k] : NULL;
+		const char *path = k == BY_IGNORE && w->path.len ? w->path.data : path_below(w);
 		struct ignore_result r;
 
-		if (!w->matchers[k] || (k == BY_IGNORE ? w->path.len == 0 : *rel == '\0'))
+		if (!w->matchers[k] || *path == '\0')
 			continue;
-		if (k == BY_IGNORE && !parent)
-			above = strchr(w->path.data, '/') ? &w->top : NULL;
-		/* What has no path itself has no state for what is below it. */
-		if (w->depth == 1 && (k != BY_IGNORE || w->base_len == 0))
-			above = NULL;
-		r = ignore_check(w->matchers[k], above, k == BY_IGNORE ? w->path.data : rel,
-				 here ? &here->states[k] : NULL);
+		r = ignore_check(w->matchers[k], state_above(w, k), path, here ? &here->states[k] : NULL);
 		v.included = v.included && r.excluded == (k == BY_INCLUDE);
 		v.enter = v.enter && (k == BY_INCLUDE || !r.prune);
 	}
@@ -265,25 +275,25 @@ static struct verdict judge(struct context_walk *w, const struct level *parent, 
 }
 
 /* Whether something in this directory, which is not included itself, could be. */
-static bool may_include_below(const struct context_walk *w, const char *rel)
+static bool may_include_below(const struct context_walk *w, const char *path)
 {
 	const struct ignore *include = w->filter.include;
 
 	if (!include)
 		return true;
 	for (size_t i = 0; i < include->len; i++)
-		if (glob_reaches_below(&include->items[i].glob, rel))
+		if (glob_reaches_below(&include->items[i].glob, path))
 			return true;
 	return false;
 }
 
 static bool wanted_below(const struct context_walk *w, const struct verdict *v)
 {
-	const char *rel = w->path.len > w->base_len ? w->path.data + w->base_len : "";
+	const char *path = path_below(w);
 
 	if (!v->included)
-		return v->enter && may_include_below(w, rel);
-	return v->enter && (!w->filter.reach || glob_reaches_below(w->filter.reach, rel));
+		return v->enter && may_include_below(w, path);
+	return v->enter && (!w->filter.reach || glob_reaches_below(w->filter.reach, path));
 }
 
 /* Sockets mean nothing without who listens; a whiteout is no file. */
@@ -308,7 +318,7 @@ static struct context_entry level_entry(const struct context_walk *w, size_t dep
 }
 
 /* Into the directory `name` of dir_fd, w->path already being its path. */
-static int enter(struct context_walk *w, int dir_fd, const char *name, struct level **ret, struct err *e)
+static int enter(struct context_walk *w, int dir_fd, const char *name, struct err *e)
 {
 	struct level *l = &w->levels[w->depth];
 	int r;
@@ -319,29 +329,25 @@ static int enter(struct context_walk *w, int dir_fd, const char *name, struct le
 	l->path_len = w->path.len;
 	l->returned = false;
 	r = read_names(w, l);
-	if (r < 0)
-		return read_error(w, r, e);
-	*ret = l;
-	return 0;
+	return r < 0 ? read_error(w, r, e) : 0;
 }
 
 /* A directory: 1 if it is to be returned. Where it is entered w->depth grows. */
 static int take_directory(struct context_walk *w, int dir_fd, const char *name, struct err *e)
 {
-	struct level *l;
 	struct verdict v;
 	int r = make_level(w, e);
 
 	if (r < 0)
 		return r;
-	v = judge(w, w->depth ? &w->levels[w->depth - 1] : NULL, &w->levels[w->depth]);
+	v = judge(w, &w->levels[w->depth]);
 	if (!v.included && !wanted_below(w, &v))
 		return 0;
-	r = enter(w, dir_fd, name, &l, e);
+	r = enter(w, dir_fd, name, e);
 	if (r < 0)
 		return r;
 	if (!wanted_below(w, &v))
-		l->len = 0;
+		w->levels[w->depth].len = 0;
 	w->depth++;
 	return v.included;
 }
@@ -362,7 +368,7 @@ static int take(struct context_walk *w, int dir_fd, const char *name, struct con
 			*ret = level_entry(w, w->depth - 1);
 		return r;
 	}
-	if (!judge(w, w->depth ? &w->levels[w->depth - 1] : NULL, NULL).included)
+	if (!judge(w, NULL).included)
 		return 0;
 	*ret = entry;
 	return 1;

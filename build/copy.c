@@ -331,17 +331,17 @@ static int enter_top(struct copying *c, const struct context_entry *entry, struc
 }
 
 /* One that is there only because of what is in it, and was there before, keeps its owner and times: BuildKit's rule. */
-static int enter(struct copying *c, const struct context_entry *entry, const char *path, struct err *e)
+static int enter(struct copying *c, const struct context_entry *entry, int parent_fd, const char *path,
+		 struct err *e)
 {
-	int parent = c->levels[c->depth - 1].fd;
 	cleanup_xattrs struct xattrs x = { 0 };
 	cleanup_fd int fd = -1;
-	bool made = mkdirat(parent, entry->name, 0700) == 0;
+	bool made = mkdirat(parent_fd, entry->name, 0700) == 0;
 	int to, r;
 
 	if (!made && errno != EEXIST)
 		return err_errno(e, "cannot be made");
-	fd = openat(parent, entry->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(parent_fd, entry->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOTDIR || errno == ELOOP
 			       ? err_set(e, -ENOTDIR, "cannot copy to non-directory: /%s", path)
@@ -373,11 +373,13 @@ static int copy_entry(struct copying *c, const struct context_entry *entry, cons
 		return err_set(e, -EINVAL,
 			       "names that begin with '" WHITEOUT_PREFIX "' mean removed files in a layer");
 	/* A match is what it was when it was looked for. */
-	if (entry->depth == 0 && (entry->fd >= 0) != (name == NULL))
+	if (entry->depth == 0 && entry->fd >= 0)
+		return name ? changed(e) : enter_top(c, entry, e);
+	if (!name)
 		return changed(e);
+	dir_fd = c->depth ? c->levels[c->depth - 1].fd : c->dest->dir_fd;
 	if (entry->fd >= 0)
-		return entry->depth ? enter(c, entry, path, e) : enter_top(c, entry, e);
-	dir_fd = entry->depth ? c->levels[c->depth - 1].fd : c->dest->dir_fd;
+		return enter(c, entry, dir_fd, path, e);
 	r = make_room(dir_fd, name, path, e);
 	if (r < 0)
 		return r;
@@ -426,7 +428,7 @@ static int copy_match(const struct context *context, const struct context_match 
 
 	if (r == 0)
 		r = copy_dest_find(root_fd, match, o, &dest, e);
-	return r < 0 ? r : copy_walk(&c, w, e);
+	return r != 0 ? r : copy_walk(&c, w, e);
 }
 
 int copy_sources(const struct context *c, const char *const *sources, size_t len, int root_fd,

@@ -112,8 +112,10 @@ static int look(int root_fd, const char *path, bool *ret_there, bool *ret_dir, s
 	*ret_there = *ret_dir = false;
 	if (fd == -ENOENT)
 		return 0;
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_code(e, fd < 0 ? fd : -errno, "cannot look up '/%s'", path);
+	if (fd < 0)
+		return err_code(e, fd, "cannot look up '/%s'", path);
+	if (fstat(fd, &st) < 0)
+		return err_errno(e, "cannot look up '/%s'", path);
 	*ret_there = true;
 	*ret_dir = S_ISDIR(st.st_mode);
 	return 0;
@@ -167,7 +169,7 @@ static int find_for_file(int root_fd, bool dir, const char *name, const struct c
 	r = make_dirs(root_fd, parent, o, e);
 	if (r == 0)
 		r = copy_dest_parent(root_fd, d->path, &d->dir_fd, &last, e);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	d->name = strdup(last);
 	return d->name ? 0 : err_code(e, -ENOMEM, "cannot look up '/%s'", d->path);
@@ -184,7 +186,7 @@ int copy_dest_find(int root_fd, const struct context_match *match, const struct 
 		r = resolve_in_root(root_fd, o->dest, NULL, NULL, &d.path, e);
 	if (r == 0)
 		r = look(root_fd, d.path, &there, &dir, e);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = match->is_dir ? find_for_directory(root_fd, there, dir, o, &d, e)
 			  : find_for_file(root_fd, dir, match->name, o, &d, e);
