@@ -99,6 +99,11 @@ static int flush(struct digesting *d, struct err *e)
 
 /* --- files --- */
 
+static int changed(struct err *e)
+{
+	return err_set(e, -EBUSY, "it changed while it was read");
+}
+
 static bool unchanged(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
@@ -156,12 +161,12 @@ static int read_bytes(struct digesting *d, const struct context_entry *entry,
 	if (fd < 0 && errno != ELOOP && errno != ENOENT && errno != ENXIO)
 		return err_errno(e, "cannot open");
 	if (fd < 0 || fstat(fd, &before) < 0 || !unchanged(&before, &entry->st))
-		return err_set(e, -EBUSY, "it changed while it was read");
+		return changed(e);
 	r = hash_fd(d, fd, (uint64_t)before.st_size, ret, e);
 	if (r < 0)
 		return r;
 	if (fstat(fd, &after) < 0 || !unchanged(&before, &after))
-		return err_set(e, -EBUSY, "it changed while it was read");
+		return changed(e);
 	return 0;
 }
 
@@ -264,11 +269,15 @@ static int digest_entry(struct digesting *d, const struct context_entry *entry, 
 	else
 		r = xattrs_read(entry->fd >= 0 ? entry->fd : entry->parent_fd,
 				entry->fd >= 0 ? "" : entry->name, &x, e);
+	if (r == -ENOENT)
+		return changed(e);
 	if (r < 0)
 		return r;
 	r = put_head(d, entry);
 	if (r == 0)
 		r = put_tail(d, entry, &facts, &x);
+	if (r == -ENOENT || r == -EINVAL)
+		return changed(e);
 	if (r < 0)
 		return err_code(e, r, "cannot be hashed");
 	d->entries++;

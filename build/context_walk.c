@@ -324,6 +324,8 @@ static int enter(struct context_walk *w, int dir_fd, const char *name, struct er
 	int r;
 
 	l->fd = openat(dir_fd, name, OPEN_DIR);
+	if (l->fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
+		return err_set(e, -EBUSY, "'/%s' changed while it was read", w->path.data);
 	if (l->fd < 0 || fstat(l->fd, &l->st) < 0)
 		return read_error(w, -errno, e);
 	l->path_len = w->path.len;

@@ -267,7 +267,7 @@ static int copy_special(const struct copying *c, const struct context_entry *ent
 	int r = xattrs_read(entry->parent_fd, entry->name, &x, e);
 
 	if (r < 0)
-		return r;
+		return r == -ENOENT ? changed(e) : r;
 	if (S_ISLNK(entry->st.st_mode))
 		return copy_symlink(c, entry, dir_fd, name, &x, e);
 	if (mknodat(dir_fd, name, (entry->st.st_mode & S_IFMT) | 0600, entry->st.st_rdev) < 0)
