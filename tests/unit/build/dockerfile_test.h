@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tests of the Dockerfile parser share. Include after cmocka.h. */
+/* What the tests of the Dockerfile parser share. */
 #ifndef SAMPAN_TESTS_DOCKERFILE_TEST_H
 #define SAMPAN_TESTS_DOCKERFILE_TEST_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the tests of the planner share. Include after cmocka.h. */
+/* What the tests of the planner share. */
 #ifndef SAMPAN_TESTS_PLAN_TEST_H
 #define SAMPAN_TESTS_PLAN_TEST_H
 
