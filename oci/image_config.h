@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/buf.h"
 #include "common/digest.h"
 #include "common/err.h"
 #include "common/json_read.h"
@@ -52,6 +53,10 @@ void image_config_done(struct image_config *c);
 
 /* All of it, again. *ret is owned, and untouched on failure. -ENOMEM. */
 int image_config_copy(const struct image_config *c, struct image_config *ret, struct err *e) MUST_CHECK;
+
+/* Appends it as JSON, in the order of members that docker writes them in; what Go's omitempty would leave out is left out. The same configuration gives
+ * the same bytes. -EFBIG over CONFIG_MAX_BYTES or the buffer's maximum, -ENOMEM. */
+int image_config_write(const struct image_config *c, struct buf *out, struct err *e) MUST_CHECK;
 
 /* Gives the descriptor of an image's manifest, which has no platform yet, what the config says of it. -ENOMEM. */
 int image_config_describe(const struct image_config *c, struct descriptor *d, struct err *e) MUST_CHECK;
