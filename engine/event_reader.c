@@ -232,7 +232,8 @@ static bool is_file(const struct event_reader *r, const char *name, const struct
 	       fstat(f->fd, &ours) == 0 && there.st_ino == ours.st_ino && there.st_dev == ours.st_dev;
 }
 
-/* The current one has become the old one; where that has happened twice since the last look, the one between them is read too. */
+/* The current one has become the old one; where that has happened twice since the last look, or once to a file that was not there at the last look, the one
+ * between them is read too. */
 static int follow_rotation(struct event_reader *r, const struct visitor *v, struct err *e)
 {
 	int rc = read_file(r, &r->current, v, e);
@@ -243,9 +244,9 @@ static int follow_rotation(struct event_reader *r, const struct visitor *v, stru
 		file_close(&r->old);
 		r->old = r->current;
 		r->current = (struct event_file){ .fd = -1 };
-		if (!is_file(r, EVENT_LOG_OLD, &r->old))
-			file_open(r, EVENT_LOG_OLD, &r->old);
 	}
+	if (!is_file(r, EVENT_LOG_OLD, &r->old))
+		file_open(r, EVENT_LOG_OLD, &r->old);
 	file_open(r, EVENT_LOG_FILE, &r->current);
 	rc = read_file(r, &r->old, v, e);
 	return rc == 0 ? read_file(r, &r->current, v, e) : rc;

@@ -301,13 +301,13 @@ static int mask_one(int fd, const char *path, const char *null_path, struct err 
 static int mask(int root_fd, const struct bases *bases, const struct strvec *paths, int null_fd,
 		struct err *e)
 {
-	leave_fd int hosts_fd = -1;
+	leave_fd int hosts_fd = paths->len > 0 && null_fd < 0 ? open_null(e) : -1;
 	int r = 0;
 
 	if (paths->len == 0)
 		return 0;
 	if (null_fd < 0)
-		null_fd = hosts_fd = open_null(e);
+		null_fd = hosts_fd;
 	if (null_fd < 0)
 		return null_fd;
 	for (size_t i = 0; i < paths->len && r == 0; i++) {

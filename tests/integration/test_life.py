@@ -21,6 +21,7 @@ from image_fixture import Image, machine_architecture, write_layout
 pytestmark = pytest.mark.root
 
 LOOP = "trap 'exit 7' TERM; while :; do sleep 0.05; done"
+READY_LOOP = "trap 'exit 7' TERM; echo ready; while :; do sleep 0.05; done"
 
 
 @pytest.fixture
@@ -510,7 +511,7 @@ def test_only_the_streams_that_were_asked_for_are_ours(sampan, image):
 
 
 def test_signals_can_be_kept_from_the_container(sampan, image):
-    process = sampan.popen("run", "--sig-proxy=false", "--name", "kept", image, "sh", "-c", f"echo ready; {LOOP}")
+    process = sampan.popen("run", "--sig-proxy=false", "--name", "kept", image, "sh", "-c", READY_LOOP)
     assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGTERM)
     assert process.wait(10 * SLOW) == -signal.SIGTERM
@@ -519,7 +520,7 @@ def test_signals_can_be_kept_from_the_container(sampan, image):
     client.send_signal(signal.SIGINT)
     assert client.wait(10 * SLOW) == -signal.SIGINT
     assert state(sampan, "kept")["Running"]
-    process = sampan.popen("run", "--name", "given", image, "sh", "-c", f"echo ready; {LOOP}")
+    process = sampan.popen("run", "--name", "given", image, "sh", "-c", READY_LOOP)
     assert process.stdout.readline() == "ready\n"
     process.send_signal(signal.SIGTERM)
     assert process.wait(10 * SLOW) == 7

@@ -544,7 +544,7 @@ static pid_t start_changing(const struct place *p)
 			(void)close(fd);
 		}
 		(void)unlinkat(p->c.fd, "busy/file", 0);
-		(void)symlinkat("/etc/hostname", p->c.fd, "busy/file");
+		IGNORE_RESULT(symlinkat("/etc/hostname", p->c.fd, "busy/file"));
 		(void)unlinkat(p->c.fd, "busy/file", 0);
 		(void)mkfifoat(p->c.fd, "busy/file", 0600);
 		(void)unlinkat(p->c.fd, "busy/file", 0);

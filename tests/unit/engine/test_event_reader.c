@@ -106,41 +106,75 @@ static void what_is_written_is_read_once(void **state)
 	assert_int_equal(seen.total, 2);
 }
 
+/* Records that are written before all of them are read: less than a file full. So the file turns once meanwhile, and whoever has opened it writes to the current
+ * one or the old one, however late he is. */
+#define BATCH 100
+
+static void allow(int fd, int records)
+{
+	for (; records > 0; records--)
+		assert_int_equal(write(fd, "", 1), 1);
+}
+
+static _Noreturn void write_as_allowed(const char *id, int allowed_fd)
+{
+	char byte;
+
+	for (int n = 0; n < EACH && read(allowed_fd, &byte, 1) == 1; n++)
+		write_numbered(id, n);
+	_exit(0);
+}
+
 /* Writers fork, and the file turns several times: a reader that keeps up loses nothing. */
 static void many_writers_lose_nothing_across_rotations(void **state)
 {
 	static char filler[2000];
 	cleanup_event_reader struct event_reader r = EVENT_READER_EMPTY;
 	struct seen seen = { 0 };
-	int ended = 0, status;
+	int allowed[2], status;
 	struct err e;
 
 	(void)state;
 	memset(filler, 'x', sizeof(filler) - 1);
+	assert_int_equal(pipe(allowed), 0);
 	open_reader(&r);
 	for (int w = 0; w < WRITERS; w++) {
 		char id[2016];
 
 		(void)snprintf(id, sizeof(id), "%d%s", w, filler);
-		if (fork() == 0) {
-			for (int n = 0; n < EACH; n++) {
-				write_numbered(id, n);
-				(void)usleep(500);
-			}
-			_exit(0);
+		if (fork() == 0)
+			write_as_allowed(id, allowed[0]);
+	}
+	while (seen.total < WRITERS * EACH) {
+		int until = seen.total + BATCH;
+
+		allow(allowed[1], BATCH);
+		while (seen.total < until) {
+			assert_int_equal(event_reader_wait(&r, 10000, &e), 0);
+			read_all(&r, &seen);
 		}
 	}
-	while (ended < WRITERS || seen.total < WRITERS * EACH) {
-		int before = seen.total;
-
-		assert_int_equal(event_reader_wait(&r, 100, &e), 0);
-		read_all(&r, &seen);
-		if (waitpid(-1, &status, WNOHANG) > 0)
-			ended++;
-		else if (ended == WRITERS && seen.total == before)
-			break;
-	}
+	for (int w = 0; w < WRITERS; w++)
+		assert_true(wait(&status) > 0 && status == 0);
+	read_all(&r, &seen);
 	assert_int_equal(seen.total, WRITERS * EACH);
+	(void)close(allowed[0]);
+	(void)close(allowed[1]);
+}
+
+static void a_file_that_comes_and_turns_before_the_first_look_is_read(void **state)
+{
+	static char id[4000] = "0";
+	cleanup_event_reader struct event_reader r = EVENT_READER_EMPTY;
+	struct seen seen = { 0 };
+
+	(void)state;
+	memset(id + 1, 'x', sizeof(id) - 2);
+	open_reader(&r);
+	for (int n = 0; n < 100; n++) /* 400 KB: one and a half files */
+		write_numbered(id, n);
+	read_all(&r, &seen);
+	assert_int_equal(seen.total, 100);
 }
 
 static uint64_t size_of(const char *name)
@@ -237,6 +271,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_written_is_read_once, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(many_writers_lose_nothing_across_rotations, make_dir,
 						remove_dir),
+		cmocka_unit_test_setup_teardown(a_file_that_comes_and_turns_before_the_first_look_is_read,
+						make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(the_log_is_capped, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(a_record_that_was_cut_off_costs_itself_alone, make_dir,
 						remove_dir),
