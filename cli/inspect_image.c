@@ -57,18 +57,6 @@ static int find_names(const struct store *s, const struct digest *id, struct nam
 }
 
 /* Go's map[string]struct{} */
-static void write_set(struct json_out *o, const char *key, const struct strvec *v)
-{
-	if (v->len == 0)
-		return;
-	json_out_object(o, key);
-	for (size_t i = 0; i < v->len; i++) {
-		json_out_object(o, v->items[i]);
-		json_out_end(o);
-	}
-	json_out_end(o);
-}
-
 /* Docker writes null for what the image does not say. */
 static void write_vector(struct json_out *o, const char *key, const struct strvec *v)
 {
@@ -101,11 +89,11 @@ static void write_config(struct json_out *o, const struct image_config *c)
 {
 	json_out_object(o, "Config");
 	json_out_string(o, "User", text_of(c->user));
-	write_set(o, "ExposedPorts", &c->exposed_ports);
+	json_out_opt_keys(o, "ExposedPorts", &c->exposed_ports);
 	json_out_strvec(o, "Env", &c->env);
 	write_vector(o, "Cmd", &c->cmd);
 	write_vector(o, "Entrypoint", &c->entrypoint);
-	write_set(o, "Volumes", &c->volumes);
+	json_out_opt_keys(o, "Volumes", &c->volumes);
 	json_out_string(o, "WorkingDir", text_of(c->working_dir));
 	if (c->labels.len > 0)
 		json_out_map(o, "Labels", &c->labels);

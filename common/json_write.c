@@ -278,6 +278,18 @@ void json_out_opt_map(struct json_out *o, const char *key, const struct strvec *
 		json_out_map(o, key, v);
 }
 
+void json_out_opt_keys(struct json_out *o, const char *key, const struct strvec *v)
+{
+	if (v->len == 0)
+		return;
+	json_out_object(o, key);
+	for (size_t i = 0; i < v->len; i++) {
+		json_out_object(o, v->items[i]);
+		json_out_end(o);
+	}
+	json_out_end(o);
+}
+
 int json_out_finish(struct json_out *o, const char **ret_text, size_t *ret_len, struct err *e)
 {
 	int r = !o ? -ENOMEM : o->error ? o->error : o->depth != 0 || o->text.len == 0 ? -EINVAL : 0;

@@ -41,6 +41,8 @@ void json_out_opt_i64(struct json_out *o, const char *key, struct opt_i64 value)
 void json_out_opt_bool(struct json_out *o, const char *key, struct opt_bool value);
 void json_out_opt_strvec(struct json_out *o, const char *key, const struct strvec *v);
 void json_out_opt_map(struct json_out *o, const char *key, const struct strvec *v);
+void json_out_opt_keys(struct json_out *o, const char *key,
+		       const struct strvec *v); /* a set in Go: {"item":{}} */
 
 /* The text, borrowed until json_out_free. -ENOMEM, -EFBIG, -EINVAL (not well nested). */
 int json_out_finish(struct json_out *o, const char **ret_text, size_t *ret_len, struct err *e) MUST_CHECK;

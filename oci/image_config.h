@@ -14,6 +14,8 @@
 #include "oci/descriptor.h"
 #include "oci/platform.h"
 
+struct json_out;
+
 struct image_history {
 	char *created, *created_by, *author, *comment;
 	bool empty_layer;
@@ -57,6 +59,9 @@ int image_config_copy(const struct image_config *c, struct image_config *ret, st
 /* Appends it as JSON, in the order of members that docker writes them in; what Go's omitempty would leave out is left out. The same configuration gives
  * the same bytes. -EFBIG over CONFIG_MAX_BYTES or the buffer's maximum, -ENOMEM. */
 int image_config_write(const struct image_config *c, struct buf *out, struct err *e) MUST_CHECK;
+
+/* One entry of "history", as an element of the array that is open in `o`. */
+void image_history_write(struct json_out *o, const struct image_history *h);
 
 /* Gives the descriptor of an image's manifest, which has no platform yet, what the config says of it. -ENOMEM. */
 int image_config_describe(const struct image_config *c, struct descriptor *d, struct err *e) MUST_CHECK;

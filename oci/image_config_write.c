@@ -3,19 +3,6 @@
 #include "common/json_write.h"
 #include "oci/image_config.h"
 
-/* What is a set in Go: the keys of an object. */
-static void write_set(struct json_out *o, const char *key, const struct strvec *v)
-{
-	if (v->len == 0)
-		return;
-	json_out_object(o, key);
-	for (size_t i = 0; i < v->len; i++) {
-		json_out_object(o, v->items[i]);
-		json_out_end(o);
-	}
-	json_out_end(o);
-}
-
 static void write_health(struct json_out *o, const struct image_healthcheck *h)
 {
 	const struct {
@@ -39,7 +26,7 @@ static void write_execution(struct json_out *o, const struct image_config *c)
 {
 	json_out_object(o, "config");
 	json_out_opt_string(o, "User", c->user);
-	write_set(o, "ExposedPorts", &c->exposed_ports);
+	json_out_opt_keys(o, "ExposedPorts", &c->exposed_ports);
 	json_out_opt_strvec(o, "Env", &c->env);
 	json_out_opt_strvec(o, "Entrypoint", &c->entrypoint);
 	json_out_opt_strvec(o, "Cmd", &c->cmd);
@@ -47,7 +34,7 @@ static void write_execution(struct json_out *o, const struct image_config *c)
 		write_health(o, c->healthcheck);
 	if (c->args_escaped)
 		json_out_bool(o, "ArgsEscaped", true);
-	write_set(o, "Volumes", &c->volumes);
+	json_out_opt_keys(o, "Volumes", &c->volumes);
 	json_out_opt_string(o, "WorkingDir", c->working_dir);
 	json_out_opt_strvec(o, "OnBuild", &c->on_build);
 	json_out_opt_map(o, "Labels", &c->labels);
@@ -67,21 +54,23 @@ static void write_rootfs(struct json_out *o, const struct image_config *c)
 	json_out_end(o);
 }
 
+void image_history_write(struct json_out *o, const struct image_history *h)
+{
+	json_out_object(o, NULL);
+	json_out_opt_string(o, "created", h->created);
+	json_out_opt_string(o, "created_by", h->created_by);
+	json_out_opt_string(o, "author", h->author);
+	json_out_opt_string(o, "comment", h->comment);
+	if (h->empty_layer)
+		json_out_bool(o, "empty_layer", true);
+	json_out_end(o);
+}
+
 static void write_history(struct json_out *o, const struct image_config *c)
 {
 	json_out_array(o, "history");
-	for (size_t i = 0; i < c->history_len; i++) {
-		const struct image_history *h = &c->history[i];
-
-		json_out_object(o, NULL);
-		json_out_opt_string(o, "created", h->created);
-		json_out_opt_string(o, "created_by", h->created_by);
-		json_out_opt_string(o, "author", h->author);
-		json_out_opt_string(o, "comment", h->comment);
-		if (h->empty_layer)
-			json_out_bool(o, "empty_layer", true);
-		json_out_end(o);
-	}
+	for (size_t i = 0; i < c->history_len; i++)
+		image_history_write(o, &c->history[i]);
 	json_out_end(o);
 }
 

@@ -152,18 +152,6 @@ static void write_rootfs(struct json_out *o, const struct image_config *image, c
 	json_out_end(o);
 }
 
-static void write_step(struct json_out *o, const struct image_history *h)
-{
-	json_out_object(o, NULL);
-	json_out_opt_string(o, "created", h->created);
-	json_out_opt_string(o, "created_by", h->created_by);
-	json_out_opt_string(o, "author", h->author);
-	json_out_opt_string(o, "comment", h->comment);
-	if (h->empty_layer)
-		json_out_bool(o, "empty_layer", true);
-	json_out_end(o);
-}
-
 static void write_document(struct json_out *o, const struct image_config *image,
 			   const struct import_changes *config, const struct image_history *step,
 			   const struct digest *diff_id)
@@ -179,8 +167,8 @@ static void write_document(struct json_out *o, const struct image_config *image,
 	write_rootfs(o, image, diff_id);
 	json_out_array(o, "history");
 	for (size_t i = 0; i < image->history_len; i++)
-		write_step(o, &image->history[i]);
-	write_step(o, step);
+		image_history_write(o, &image->history[i]);
+	image_history_write(o, step);
 	json_out_end(o);
 	json_out_end(o);
 }

@@ -260,28 +260,15 @@ int import_changes_parse(const struct strvec *changes, struct import_changes *re
 	return 0;
 }
 
-/* What is a set in Go: the keys of an object. */
-static void write_set(struct json_out *o, const char *key, const struct strvec *v)
-{
-	if (v->len == 0)
-		return;
-	json_out_object(o, key);
-	for (size_t i = 0; i < v->len; i++) {
-		json_out_object(o, v->items[i]);
-		json_out_end(o);
-	}
-	json_out_end(o);
-}
-
 void import_changes_write(const struct import_changes *c, struct json_out *o)
 {
 	json_out_object(o, "config");
 	json_out_opt_string(o, "User", c->user);
-	write_set(o, "ExposedPorts", &c->exposed_ports);
+	json_out_opt_keys(o, "ExposedPorts", &c->exposed_ports);
 	json_out_opt_strvec(o, "Env", &c->env);
 	json_out_opt_strvec(o, "Entrypoint", &c->entrypoint);
 	json_out_opt_strvec(o, "Cmd", &c->cmd);
-	write_set(o, "Volumes", &c->volumes);
+	json_out_opt_keys(o, "Volumes", &c->volumes);
 	json_out_opt_string(o, "WorkingDir", c->working_dir);
 	json_out_opt_map(o, "Labels", &c->labels);
 	json_out_opt_string(o, "StopSignal", c->stop_signal);
