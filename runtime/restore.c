@@ -133,7 +133,10 @@ static bool host_root(const struct spec_id_mapping *maps, size_t len, uint32_t *
 	return false;
 }
 
-/* criu has each process open its images by itself, and in a user namespace our root is nobody. */
+/*
+ * criu has each process open its images by itself, and in a user namespace our root is nobody. The first process
+ * opens one as us, too, before its mappings are written: so the directory stays ours, and is searched as a group.
+ */
 static int give_images(const struct restoration *r, struct err *e)
 {
 	const struct spec_linux *linux_ = &r->container->spec->linux_;
@@ -141,6 +144,7 @@ static int give_images(const struct restoration *r, struct err *e)
 	cleanup_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
 	uint32_t uid, gid;
+	struct stat st;
 
 	if (!dir)
 		return err_errno(e, "cannot read the image directory");
@@ -148,7 +152,8 @@ static int give_images(const struct restoration *r, struct err *e)
 	if (!host_root(linux_->uid_mappings, linux_->uid_mappings_len, &uid) ||
 	    !host_root(linux_->gid_mappings, linux_->gid_mappings_len, &gid))
 		return 0;
-	if (fchown(dirfd(dir), uid, gid) < 0)
+	if (fstat(dirfd(dir), &st) < 0 || fchown(dirfd(dir), geteuid(), gid) < 0 ||
+	    fchmod(dirfd(dir), (st.st_mode & 07777) | S_IXGRP) < 0)
 		return err_errno(e, "cannot give the images to the container's root");
 	while ((entry = readdir(dir)) != NULL)
 		if (entry->d_type == DT_REG &&

@@ -405,6 +405,8 @@ def test_a_user_namespace_is_made_anew_with_its_mappings(sampan_oci, bundle, ima
     pid = state(sampan_oci)["pid"]
     assert pathlib.Path(f"/proc/{pid}/uid_map").read_text().split() == ["0", "100000", "65536"]
     assert (bundle.rootfs / "tmp" / "count").stat().st_uid == 100000
+    found = images.stat()  # criu opens images in it before and after it is the container's root
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (0, 100000, 0o710)
     assert sampan_oci("exec", "c", "id", "-u", check=True).stdout == "0\n"
 
 
