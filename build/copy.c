@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "build/copy_dest.h"
-#include "build/file_copy.h"
+#include "build/copy_data.h"
 #include "build/xattrs.h"
 #include "common/cleanup.h"
 #include "store/file_sum.h"
@@ -34,7 +34,7 @@ struct copying {
 	int root_fd;
 	const struct copy_options *o;
 	const struct copy_dest *dest;
-	struct file_copier copier;
+	struct data_copier copier;
 	struct level *levels;
 	size_t depth, cap;
 	struct linked *links; /* a table by device and inode */
@@ -49,7 +49,7 @@ static void copying_done(struct copying *c)
 	for (size_t i = 0; i < c->links_cap; i++)
 		free(c->links[i].path);
 	free(c->links);
-	file_copier_done(&c->copier);
+	data_copier_done(&c->copier);
 }
 #define cleanup_copying __attribute__((cleanup(copying_done)))
 
@@ -212,7 +212,7 @@ static int copy_open_file(struct copying *c, int from, int to, const struct stat
 {
 	cleanup_xattrs struct xattrs x = { 0 };
 	struct stat after;
-	int r = file_copy(&c->copier, from, to, before);
+	int r = copy_data(&c->copier, from, to, before);
 
 	if (r < 0)
 		return err_code(e, r, "cannot be copied");

@@ -10,7 +10,7 @@
 
 #include "cli/run_files.h"
 #include "cli/run_image_file.h"
-#include "cli/run_user.h"
+#include "oci/image_user.h"
 #include "cli/run_userns.h"
 #include "common/cleanup.h"
 #include "common/process.h"
@@ -92,8 +92,8 @@ static int add_entries(struct creation *c, struct err *e)
 		uid = m->uids[i].host_id == 0 ? m->uids[i].container_id : uid;
 	for (size_t i = 0; i < m->gids_len; i++)
 		gid = m->gids[i].host_id == 0 ? m->gids[i].container_id : gid;
-	c->users.added_user = !run_user_has_id(c->passwd.data, uid);
-	c->users.added_group = !run_user_has_id(c->group.data, gid);
+	c->users.added_user = !image_user_has_id(c->passwd.data, uid);
+	c->users.added_group = !image_user_has_id(c->group.data, gid);
 	if (c->users.added_user)
 		r = add_user(c, uid, gid);
 	if (r == 0 && c->users.added_group)

@@ -7,7 +7,7 @@
 
 #include "cli/run_env.h"
 #include "cli/run_security.h"
-#include "cli/run_user.h"
+#include "oci/image_user.h"
 #include "common/cleanup.h"
 
 static const struct strvec NONE = { 0 };
@@ -31,7 +31,7 @@ static char *usual_home(const struct exec_context *c, const struct spec_user *us
 	struct err ignored; /* then HOME stays as it is */
 
 	(void)snprintf(who, sizeof(who), "%u", user->uid);
-	if (run_user_resolve(who, c->passwd, c->group, &NONE, &found, &home, &ignored) < 0)
+	if (image_user_resolve(who, c->passwd, c->group, &NONE, &found, &home, &ignored) < 0)
 		home = NULL;
 	free(found.additional_gids);
 	return home;
@@ -58,7 +58,7 @@ static int set_user(const struct exec_flags *f, const struct exec_context *c, st
 {
 	struct spec_user user = { .umask = p->user.umask };
 	cleanup_free char *home = NULL;
-	int r = run_user_resolve(f->user, c->passwd, c->group, &NONE, &user, &home, e);
+	int r = image_user_resolve(f->user, c->passwd, c->group, &NONE, &user, &home, e);
 
 	if (r == 0)
 		r = set_home(c, &p->user, home, p, e);

@@ -15,7 +15,8 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv, const struct image_globals *g);
 } COMMANDS[] = {
-	{ "pull", image_pull },     { "push", image_push },         { "save", image_save },
+	{ "build", image_build },   { "pull", image_pull },
+	{ "push", image_push },         { "save", image_save },
 	{ "load", image_load },     { "login", image_login },       { "logout", image_logout },
 	{ "sign", image_sign },     { "verify", image_verify },     { "fsck", image_fsck },
 	{ "copy", image_copy },     { "manifest", image_manifest }, { "import", image_import },

@@ -39,6 +39,7 @@ static const struct command COMMANDS[] = {
 	{ "cp", cmd_cp, "Copy files between a container and the host" },
 	{ "diff", cmd_diff, "Show what a container has changed in its file system" },
 	{ "boot", cmd_boot, "Start what should run after a reboot" },
+	{ "build", cmd_delegated, "Build an image from a Dockerfile" },
 	{ "pull", cmd_delegated, "Download an image" },
 	{ "push", cmd_delegated, "Upload an image to a registry" },
 	{ "search", cmd_delegated, "Search registries for images" },

@@ -61,6 +61,8 @@ static int set_member(const struct option_def *o, const char *text, void *member
 {
 	switch (o->kind) {
 	case OPTION_BOOL:
+		if (o->set)
+			break;
 		if (parse_bool(text, member) < 0)
 			return err_set(e, -EINVAL, "expected true or false");
 		return 0;

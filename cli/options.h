@@ -31,7 +31,7 @@ struct option_def {
 	size_t offset;     /* of the member in the command's struct */
 	const char *value; /* what --help calls the value: "bytes", "list" */
 	const char *help;  /* one line; NULL: not shown */
-	/* OPTION_CALL only. 0 or negative errno; the error text says what is wrong with `text` alone. */
+	/* OPTION_CALL, and an OPTION_BOOL that takes other values than these, too. 0 or negative errno; the error text says what is wrong with `text` alone. */
 	int (*set)(const char *text, void *member, struct err *e);
 };
 

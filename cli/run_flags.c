@@ -127,7 +127,7 @@ static int set_cpus(const char *text, void *member, struct err *e)
 	return 0;
 }
 
-static int set_memory_swap(const char *text, void *member, struct err *e)
+int run_flags_set_memory_swap(const char *text, void *member, struct err *e)
 {
 	uint64_t bytes = 0;
 
@@ -281,7 +281,7 @@ static const struct option_def OPTIONS[] = {
 	{ "memory-reservation", 0, OPTION_CALL, FLAG(memory_reservation), "bytes",
 	  "Memory that is taken from it last", set_size_or_zero },
 	{ "memory-swap", 0, OPTION_CALL, FLAG(memory_swap), "bytes",
-	  "Limit of memory and swap together; -1: no limit", set_memory_swap },
+	  "Limit of memory and swap together; -1: no limit", run_flags_set_memory_swap },
 	{ "memory-swappiness", 0, OPTION_I64, FLAG(memory_swappiness), "int", NULL },
 	{ "mount", 0, OPTION_LIST, FLAG(mounts), "mount",
 	  "type=bind|volume|tmpfs|image,source=...,target=...[,readonly]" },

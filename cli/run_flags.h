@@ -62,6 +62,9 @@ void run_flags_done(struct run_flags *f);
 const struct option_def *run_flags_options(void);    /* of `run` */
 const struct option_def *create_flags_options(void); /* of `create` */
 
+/* For an OPTION_CALL "--memory-swap": the member is a struct opt_i64. -EINVAL. */
+int run_flags_set_memory_swap(const char *text, void *member, struct err *e);
+
 /* Values that are out of range and flags that contradict each other. `cpus` is how many this machine has. -EINVAL in docker's
  * words. */
 int run_flags_check(const struct run_flags *f, unsigned int cpus, struct err *e) MUST_CHECK;

@@ -12,7 +12,7 @@
 #include "cli/run_namespaces.h"
 #include "cli/run_resources.h"
 #include "cli/run_security.h"
-#include "cli/run_user.h"
+#include "oci/image_user.h"
 #include "common/cleanup.h"
 #include "oci/cdi.h"
 
@@ -93,7 +93,7 @@ static int set_process(const struct run_flags *f, const struct image_config *ima
 	int r = run_args(f, image, c->args, &p->args, e);
 
 	if (r == 0)
-		r = run_user_resolve(who, c->passwd, c->group, &f->groups, &p->user, &home, e);
+		r = image_user_resolve(who, c->passwd, c->group, &f->groups, &p->user, &home, e);
 	if (r == 0) {
 		const struct run_env_sources sources = { .hostname = hostname,
 							 .home = home,

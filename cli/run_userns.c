@@ -8,7 +8,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "cli/run_user.h"
+#include "oci/image_user.h"
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "common/parse.h"
@@ -292,7 +292,7 @@ static int auto_size(const struct userns_args *a, uint32_t *ret, struct err *e)
 	uint64_t n;
 
 	if (strcmp(mode, AUTO) == 0) {
-		uint32_t users = run_user_highest_id(a->passwd), groups = run_user_highest_id(a->group);
+		uint32_t users = image_user_highest_id(a->passwd), groups = image_user_highest_id(a->group);
 		uint32_t highest = users > groups ? users : groups;
 
 		*ret = highest < AUTO_MIN ? AUTO_MIN : highest >= AUTO_MAX ? AUTO_MAX : highest + 1;

@@ -2,6 +2,7 @@
 #include "runtime/conceal.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <link.h>
 #include <linux/prctl.h>
 #include <stdint.h>
@@ -110,12 +111,34 @@ static int collect(struct dl_phdr_info *info, size_t size, void *arg)
 	return 1;
 }
 
+/* Where we have left the mount namespace that we were started in, the link leads to a mount that is not of ours: what lies at its path here will do, if it is the
+ * same file. */
+static int clone_by_path(void)
+{
+	char path[PATH_MAX];
+	ssize_t len = readlink(OWN_BINARY, path, sizeof(path) - 1);
+	cleanup_fd int fd = -1;
+	struct stat ours, found;
+
+	if (len < 0)
+		return -errno;
+	path[len] = '\0';
+	fd = open(path, O_PATH | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &found) < 0 || stat(OWN_BINARY, &ours) < 0)
+		return -errno;
+	if (found.st_dev != ours.st_dev || found.st_ino != ours.st_ino)
+		return -ESTALE;
+	return mount_clone(fd, "", false);
+}
+
 /* The binary through a mount of its own. To the kernel that is another path than the one that we were started by, though its pages are the
  * same: nothing is read or copied. */
 static int open_again(int *ret_fd)
 {
 	cleanup_fd int tree = mount_clone(AT_FDCWD, OWN_BINARY, false);
 
+	if (tree == -EINVAL)
+		tree = clone_by_path();
 	if (tree < 0)
 		return tree;
 	*ret_fd = open(fd_path(tree).text, O_RDONLY | O_CLOEXEC);

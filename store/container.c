@@ -359,12 +359,23 @@ int container_remove(const struct store *s, const char *id, struct err *e)
 	return r < 0 ? r : container_remove_end(s, id, &removal, e);
 }
 
+/* overlayfs refuses a directory that it has already. */
+static bool comes_again(const struct strvec *layers, size_t index)
+{
+	for (size_t i = index + 1; i < layers->len; i++)
+		if (strcmp(layers->items[i], layers->items[index]) == 0)
+			return true;
+	return false;
+}
+
+/* Of a layer that is there twice (an empty one is the rule) the upper one does for both: all that the lower one has, and hides, it has and hides as well. */
 int container_lower(const struct store *s, const struct strvec *layers, struct strvec *ret)
 {
 	int r = 0;
 
 	for (size_t i = layers->len; i > 0 && r == 0; i--)
-		r = strvec_take(ret, layer_tree_path(s, layers->items[i - 1]));
+		if (!comes_again(layers, i - 1))
+			r = strvec_take(ret, layer_tree_path(s, layers->items[i - 1]));
 	return r;
 }
 

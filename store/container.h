@@ -115,7 +115,7 @@ int container_remove_end(const struct store *s, const char *id, struct container
 /* Unmounts what is mounted in its directory; as much as it can. */
 void container_unmount(const struct store *s, const char *id);
 
-/* The trees of layers (keys, base first): absolute paths, topmost first, appended. -ENOMEM. */
+/* The trees of layers (keys, base first): absolute paths, topmost first, each once, appended. -ENOMEM. */
 int container_lower(const struct store *s, const struct strvec *layers, struct strvec *ret) MUST_CHECK;
 
 /* What a container sees below what it has written itself: the trees of its layers, or the copy of them that it has. Appended as above. */

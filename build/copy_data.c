@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "build/file_copy.h"
+#include "build/copy_data.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -9,13 +9,13 @@
 #define DATA_BYTES  131072
 #define PIECE_BYTES ((size_t)1 << 30)
 
-void file_copier_done(struct file_copier *c)
+void data_copier_done(struct data_copier *c)
 {
 	free(c->data);
 	c->data = NULL;
 }
 
-static ssize_t copy_by_hand(struct file_copier *c, int from_fd, int to_fd, off_t at, size_t len)
+static ssize_t copy_by_hand(struct data_copier *c, int from_fd, int to_fd, off_t at, size_t len)
 {
 	ssize_t n;
 
@@ -30,7 +30,7 @@ static ssize_t copy_by_hand(struct file_copier *c, int from_fd, int to_fd, off_t
 }
 
 /* As much as one call brings. Some file systems say 0 for files that have bytes: only read(2) knows. */
-static ssize_t copy_piece(struct file_copier *c, int from_fd, int to_fd, off_t at, size_t len)
+static ssize_t copy_piece(struct data_copier *c, int from_fd, int to_fd, off_t at, size_t len)
 {
 	off_t in = at, out = at;
 
@@ -48,7 +48,7 @@ static ssize_t copy_piece(struct file_copier *c, int from_fd, int to_fd, off_t a
 	return copy_by_hand(c, from_fd, to_fd, at, len);
 }
 
-static int copy_range(struct file_copier *c, int from_fd, int to_fd, off_t begin, off_t end)
+static int copy_range(struct data_copier *c, int from_fd, int to_fd, off_t begin, off_t end)
 {
 	while (begin < end) {
 		ssize_t n = copy_piece(c, from_fd, to_fd, begin, (size_t)(end - begin));
@@ -62,7 +62,7 @@ static int copy_range(struct file_copier *c, int from_fd, int to_fd, off_t begin
 	return 0;
 }
 
-static int copy_sparse(struct file_copier *c, int from_fd, int to_fd, off_t size)
+static int copy_sparse(struct data_copier *c, int from_fd, int to_fd, off_t size)
 {
 	off_t at = 0;
 	int r = ftruncate(to_fd, size) < 0 ? -errno : 0;
@@ -83,7 +83,7 @@ static int copy_sparse(struct file_copier *c, int from_fd, int to_fd, off_t size
 	return r;
 }
 
-int file_copy(struct file_copier *c, int from_fd, int to_fd, const struct stat *st)
+int copy_data(struct data_copier *c, int from_fd, int to_fd, const struct stat *st)
 {
 	if ((off_t)st->st_blocks * 512 < st->st_size)
 		return copy_sparse(c, from_fd, to_fd, st->st_size);

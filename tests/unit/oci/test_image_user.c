@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "cli/run_user.h"
+#include "oci/image_user.h"
 #include "common/cleanup.h"
 
 static const char PASSWD[] = "root:x:0:0:root:/root:/bin/sh\n"
@@ -38,7 +38,7 @@ static void resolve(const char *who, const struct strvec *more, struct result *o
 
 	*out = (struct result){ 0 };
 	out->code =
-		run_user_resolve(who, PASSWD, GROUP, more ? more : &NONE, &out->user, &out->home, &out->e);
+		image_user_resolve(who, PASSWD, GROUP, more ? more : &NONE, &out->user, &out->home, &out->e);
 }
 
 static void result_done(struct result *r)
@@ -142,12 +142,12 @@ static void errors_have_the_words_of_docker(void **state)
 static void the_highest_id_is_that_of_nobody_but_nobody(void **state)
 {
 	(void)state;
-	assert_int_equal(run_user_highest_id(
+	assert_int_equal(image_user_highest_id(
 				 "root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\na:x:1000:5::/:"),
 			 1000);
-	assert_int_equal(run_user_highest_id("big:x:70000:\nroot:x:0:\n"), 70000);
-	assert_int_equal(run_user_highest_id("bad:x:what:\n#c:x:9:\n"), 0);
-	assert_int_equal(run_user_highest_id(""), 0);
+	assert_int_equal(image_user_highest_id("big:x:70000:\nroot:x:0:\n"), 70000);
+	assert_int_equal(image_user_highest_id("bad:x:what:\n#c:x:9:\n"), 0);
+	assert_int_equal(image_user_highest_id(""), 0);
 }
 
 int main(void)

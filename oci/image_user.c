@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/run_user.h"
+#include "oci/image_user.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -62,7 +62,7 @@ static int slice_id(const struct slice *s, uint32_t *ret)
 		return -EINVAL;
 	memcpy(text, s->at, s->len);
 	text[s->len] = '\0';
-	if (parse_u64(text, 0, RUN_USER_MAX_ID, &n) < 0)
+	if (parse_u64(text, 0, IMAGE_USER_MAX_ID, &n) < 0)
 		return -EINVAL;
 	*ret = (uint32_t)n;
 	return 0;
@@ -75,7 +75,7 @@ static int numeric(const struct slice *what, bool *ret_is, uint32_t *ret_id, str
 	for (size_t i = 0; i < what->len; i++)
 		*ret_is = *ret_is && what->at[i] >= '0' && what->at[i] <= '9';
 	if (*ret_is && slice_id(what, ret_id) < 0)
-		return err_set(e, -ERANGE, "uids and gids must be in range 0-%u", RUN_USER_MAX_ID);
+		return err_set(e, -ERANGE, "uids and gids must be in range 0-%u", IMAGE_USER_MAX_ID);
 	return 0;
 }
 
@@ -145,8 +145,8 @@ static int add_gid(struct spec_user *user, uint32_t gid, struct err *e)
 	for (size_t i = 0; i < user->additional_gids_len; i++)
 		if (user->additional_gids[i] == gid)
 			return 0;
-	if (user->additional_gids_len >= RUN_USER_GROUPS_MAX)
-		return err_set(e, -EFBIG, "the user is in more than %d groups", RUN_USER_GROUPS_MAX);
+	if (user->additional_gids_len >= IMAGE_USER_GROUPS_MAX)
+		return err_set(e, -EFBIG, "the user is in more than %d groups", IMAGE_USER_GROUPS_MAX);
 	grown = reallocarray(user->additional_gids, user->additional_gids_len + 1, sizeof(*grown));
 	if (!grown)
 		return err_set(e, -ENOMEM, "out of memory");
@@ -184,7 +184,7 @@ static int add_memberships(const char *group, const struct slice *name, struct s
 	return r;
 }
 
-int run_user_resolve(const char *who, const char *passwd, const char *group, const struct strvec *more_groups,
+int image_user_resolve(const char *who, const char *passwd, const char *group, const struct strvec *more_groups,
 		     struct spec_user *user, char **ret_home, struct err *e)
 {
 	size_t len = strcspn(who, ":");
@@ -221,7 +221,7 @@ int run_user_resolve(const char *who, const char *passwd, const char *group, con
 	return 0;
 }
 
-bool run_user_has_id(const char *text, uint32_t id)
+bool image_user_has_id(const char *text, uint32_t id)
 {
 	struct entry entry;
 	uint32_t found = 0;
@@ -232,7 +232,7 @@ bool run_user_has_id(const char *text, uint32_t id)
 	return false;
 }
 
-uint32_t run_user_highest_id(const char *text)
+uint32_t image_user_highest_id(const char *text)
 {
 	struct entry entry;
 	uint32_t highest = 0, id = 0;

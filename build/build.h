@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A build: the steps of a plan made, or found as they were made before, and the image that comes of it. docs/adr/0019
+ *
+ *	build_open(store, ..., &b)           its place in the store, its mount namespace
+ *	build_execute(&b, &plan, ..., &r)    all steps
+ *	build_keep(&b, &r, names, &id)       the image (build/build_image.h); or something else of what was made
+ *	build_close(&b)
+ */
+#ifndef SAMPAN_BUILD_BUILD_H
+#define SAMPAN_BUILD_BUILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "build/base_images.h"
+#include "build/context.h"
+#include "build/plan.h"
+#include "build/stat_cache.h"
+#include "build/step_layer.h"
+#include "common/err.h"
+#include "common/strvec.h"
+#include "oci/runtime_spec.h"
+#include "store/layer.h"
+#include "store/store.h"
+
+#define BUILD_JOBS_MAX   64
+#define BUILD_STAT_CACHE "stat-cache" /* in the store */
+
+/* --- what is asked for ---------------------------------------------------------------------------------- */
+
+struct build_folder { /* of --build-context, and the context itself */
+	const char *name; /* NULL: the context */
+	int fd;           /* borrowed */
+	const struct ignore *ignore; /* NULL: nothing is left out */
+};
+
+struct build_secret {
+	char *id;
+	char *data; /* owned by who made it */
+	size_t len;
+};
+
+struct build_ssh {
+	char *id;
+	char *socket_path;
+};
+
+/* What RUN's containers get. */
+struct build_limits {
+	struct spec_resources resources; /* its lists are empty */
+	const struct spec_rlimit *rlimits;
+	size_t rlimits_len;
+	uint64_t shm_bytes;             /* 0: 64 MiB */
+	const struct strvec *add_hosts; /* "NAME:IP" */
+	const char *cgroup_parent;      /* NULL: none */
+	const char *network;            /* of RUN --network=default: "default", "host" or "none" */
+};
+
+enum build_step_end { BUILD_STEP_CACHED, BUILD_STEP_MADE, BUILD_STEP_FAILED };
+
+/* Called while a build runs; must not block. Any may be NULL. */
+struct build_observer {
+	void (*begun)(void *arg, size_t stage, size_t step);
+	void (*output)(void *arg, size_t stage, size_t step, const char *data, size_t len);
+	void (*ended)(void *arg, size_t stage, size_t step, enum build_step_end how, int64_t ms);
+	void *arg;
+};
+
+struct build_params {
+	const struct build_folder *folders;
+	size_t folders_len;
+	const struct build_secret *secrets;
+	size_t secrets_len;
+	const struct build_ssh *ssh;
+	size_t ssh_len;
+	struct build_limits limits;
+	bool no_cache;                        /* nothing is looked up */
+	const struct strvec *no_cache_stages; /* of these stages; NULL: of none */
+	bool allow_insecure;                  /* RUN --security=insecure */
+	bool allow_host_network;              /* RUN --network=host */
+	bool allow_devices;
+	unsigned int jobs; /* steps at a time; 0: as many as there are processors */
+	int cancel_fd;     /* readable: stop; -1: none */
+	struct build_observer observer;
+};
+
+/* --- what there is -------------------------------------------------------------------------------------- */
+
+struct build {
+	const struct store *store;
+	struct staging staging;
+	int lock_fd; /* of the store, shared */
+	struct stat_cache *stat_cache;
+};
+#define BUILD_EMPTY ((struct build){ .staging.fd = -1, .lock_fd = -1 })
+
+/* `b` is zeroed by BUILD_EMPTY. This process is in a mount namespace of its own after it, which cannot be undone. -EPERM not root. */
+int build_open(const struct store *s, struct build *b, struct err *e) MUST_CHECK;
+void build_close(struct build *b);
+#define cleanup_build __attribute__((cleanup(build_close)))
+
+/* --- what comes of it ----------------------------------------------------------------------------------- */
+
+struct build_failure {
+	bool set;
+	size_t stage, step;
+	int exit_code; /* of a command; 0: it is something else that went wrong */
+};
+
+struct build_result {
+	struct image_config config; /* whole, as it is to be written */
+	struct strvec layers;       /* keys, base first */
+	struct strvec hidden;       /* of the base (store/image.h) */
+	const struct base_image *base; /* borrowed; NULL: from scratch */
+	struct step_layer *made; /* above it */
+	size_t made_len;
+	bool is_new; /* some step was made, not found */
+};
+void build_result_done(struct build_result *r);
+#define cleanup_build_result __attribute__((cleanup(build_result_done)))
+
+/* Executes the plan for its target. *ret_failure is filled for a step that failed. -EINTR cancelled; what a step failed with. */
+int build_execute(struct build *b, const struct build_plan *plan, struct base_images *bases,
+		  const struct build_params *params, struct build_result *ret,
+		  struct build_failure *ret_failure, struct err *e) MUST_CHECK;
+
+#endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/step_layer.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/cleanup.h"
+#include "oci/descriptor.h"
+#include "pull/encoder.h"
+#include "pull/hash.h"
+#include "pull/split_file.h"
+#include "pull/tar_split.h"
+#include "pull/tree_tar.h"
+
+#define SPLIT_MODE 0600
+
+/* --- times ---------------------------------------------------------------------------------------------- */
+
+static int clamp_dir(int fd, int64_t epoch, unsigned int depth, struct err *e);
+
+static int clamp_entry(int dir_fd, const char *name, int64_t epoch, unsigned int depth, struct err *e)
+{
+	const struct timespec times[] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = epoch } };
+	struct stat st;
+	int r = 0;
+
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_errno(e, "cannot look at '%s'", name);
+	if (S_ISDIR(st.st_mode)) {
+		int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+		r = fd < 0 ? err_errno(e, "cannot open '%s'", name) : clamp_dir(fd, epoch, depth + 1, e);
+	}
+	if (r == 0 && st.st_mtim.tv_sec >= epoch &&
+	    utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_errno(e, "cannot set the time of '%s'", name);
+	return r;
+}
+
+/* Takes fd. */
+static int clamp_dir(int fd, int64_t epoch, unsigned int depth, struct err *e)
+{
+	cleanup_dir DIR *dir = fdopendir(fd);
+	const struct dirent *d;
+	int r = 0;
+
+	if (!dir) {
+		cleanup_fd_fn(&fd);
+		return err_errno(e, "cannot list a directory");
+	}
+	if (depth > TREE_TAR_DEPTH_MAX)
+		return err_set(e, -ELOOP, "directories are nested deeper than %d", TREE_TAR_DEPTH_MAX);
+	while (r == 0 && (errno = 0, d = readdir(dir)))
+		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
+			r = clamp_entry(dirfd(dir), d->d_name, epoch, depth, e);
+	return r == 0 && errno ? err_errno(e, "cannot list a directory") : r;
+}
+
+static int clamp(int tree_fd, int64_t epoch, struct err *e)
+{
+	int fd = openat(tree_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? err_errno(e, "cannot list a directory") : clamp_dir(fd, epoch, 0, e);
+}
+
+/* The root is no part of what a step does, and its time would make each layer another one. */
+static int settle_root(int tree_fd, struct err *e)
+{
+	const struct timespec times[] = { { 0 }, { 0 } };
+
+	return futimens(tree_fd, times) < 0 ? err_errno(e, "cannot set the time of a layer") : 0;
+}
+
+/* --- the tar -------------------------------------------------------------------------------------------- */
+
+/* Where it goes: into its digest, and what is no contents of files into a file. */
+struct outlet {
+	struct hash hash;
+	struct tar_split *split;
+	struct split_writer *kept;
+	uint64_t total;
+};
+
+static void outlet_done(struct outlet *o)
+{
+	hash_done(&o->hash);
+	tar_split_free(o->split);
+	split_writer_free(o->kept);
+}
+#define cleanup_outlet __attribute__((cleanup(outlet_done)))
+
+static int on_begin(void *arg, struct err *e)
+{
+	(void)arg; /* it is begun once */
+	(void)e;
+	return 0;
+}
+
+static int on_write(void *arg, const void *data, size_t len, struct err *e)
+{
+	struct outlet *o = arg;
+	int r = hash_update(&o->hash, data, len, e);
+
+	o->total += len;
+	return r < 0 ? r : tar_split_feed(o->split, data, len, e);
+}
+
+static int open_outlet(int split_fd, struct outlet *o, struct err *e)
+{
+	int r = hash_init(&o->hash, "sha256", e);
+
+	if (r == 0)
+		r = split_writer_new(split_fd, &o->kept, e);
+	if (r == 0) {
+		const struct tar_split_out to = { .raw = split_writer_raw,
+						  .file = split_writer_file,
+						  .arg = o->kept };
+
+		r = tar_split_new(&to, &o->split, e);
+	}
+	return r;
+}
+
+static int make_tar(int tree_fd, int split_fd, struct step_layer *ret, struct err *e)
+{
+	cleanup_outlet struct outlet o = { 0 };
+	const struct sink sink = { .begin = on_begin, .write = on_write, .arg = &o };
+	int r = open_outlet(split_fd, &o, e);
+
+	if (r == 0)
+		r = tree_tar_write(tree_fd, TREE_TAR_LAYER, &sink, e);
+	if (r == 0)
+		r = tar_split_end(o.split, e);
+	if (r == 0)
+		r = split_writer_end(o.kept, e);
+	if (r == 0)
+		r = hash_final(&o.hash, &ret->diff_id, e);
+	ret->tar_bytes = o.total;
+	return r;
+}
+
+/* --- the layer ------------------------------------------------------------------------------------------ */
+
+static int describe(int dir_fd, const int64_t *epoch, struct step_layer *ret, struct err *e)
+{
+	cleanup_fd int tree_fd = openat(dir_fd, "tree", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_fd int split_fd = -1;
+	int r;
+
+	if (tree_fd < 0)
+		return err_errno(e, "cannot open 'tree' in staging");
+	split_fd = openat(dir_fd, LAYER_SPLIT_NAME, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, SPLIT_MODE);
+	if (split_fd < 0)
+		return err_errno(e, "cannot make '" LAYER_SPLIT_NAME "'");
+	r = epoch ? clamp(tree_fd, *epoch, e) : 0;
+	if (r == 0)
+		r = settle_root(tree_fd, e);
+	if (r == 0)
+		r = make_tar(tree_fd, split_fd, ret, e);
+	if (r == 0)
+		(void)snprintf(ret->key, sizeof(ret->key), "%.64s", digest_hex(&ret->diff_id));
+	return r;
+}
+
+static void set_created(const int64_t *epoch, struct step_layer *layer)
+{
+	const struct timespec at = { .tv_sec = epoch ? (time_t)*epoch : 0 };
+
+	if (epoch)
+		timestamp_format(&at, layer->created);
+	else
+		timestamp_now(layer->created);
+}
+
+static int keep(const struct store *s, const struct staging *st, const char *name, struct step_layer *layer,
+		struct err *e)
+{
+	const struct layer_meta meta = {
+		.diff_id = layer->diff_id,
+		.blob = layer->diff_id,
+		.blob_size = layer->tar_bytes,
+		.media_type = (char *)(uintptr_t)compression_media_type(COMPRESSION_NONE, false),
+		.created = layer->created,
+	};
+	int r = layer_seal(s, st, name, &meta, e);
+
+	if (r == 0)
+		r = store_sync(s, e);
+	return r < 0 ? r : layer_commit(s, st, name, layer->key, NULL, e);
+}
+
+int step_layer_commit(const struct store *s, const struct staging *st, const char *name, const int64_t *epoch,
+		      struct step_layer *ret, struct err *e)
+{
+	cleanup_fd int dir_fd = openat(st->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct step_layer layer = { 0 };
+	int r;
+
+	if (dir_fd < 0)
+		return err_errno(e, "cannot open '%s' in staging", name);
+	r = describe(dir_fd, epoch, &layer, e);
+	if (r < 0)
+		return r;
+	set_created(epoch, &layer);
+	if (layer_exists(s, layer.key)) /* what is equal needs no place of its own; its time is that of the first */
+		return step_layer_load(s, layer.key, ret, e);
+	r = keep(s, st, name, &layer, e);
+	if (r == 0)
+		*ret = layer;
+	return r;
+}
+
+int step_layer_load(const struct store *s, const char *key, struct step_layer *ret, struct err *e)
+{
+	struct layer_meta meta = { 0 };
+	int r = layer_meta_read(s, key, &meta, e);
+
+	if (r < 0)
+		return r;
+	*ret = (struct step_layer){ .diff_id = meta.diff_id, .tar_bytes = meta.blob_size };
+	(void)snprintf(ret->key, sizeof(ret->key), "%.64s", key);
+	(void)snprintf(ret->created, sizeof(ret->created), "%s", meta.created ? meta.created : "");
+	layer_meta_done(&meta);
+	return 0;
+}
