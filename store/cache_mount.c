@@ -348,12 +348,31 @@ int cache_mount_list(const struct store *s, bool with_sizes, struct cache_mount_
 	return 0;
 }
 
-int cache_mount_remove(const struct store *s, const char *name, struct err *e)
+/* One removal at a time: two of one name would be in each other's way. Those who open mounts do not wait for it. */
+static int lock_removals(const struct store *s, int *ret_fd, struct err *e)
 {
 	cleanup_fd int fd = -1;
-	char path[SUBPATH_MAX];
-	int r = is_name(name) ? open_and_lock(s, name, LOCK_EX | LOCK_NB, &fd) : -ENOENT;
+	int r = store_open_dir(s, MOUNTS_DIR, &fd, e);
 
+	if (r < 0)
+		return r;
+	r = lock_dir(fd, LOCK_EX);
+	if (r < 0)
+		return err_code(e, r, "cannot lock '%s/" MOUNTS_DIR "'", s->root);
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+int cache_mount_remove(const struct store *s, const char *name, struct err *e)
+{
+	cleanup_fd int all_fd = -1;
+	cleanup_fd int fd = -1;
+	char path[SUBPATH_MAX];
+	int r = is_name(name) ? lock_removals(s, &all_fd, e) : -ENOENT;
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	r = open_and_lock(s, name, LOCK_EX | LOCK_NB, &fd);
 	if (r == -ENOENT || r == -ESTALE)
 		return 0;
 	if (r == -EWOULDBLOCK)
