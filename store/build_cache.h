@@ -47,6 +47,10 @@ int build_cache_trim(const struct store *s, const struct build_cache_policy *pol
 
 /* --- to be shown --- */
 
+/* Docker's words. */
+#define BUILD_CACHE_STEP_TYPE  "regular"
+#define BUILD_CACHE_MOUNT_TYPE "exec.cachemount"
+
 struct build_cache_step {
 	struct step_record record;
 	bool shared;
