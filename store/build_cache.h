@@ -39,7 +39,8 @@ int build_cache_policy_default(const struct store *s, struct build_cache_policy 
 			       struct err *e) MUST_CHECK;
 
 /* Forgets what was used least recently, and never a step before those that were made on it, until the policy is kept or nothing is left that may go; then collects garbage
- * (store_gc). Where the records alone show that the policy is kept, they are read once, and nothing else is done. Reads no clock. The caller holds no lock of the store.
+ * (store_gc). Where the records alone show that the policy is kept, they are read once, and nothing else is done; a build that has
+ * put no record need not call it. Reads no clock. The caller holds no lock of the store.
  * Appends what went to `dropped`, steps' keys in hex and names of mounts (NULL: who cares), and adds to *freed_bytes, both in case of an error too.
  * An error is store_gc's, or about us. */
 int build_cache_trim(const struct store *s, const struct build_cache_policy *policy, struct strvec *dropped,

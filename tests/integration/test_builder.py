@@ -175,6 +175,7 @@ def test_system_prune_takes_the_cache_that_nothing_uses(sampan, built):
 def test_a_damaged_record_is_none_and_fsck_does_not_mind_it(sampan, built):
     (sampan.root / "steps" / KEY["other"]).write_text("{")
     (sampan.root / "steps" / ".x.12345678").write_text("")
+    mount(sampan, "go-build", b"x")
     assert sampan("fsck", check=True).stdout.endswith(": clean\n")
     assert KEY["other"][:12] not in sampan("builder", "df", check=True).stdout
     sampan("image", "prune", "-f", check=True)
