@@ -28,6 +28,7 @@ struct cli_globals {
 int cmd_delegated(int argc, char **argv, const struct cli_globals *g); /* those of sampan-image */
 int cmd_attach(int argc, char **argv, const struct cli_globals *g);
 int cmd_boot(int argc, char **argv, const struct cli_globals *g);
+int cmd_builder(int argc, char **argv, const struct cli_globals *g);
 int cmd_check(int argc, char **argv, const struct cli_globals *g);
 int cmd_commit(int argc, char **argv, const struct cli_globals *g);
 int cmd_container(int argc, char **argv, const struct cli_globals *g);

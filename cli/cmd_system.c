@@ -10,9 +10,11 @@
 #include "cli/rows.h"
 #include "cli/table.h"
 #include "common/cleanup.h"
+#include "store/build_cache.h"
 #include "store/usage.h"
 
 #define DOCUMENT_MAX_BYTES (64u << 20)
+#define CACHE_CELLS_MAX    (5 * (STEP_FILES_MAX + CACHE_MOUNTS_MAX + 1))
 
 struct df_options {
 	const char *format;
@@ -23,13 +25,13 @@ static const struct option_def OPTIONS[] = {
 	{ "format", 0, OPTION_STRING, offsetof(struct df_options, format), "string",
 	  "table, json, or a template: {{.Type}}\\t{{.Size}}" },
 	{ "verbose", 'v', OPTION_BOOL, offsetof(struct df_options, verbose), NULL,
-	  "Each image, each container and each volume" },
+	  "Each image, each container, each volume, and what builds have cached" },
 	{ 0 },
 };
 static const struct command_def DF = {
 	.name = "sampan system df",
 	.usage = "[OPTIONS]",
-	.summary = "Show how much space images, containers and volumes take up",
+	.summary = "Show how much space images, containers, volumes and the cache of builds take up",
 	.options = OPTIONS,
 	.max_args = 0,
 };
@@ -49,7 +51,17 @@ static bool is_first_name(const struct usage *u, size_t index)
 	return true;
 }
 
-#define ROWS_MAX 4
+#define ROWS_MAX 5
+
+static void sum_up_cache(const struct build_cache *c, struct row *row)
+{
+	*row = (struct row){ .type = "Build Cache",
+			     .total = c->steps_len + c->mounts_len,
+			     .size = c->private_bytes,
+			     .reclaimable = c->private_bytes - c->in_use_bytes };
+	for (size_t i = 0; i < c->mounts_len; i++)
+		row->active += c->mounts[i].in_use;
+}
 
 static void sum_up_mapped(const struct usage *u, struct row *row)
 {
@@ -64,7 +76,7 @@ static void sum_up_mapped(const struct usage *u, struct row *row)
 }
 
 /* How many rows there are: that of copies only where there are copies, as docker knows of none. */
-static size_t sum_up(const struct usage *u, struct row rows[ROWS_MAX])
+static size_t sum_up(const struct usage *u, const struct build_cache *c, struct row rows[ROWS_MAX])
 {
 	rows[0] = (struct row){ .type = "Images",
 				.size = usage_layers_bytes(u),
@@ -89,8 +101,9 @@ static size_t sum_up(const struct usage *u, struct row rows[ROWS_MAX])
 		rows[2].size += u->volumes[i].size_bytes;
 		rows[2].reclaimable += used ? 0 : u->volumes[i].size_bytes;
 	}
-	sum_up_mapped(u, &rows[3]);
-	return rows[3].total > 0 ? 4 : 3;
+	sum_up_cache(c, &rows[3]);
+	sum_up_mapped(u, &rows[4]);
+	return rows[4].total > 0 ? 5 : 4;
 }
 
 /* --- tables ------------------------------------------------------------------------------------------- */
@@ -123,7 +136,7 @@ static int add_row(struct rows *rows, const struct row *row, struct err *e)
 			e);
 }
 
-static int print_summary(const struct usage *u, const char *format)
+static int print_summary(const struct usage *u, const struct build_cache *c, const char *format)
 {
 	static const struct template_field SAMPLE[FIELDS] = {
 		{ "Type", "TYPE", NULL, NULL, NULL },
@@ -136,7 +149,7 @@ static int print_summary(const struct usage *u, const char *format)
 	static const char COLUMNS[] = "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}";
 	cleanup_rows struct rows rows = { 0 };
 	struct row sums[ROWS_MAX];
-	size_t len = sum_up(u, sums);
+	size_t len = sum_up(u, c, sums);
 	struct err e = { 0 };
 	int r = rows_begin(&rows, format, COLUMNS, SAMPLE, &e);
 
@@ -229,6 +242,37 @@ static int print_volumes(const struct usage *u)
 	return r;
 }
 
+static int add_cached(struct table *t, const char *key, const char *type, uint64_t bytes, int64_t used_s,
+		      bool shared)
+{
+	char id[FORMAT_MAX], size[FORMAT_MAX], used[FORMAT_MAX];
+
+	format_short_id(key, id);
+	format_size(bytes, size);
+	format_ago_s(used_s, time(NULL), used);
+	return table_add_row(t, (const char *const[]){ id, type, size, used, shared ? "true" : "false" });
+}
+
+static int print_cache(const struct build_cache *c)
+{
+	static const char *const HEADING[] = { "CACHE ID", "CACHE TYPE", "SIZE", "LAST USED", "SHARED" };
+	cleanup_table struct table t = { .columns = ARRAY_LEN(HEADING), .cells = { .max = CACHE_CELLS_MAX } };
+	char size[FORMAT_MAX];
+	int r = table_add_row(&t, HEADING);
+
+	for (size_t i = 0; r == 0 && i < c->steps_len; i++)
+		r = add_cached(&t, digest_hex(&c->steps[i].record.key), BUILD_CACHE_STEP_TYPE,
+			       c->steps[i].record.size_bytes, c->steps[i].record.used_s, c->steps[i].shared);
+	for (size_t i = 0; r == 0 && i < c->mounts_len; i++)
+		r = add_cached(&t, c->mounts[i].name, BUILD_CACHE_MOUNT_TYPE, c->mounts[i].size_bytes,
+			       c->mounts[i].used_s, false);
+	format_size(c->private_bytes, size);
+	(void)printf("\nBuild cache usage: %s\n\n", size);
+	if (r == 0)
+		table_print(&t, stdout);
+	return r;
+}
+
 static int print_mapped(const struct usage *u)
 {
 	static const char *const HEADING[] = { "COPY ID", "CONTAINERS", "SIZE" };
@@ -253,10 +297,10 @@ static int print_mapped(const struct usage *u)
 
 /* --- JSON --------------------------------------------------------------------------------------------- */
 
-static void json_rows(struct json_out *o, const struct usage *u)
+static void json_rows(struct json_out *o, const struct usage *u, const struct build_cache *c)
 {
 	struct row rows[ROWS_MAX];
-	size_t len = sum_up(u, rows);
+	size_t len = sum_up(u, c, rows);
 
 	json_out_array(o, "Summary");
 	for (size_t i = 0; i < len; i++) {
@@ -327,16 +371,41 @@ static void json_mapped(struct json_out *o, const struct usage *u)
 	json_out_end(o);
 }
 
-static int print_json(const struct usage *u, bool verbose)
+static void json_cached(struct json_out *o, const char *id, const char *type, uint64_t bytes, bool shared,
+			bool in_use)
+{
+	json_out_object(o, NULL);
+	json_out_string(o, "ID", id);
+	json_out_string(o, "Type", type);
+	json_out_u64(o, "SizeBytes", bytes);
+	json_out_bool(o, "Shared", shared);
+	json_out_bool(o, "InUse", in_use);
+	json_out_end(o);
+}
+
+static void json_cache(struct json_out *o, const struct build_cache *c)
+{
+	json_out_array(o, "BuildCache");
+	for (size_t i = 0; i < c->steps_len; i++)
+		json_cached(o, digest_hex(&c->steps[i].record.key), BUILD_CACHE_STEP_TYPE,
+			    c->steps[i].record.size_bytes, c->steps[i].shared, false);
+	for (size_t i = 0; i < c->mounts_len; i++)
+		json_cached(o, c->mounts[i].name, BUILD_CACHE_MOUNT_TYPE, c->mounts[i].size_bytes, false,
+			    c->mounts[i].in_use);
+	json_out_end(o);
+}
+
+static int print_json(const struct usage *u, const struct build_cache *c, bool verbose)
 {
 	cleanup_json_out struct json_out *o = json_out_new(true, DOCUMENT_MAX_BYTES);
 
 	json_out_object(o, NULL);
-	json_rows(o, u);
+	json_rows(o, u, c);
 	if (verbose) {
 		json_images(o, u);
 		json_containers(o, u);
 		json_volumes(o, u);
+		json_cache(o, c);
 		json_mapped(o, u);
 	}
 	json_out_end(o);
@@ -347,27 +416,30 @@ static int system_df(int argc, char **argv, const struct cli_globals *g)
 {
 	cleanup_store struct store *s = NULL;
 	cleanup_usage struct usage u = { 0 };
+	cleanup_build_cache struct build_cache c = { 0 };
 	struct df_options o = { 0 };
 	struct err e = { 0 };
 	int n = 0, code = 0;
 
 	if (!cli_options(&DF, argc, argv, &o, &n, &code))
 		return code;
-	if (store_open(g->root, &s, &e) < 0 || usage_read(s, true, &u, &e) < 0)
+	if (store_open(g->root, &s, &e) < 0 || usage_read(s, true, &u, &e) < 0 ||
+	    build_cache_read(s, &u, &c, &e) < 0)
 		return cli_fail(&e);
 	if (u.damaged > 0)
 		cli_error("warning: %zu image names are damaged and not shown (sampan fsck)", u.damaged);
 	if (o.format && strcmp(o.format, "json") == 0)
-		return print_json(&u, o.verbose);
+		return print_json(&u, &c, o.verbose);
 	if (!o.verbose || o.format)
-		return print_summary(&u, o.format);
+		return print_summary(&u, &c, o.format);
 	code = print_images(&u) < 0 || print_containers(&u) < 0 || print_volumes(&u) < 0 ||
-	       print_mapped(&u) < 0;
+	       print_cache(&c) < 0 || print_mapped(&u) < 0;
 	return cli_end_output(code ? CLI_EXIT_FAILED : 0);
 }
 
 static const struct cli_subcommand COMMANDS[] = {
-	{ "df", system_df, "Show how much space images, containers and volumes take up" },
+	{ "df", system_df,
+	  "Show how much space images, containers, volumes and the cache of builds take up" },
 	{ "events", cmd_events, "Show what happens to containers, images, volumes and networks" },
 	{ "info", cmd_info, "Show what Sampan found on this machine" },
 	{ "prune", system_prune, "Remove all that is not used" },

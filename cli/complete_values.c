@@ -51,8 +51,12 @@ static const struct rule OPTION_RULES[] = {
 	{ "sampan events", "filter",
 	  "container= event= image= label= label!= name= network= volume= type=container type=image "
 	  "type=volume "
-	  "type=network scope=local" },
+	  "type=network type=builder scope=local" },
 	{ "sampan search", "filter", "stars= is-official is-automated" },
+	{ "sampan builder prune", "filter", "until=" },
+	{ "sampan builder prune", "keep-storage", "512m 1g 2g 5g 10g" },
+	{ "sampan builder prune", "max-used-space", "512m 1g 2g 5g 10g" },
+	{ "sampan builder prune", "min-free-space", "512m 1g 2g 5g 10g" },
 	{ "sampan fsck", "from", "docker:// oci: oci-archive: docker-archive:" },
 	{ NULL, "attach", "stdin stdout stderr" },
 	{ NULL, "cap-add", "ALL @capabilities" },

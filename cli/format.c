@@ -85,6 +85,14 @@ void format_ago(const char *since_rfc3339, time_t now, char out[FORMAT_MAX])
 	(void)snprintf(out, FORMAT_MAX, "%.*s ago", FORMAT_MAX - (int)sizeof(" ago"), duration);
 }
 
+void format_ago_s(int64_t since_s, time_t now, char out[FORMAT_MAX])
+{
+	char text[TIMESTAMP_MAX];
+
+	timestamp_format(&(struct timespec){ .tv_sec = since_s }, text);
+	format_ago(text, now, out);
+}
+
 void format_time(const char *rfc3339, char out[FORMAT_MAX])
 {
 	struct timespec t;

@@ -23,6 +23,9 @@ void format_duration(int64_t seconds, char out[FORMAT_MAX]);
 /* The time since `since_rfc3339`: "2 hours ago"; "N/A" where that is NULL, malformed, or the zero time of images without one. */
 void format_ago(const char *since_rfc3339, time_t now, char out[FORMAT_MAX]);
 
+/* The same for seconds since 1970. */
+void format_ago_s(int64_t since_s, time_t now, char out[FORMAT_MAX]);
+
 /* As Go prints a time, in local time: "2026-11-30 05:00:00 +0100 CET"; one that is malformed as it is, NULL as "". */
 void format_time(const char *rfc3339, char out[FORMAT_MAX]);
 

@@ -69,6 +69,7 @@ static const struct command COMMANDS[] = {
 	{ "volume", cmd_volume, "Manage volumes" },
 	{ "secret", cmd_secret, "Manage secrets" },
 	{ "network", cmd_network, "Manage networks" },
+	{ "builder", cmd_builder, "Look after the cache of builds" },
 	{ "system", cmd_system, "Show how much space is taken up" },
 	{ "fsck", cmd_delegated, "Check the store for damage, and repair it" },
 	{ "check", cmd_check, "Check what this machine can do, and how to cure what it cannot" },

@@ -5,6 +5,7 @@
 #define SAMPAN_CLI_PRUNE_H
 
 #include "cli/cli.h"
+#include "store/build_cache.h"
 #include "store/prune.h"
 #include "store/store.h"
 
@@ -22,6 +23,13 @@ int prune_images(const struct store *s, const struct cli_globals *g, const struc
 /* Anonymous volumes, or `all`, that no container has; filters are "label=..." and "label!=...". */
 int prune_volumes(const struct store *s, const struct cli_globals *g, bool all, const struct strvec *filters,
 		  uint64_t *freed, struct err *e) MUST_CHECK;
+
+/* What the policy lets go of the cache of builds. */
+int prune_build_cache(const struct store *s, const struct cli_globals *g,
+		      const struct build_cache_policy *policy, uint64_t *freed, struct err *e) MUST_CHECK;
+
+/* `before` as build_cache_policy has it. -EINVAL. */
+int prune_unused_since(const struct prune_policy *p, int64_t *ret, struct err *e) MUST_CHECK;
 
 /* "Total reclaimed space: 0B" */
 void prune_report(uint64_t freed);

@@ -12,6 +12,7 @@
 #include "store/container.h"
 #include "store/image.h"
 #include "store/layer.h"
+#include "store/step_cache.h"
 
 #define BLOCK_BYTES 65536
 
@@ -155,8 +156,10 @@ int repair_store(const struct store *s, const struct fsck_report *damage,
 	if (r < 0)
 		return err_wrap(e, "cannot repair the store");
 	drop_blobs(s, &blobs);
-	/* Damaged layers that nothing refers to go. */
-	if (store_gc(s, true, &freed, &why) < 0 && strvec_add(ret_failures, why.text) < 0)
+	/* Damaged layers that nothing refers to go, and for the cache of builds they are not worth having. */
+	if (step_cache_forget_layers(s, &layers, &why) < 0 || store_gc(s, true, &freed, &why) < 0)
+		r = strvec_add(ret_failures, why.text);
+	if (r < 0)
 		return err_code(e, -ENOMEM, "cannot repair the store");
 	return 0;
 }

@@ -19,7 +19,8 @@
 #include "store/internal.h"
 #include "store/layer.h"
 
-#define SIZE_LEVELS 64 /* of a staging directory that are looked at, for the sum of what is freed */
+#define SIZE_LEVELS 64      /* of a staging directory that are looked at, for the sum of what is freed */
+#define USED_MAX    1048576 /* layers and blobs that records name, each as often as it is named */
 
 /* One collection. Layer keys and digests ("sha256:...") cannot be mistaken for each other: one set holds both. */
 struct gc {
@@ -135,10 +136,15 @@ static void sort_used(struct gc *gc)
 		qsort(gc->used.items, gc->used.len, sizeof(*gc->used.items), compare_strings);
 }
 
+bool store_uses(const struct strvec *used, const char *what)
+{
+	return used->len > 0 &&
+	       bsearch(&what, used->items, used->len, sizeof(*used->items), compare_strings) != NULL;
+}
+
 static bool is_used(const struct gc *gc, const char *what)
 {
-	return gc->used.len > 0 &&
-	       bsearch(&what, gc->used.items, gc->used.len, sizeof(*gc->used.items), compare_strings) != NULL;
+	return store_uses(&gc->used, what);
 }
 
 /* Where the blob of a layer that stays has been kept, it stays with it. */
@@ -339,12 +345,17 @@ static int sweep_staging(struct gc *gc, struct err *e)
 
 /* --- the whole ------------------------------------------------------------------------------------ */
 
-static int mark(struct gc *gc, struct err *e)
+static int mark(struct gc *gc, store_gc_choose_fn *choose, void *arg, struct err *e)
 {
 	int r = read_image_roots(gc, e);
 
 	if (r == 0)
 		r = read_container_roots(gc, e);
+	sort_used(gc);
+	if (r == 0 && choose && !gc->damage.code)
+		r = choose(gc->store, &gc->used, arg, e);
+	if (r == 0)
+		r = step_cache_collect(gc->store, &gc->used, e);
 	sort_used(gc);
 	if (r == 0)
 		r = use_blobs_of_layers(gc, e);
@@ -362,6 +373,8 @@ static int sweep(struct gc *gc, struct err *e)
 		r = sweep_leftovers(gc, "volumes", e);
 	if (r == 0)
 		r = sweep_leftovers(gc, MAPPED_DIR, e);
+	if (r == 0)
+		r = sweep_leftovers(gc, MOUNTS_DIR, e);
 	if (r == 0)
 		r = sweep_temporary_names(gc, e);
 	if (r == 0)
@@ -418,17 +431,24 @@ static int lock_all(const struct store *s, bool wait, int *ret_gc_fd, int *ret_l
 
 int store_gc(const struct store *s, bool wait, uint64_t *ret_freed_bytes, struct err *e)
 {
-	cleanup_gc struct gc gc = { .store = s };
+	bool ignored; /* somebody is at work; another time */
+
+	return store_gc_choosing(s, wait, NULL, NULL, &ignored, ret_freed_bytes, e);
+}
+
+int store_gc_choosing(const struct store *s, bool wait, store_gc_choose_fn *choose, void *arg, bool *ret_done,
+		      uint64_t *ret_freed_bytes, struct err *e)
+{
+	cleanup_gc struct gc gc = { .store = s, .used = { .max = USED_MAX } };
 	cleanup_fd int gc_fd = -1;
 	cleanup_fd int lock_fd = -1;
 	int r = lock_all(s, wait, &gc_fd, &lock_fd, e);
 
 	*ret_freed_bytes = 0;
-	if (r == -EWOULDBLOCK)
-		return 0; /* somebody is at work; another time */
+	*ret_done = r == 0;
 	if (r < 0)
-		return r;
-	r = mark(&gc, e);
+		return r == -EWOULDBLOCK ? 0 : r;
+	r = mark(&gc, choose, arg, e);
 	if (r == 0)
 		r = sweep(&gc, e);
 	if (r < 0)

@@ -31,6 +31,8 @@ const struct store *store_of_blob(const struct store *s, const struct digest *di
 #define DIR_MODE      0700
 #define RECORD_MODE   0600
 #define MAPPED_DIR    "mapped"
+#define STEPS_DIR     "steps"
+#define MOUNTS_DIR    "cache-mounts"
 #define SUBPATH_MAX   512 /* of a path below the root */
 #define NAME_FILE_MAX 255 /* NAME_MAX of every file system that we know */
 
@@ -60,6 +62,17 @@ int store_try_lock_exclusive(const struct store *s, int *ret_fd, struct err *e) 
 /* Bytes on disk of the files in a directory, which it takes, and below it; not deeper than `levels`: the sum is for people, and
  * trees may be hostile. */
 uint64_t store_tree_size(int dir_fd, int levels);
+
+/* Below the exclusive lock. Adds the layers that the records of steps name to `used`, and removes what is no record, and records whose layer is gone. */
+int step_cache_collect(const struct store *s, struct strvec *used, struct err *e) MUST_CHECK;
+
+/* store_gc, which calls `choose` below the same exclusive lock, when it knows what images and containers use (layers' keys and digests, sorted: store_uses):
+ * what that removes is in nobody's hands, and what it was kept for goes at once. Not called where a damaged record keeps all layers. A failure of it ends the
+ * collection. *ret_done: false where somebody else held the lock and `wait` is false. */
+typedef int store_gc_choose_fn(const struct store *s, const struct strvec *used, void *arg, struct err *e);
+int store_gc_choosing(const struct store *s, bool wait, store_gc_choose_fn *choose, void *arg, bool *ret_done,
+		      uint64_t *ret_freed_bytes, struct err *e) MUST_CHECK;
+bool store_uses(const struct strvec *used, const char *what);
 
 /* Whether a failure to read one record is about that record (damaged), not about us (memory, descriptors). */
 bool store_error_is_damage(int code);

@@ -71,7 +71,8 @@ int layer_replace(const struct store *s, const struct staging *st, const char *s
 /* syncfs(2) of the store: all that was staged is on disk after it. */
 int store_sync(const struct store *s, struct err *e) MUST_CHECK;
 
-/* Removes staging directories whose owner is gone, and layers and blobs that no image and no container refers to. Takes the lock
+/* Removes staging directories whose owner is gone, and layers and blobs that no image, no container and no step of a build
+ * (store/step_cache.h) refers to. Takes the lock
  * exclusively, and gives way to others while it deletes; if somebody else holds it and `wait` is false, does nothing. -EBADMSG: a record is
  * damaged, so that nobody knows which layers it needs; then staging alone is cleaned. *ret_freed_bytes is set in any case. */
 int store_gc(const struct store *s, bool wait, uint64_t *ret_freed_bytes, struct err *e) MUST_CHECK;

@@ -16,7 +16,6 @@
 #include "store/internal.h"
 #include "store/layer.h"
 
-#define STEPS_DIR  "steps"
 #define RECORD_MAX 65536
 
 void step_record_done(struct step_record *r)
@@ -51,7 +50,7 @@ static void record_path(const char *hex, char ret[SUBPATH_MAX])
 
 /* --- reading -------------------------------------------------------------------------------------------- */
 
-/* -ENOENT where there is none, or none that makes sense; then without text. */
+/* -ENOENT where there is none, -EBADMSG where it makes no sense, both without text. What is about us, not about the record, has one. */
 static int read_record(const struct store *s, const char *hex, struct step_record *ret, struct err *e)
 {
 	cleanup_step_record struct step_record record = { 0 };
@@ -64,12 +63,14 @@ static int read_record(const struct store *s, const char *hex, struct step_recor
 	if (fstatat(s->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -ENOENT;
 	r = file_read(s->root_fd, path, &text, e);
+	if (r == -ENOENT)
+		return r;
 	if (r == 0)
 		r = json_decode(text.data ? text.data : "", text.len, RECORD, &record, e);
-	if (r == -ENOMEM)
+	if (r < 0 && !store_error_is_damage(r))
 		return err_wrap(e, "cannot read '%s/%s'", s->root, path);
 	if (r < 0 || !is_sound(&record) || strcmp(digest_hex(&record.key), hex) != 0)
-		return -ENOENT;
+		return -EBADMSG;
 	record.used_s = st.st_mtime;
 	*ret = record;
 	record = (struct step_record){ 0 };
@@ -94,7 +95,7 @@ int step_cache_find(const struct store *s, const struct digest *key, int64_t now
 	int r = store_key_ok(hex) ? read_record(s, hex, &record, e) : -ENOENT;
 
 	if (r < 0)
-		return r;
+		return r == -ENOMEM ? r : -ENOENT; /* whatever is wrong with it, the step can be made again */
 	if (record.layer && !layer_exists(s, record.layer))
 		return -ENOENT;
 	if (now_s - record.used_s > STEP_TOUCH_AFTER_S) {
@@ -123,6 +124,7 @@ int step_cache_put(const struct store *s, const struct step_record *r, struct er
 	cleanup_json_out struct json_out *o = json_out_new(false, RECORD_MAX);
 	cleanup_free char *kept = text_to_keep(r->text ? r->text : "");
 	cleanup_fd int dir_fd = -1;
+	cleanup_fd int lock_fd = -1;
 	const char *text;
 	size_t len;
 	int ret;
@@ -142,6 +144,8 @@ int step_cache_put(const struct store *s, const struct step_record *r, struct er
 	json_out_string(o, "text", kept);
 	json_out_end(o);
 	ret = json_out_finish(o, &text, &len, e);
+	if (ret == 0)
+		ret = store_lock(s, false, &lock_fd, e); /* what a writer leaves who holds none is garbage */
 	if (ret == 0)
 		ret = dir_make_open(s->root_fd, STEPS_DIR, DIR_MODE, &dir_fd, e);
 	return ret < 0 ? ret : file_write_atomic(dir_fd, digest_hex(&r->key), text, len, RECORD_MODE, e);
@@ -170,31 +174,75 @@ void step_cache_list_free(struct step_record *items, size_t len)
 
 int step_cache_list(const struct store *s, struct step_record **ret_items, size_t *ret_len, struct err *e)
 {
-	cleanup_strvec struct strvec names = { 0 };
+	cleanup_strvec struct strvec names = { .max = STEP_FILES_MAX };
 	struct step_record *items;
 	size_t len = 0;
 	int r = store_list_dir(s, STEPS_DIR, &names, e);
 
 	if (r < 0)
 		return r;
-	if (names.len > STEP_RECORDS_MAX)
-		return err_set(e, -EFBIG, "'%s/" STEPS_DIR "' has more than %d records", s->root,
-			       STEP_RECORDS_MAX);
 	items = calloc(names.len + 1, sizeof(*items));
 	if (!items)
 		return err_code(e, -ENOMEM, "cannot list the steps of builds");
 	for (size_t i = 0; i < names.len; i++) {
-		r = store_key_ok(names.items[i]) ? read_record(s, names.items[i], &items[len], e) : -ENOENT;
+		r = store_key_ok(names.items[i]) ? read_record(s, names.items[i], &items[len], e) : -EBADMSG;
 		if (r == 0)
 			len++;
-		else if (r != -ENOENT)
+		else if (r != -ENOENT && r != -EBADMSG)
 			break;
 	}
-	if (r < 0 && r != -ENOENT) {
+	if (r < 0 && r != -ENOENT && r != -EBADMSG) {
 		step_cache_list_free(items, len);
 		return r;
 	}
 	*ret_items = items;
 	*ret_len = len;
 	return 0;
+}
+
+/* --- collections ---------------------------------------------------------------------------------------- */
+
+/* 1: the file is a record whose layer, which is added to `used`, stays. 0: it is none that can be used. */
+static int use_record(const struct store *s, const char *name, struct strvec *used, struct err *e)
+{
+	cleanup_step_record struct step_record record = { 0 };
+	int r = store_key_ok(name) ? read_record(s, name, &record, e) : -EBADMSG;
+
+	if (r == -ENOENT || r == -EBADMSG)
+		return 0;
+	if (r < 0 || !record.layer)
+		return r < 0 ? r : 1;
+	if (!layer_exists(s, record.layer))
+		return 0;
+	r = strvec_add(used, record.layer);
+	return r < 0 ? err_code(e, r, "cannot gather what is in use") : 1;
+}
+
+int step_cache_collect(const struct store *s, struct strvec *used, struct err *e)
+{
+	cleanup_strvec struct strvec names = { .max = STEP_FILES_MAX };
+	int r = store_list_dir(s, STEPS_DIR, &names, e);
+
+	for (size_t i = 0; i < names.len && r >= 0; i++) {
+		char path[SUBPATH_MAX];
+
+		r = use_record(s, names.items[i], used, e);
+		record_path(names.items[i], path);
+		if (r == 0)
+			r = tree_remove(s->root_fd, path, e);
+	}
+	return r < 0 ? r : 0;
+}
+
+int step_cache_forget_layers(const struct store *s, const struct strvec *layers, struct err *e)
+{
+	struct step_record *items = NULL;
+	size_t len = 0;
+	int r = layers->len > 0 ? step_cache_list(s, &items, &len, e) : 0;
+
+	for (size_t i = 0; i < len && r == 0; i++)
+		if (items[i].layer && strvec_has(layers, items[i].layer))
+			r = step_cache_remove(s, &items[i].key, e);
+	step_cache_list_free(items, len);
+	return r;
 }

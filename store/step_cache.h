@@ -10,10 +10,12 @@
 
 #include "common/digest.h"
 #include "common/err.h"
+#include "common/strvec.h"
 #include "store/store.h"
 
-#define STEP_TEXT_MAX    4096  /* bytes of the instruction that are kept */
-#define STEP_RECORDS_MAX 65536 /* of one store */
+#define STEP_TEXT_MAX    4096   /* bytes of the instruction that are kept */
+#define STEP_RECORDS_MAX 65536  /* of one store: build_cache_trim leaves no more */
+#define STEP_FILES_MAX   262144 /* that are listed, so that what is over STEP_RECORDS_MAX can be cleaned up */
 #define STEP_TOUCH_AFTER_S \
 	86400 /* reading a record writes its time of use no more often: flash is precious */
 
@@ -35,16 +37,19 @@ int step_cache_find(const struct store *s, const struct digest *key, int64_t now
 		    struct err *e) MUST_CHECK;
 
 /* Keeps a record, in the place of one of the same key. Its layer is there, and on disk (layer_commit). Not durable: a power cut may lose it, and no more
- * than that. -EINVAL: it has no key, or a layer without a diff ID. */
+ * than that. Takes the store's lock, shared, as image_bind does; for the layer not to be collected before, the caller holds it since before layer_commit. -EINVAL: it has no key, or a layer without a diff ID. */
 int step_cache_put(const struct store *s, const struct step_record *r, struct err *e) MUST_CHECK;
 
-/* All that can be read, and those whose layer is gone too, in no order. -EFBIG over STEP_RECORDS_MAX. */
+/* All that can be read, and those whose layer is gone too, in no order. -EFBIG over STEP_FILES_MAX. */
 int step_cache_list(const struct store *s, struct step_record **ret_items, size_t *ret_len,
 		    struct err *e) MUST_CHECK;
 void step_cache_list_free(struct step_record *items, size_t len);
 
 /* Forgets a step; its layer is garbage then, if nobody else has it. One that is not there is a success. */
 int step_cache_remove(const struct store *s, const struct digest *key, struct err *e) MUST_CHECK;
+
+/* Forgets the steps that made any of these layers (keys). */
+int step_cache_forget_layers(const struct store *s, const struct strvec *layers, struct err *e) MUST_CHECK;
 
 /* Which records have to go so that the others' layers are `max_bytes` at most and all were used since `since_s` (INT64_MIN: any time): the least recently
  * used first, and never one before those that were made on it. Pure. Sets drop[i] for each of `len` items. A layer that several have counts once. -ENOMEM. */

@@ -9,6 +9,8 @@
  *   names/<encoded reference>    one image name: what it is bound to
  *   containers/<id>/             container.json config.json upper work rootfs
  *   mapped/<key>/                tree made-of files.sum
+ *   steps/<key>                  what a step of a build has made
+ *   cache-mounts/<hex>/          id data
  *   container-names/<name>       symbolic link to the ID of the container of that name
  *   staging/<random>/            work in progress; whatever is here without a living owner (flock) is garbage
  *

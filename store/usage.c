@@ -74,7 +74,7 @@ static int compare_layers(const void *a, const void *b)
 	return strcmp(x->key, y->key);
 }
 
-static struct usage_layer *find_layer(const struct usage *u, const char *key)
+struct usage_layer *usage_find_layer(const struct usage *u, const char *key)
 {
 	struct usage_layer wanted = { .key = (char *)(uintptr_t)key }; /* compared, not changed */
 
@@ -109,12 +109,17 @@ static int read_layers(const struct store *s, struct usage *u, struct err *e)
 	return 0;
 }
 
+bool usage_layer_is_cache(const struct usage_layer *layer)
+{
+	return layer->in_cache && layer->images == 0 && !layer->in_container;
+}
+
 uint64_t usage_layers_bytes(const struct usage *u)
 {
 	uint64_t size = 0;
 
 	for (size_t i = 0; i < u->layers_len; i++)
-		size += u->layers[i].size_bytes;
+		size += usage_layer_is_cache(&u->layers[i]) ? 0 : u->layers[i].size_bytes;
 	return size;
 }
 
@@ -123,7 +128,7 @@ uint64_t usage_reclaimable_bytes(const struct usage *u)
 	uint64_t size = 0;
 
 	for (size_t i = 0; i < u->layers_len; i++)
-		if (!u->layers[i].in_container)
+		if (!u->layers[i].in_container && !usage_layer_is_cache(&u->layers[i]))
 			size += u->layers[i].size_bytes;
 	return size;
 }
@@ -181,7 +186,7 @@ static bool is_shared(const struct usage *u, const struct usage_image *image, co
 static void count_layers(struct usage *u, struct usage_image *image, const struct strvec *keys)
 {
 	for (size_t n = 0; n < keys->len; n++) {
-		struct usage_layer *layer = find_layer(u, keys->items[n]);
+		struct usage_layer *layer = usage_find_layer(u, keys->items[n]);
 
 		if (!layer)
 			continue;
@@ -231,7 +236,7 @@ uint64_t usage_image_bytes(const struct store *s, const struct strvec *layers)
 static void hold_layers(struct usage *u, const struct strvec *keys)
 {
 	for (size_t i = 0; i < keys->len; i++) {
-		struct usage_layer *layer = find_layer(u, keys->items[i]);
+		struct usage_layer *layer = usage_find_layer(u, keys->items[i]);
 
 		if (layer)
 			layer->in_container = true;

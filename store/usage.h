@@ -17,6 +17,7 @@ struct usage_layer {
 	uint64_t size_bytes; /* of regular files, unpacked */
 	size_t images;       /* names that need it */
 	bool in_container;   /* a container needs it */
+	bool in_cache;       /* the cache of builds has it; build_cache_read finds out */
 };
 
 /* One name. Two names of one image are two of these. */
@@ -76,7 +77,11 @@ uint64_t usage_image_bytes(const struct store *s, const struct strvec *layers);
 /* Whether a layer is among the image's, hidden ones included. */
 bool usage_image_needs(const struct usage_image *image, const char *key);
 
-/* All layers, each once; and of those the ones that no container needs. */
+/* A layer by its key, borrowed; NULL: there is none. And whether only the cache of builds needs it. */
+struct usage_layer *usage_find_layer(const struct usage *u, const char *key);
+bool usage_layer_is_cache(const struct usage_layer *layer);
+
+/* All layers, each once, but for those that only the cache of builds needs; and of those the ones that no container needs. */
 uint64_t usage_layers_bytes(const struct usage *u);
 uint64_t usage_reclaimable_bytes(const struct usage *u);
 

@@ -74,7 +74,8 @@ def test_system_prune_removes_all_that_is_not_used(sampan, image, scratch):
     sampan("pull", "-q", f"oci:{other}", check=True)
     asked = sampan("system", "prune", "--filter", "until=0", input="n\n", check=True).stdout
     assert asked == ("WARNING! This will remove:\n  - all stopped containers\n"
-                     "  - all networks not used by at least one container\n  - all dangling images\n\n"
+                     "  - all networks not used by at least one container\n  - all dangling images\n"
+                     "  - unused build cache\n\n"
                      "  Items to be pruned will be filtered with:\n  - until=0\n\n"
                      "Are you sure you want to continue? [y/N] ")
     shown = sampan("system", "prune", "-f", check=True).stdout

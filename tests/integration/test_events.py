@@ -304,7 +304,7 @@ def test_each_group_of_a_prune_has_its_event(sampan, image):
     (prune,) = events(sampan, event="prune")
     assert list(prune["Actor"]["Attributes"]) == ["reclaimed"]
     sampan("system", "prune", "-f", "--volumes", check=True)
-    assert [e["Type"] for e in events(sampan, event="prune")] == ["container", "container", "network", "volume", "image"]
+    assert [e["Type"] for e in events(sampan, event="prune")] == ["container", "container", "network", "volume", "image", "builder"]
     sampan("create", "--name", "box", image, "true", check=True)
     sampan("export", "-o", "/dev/null", "box", check=True)
     assert actions(sampan, type="container")[-1] == "export"

@@ -34,13 +34,15 @@ def df(sampan, *args):
 def test_df_counts_shared_layers_once(sampan, scratch):
     pull(sampan, scratch, "one", app(b"1" * 100))
     pull(sampan, scratch, "two", app(b"2" * 10))
-    images, containers, volumes = df(sampan)["Summary"]
+    images, containers, volumes, cache = df(sampan)["Summary"]
     assert images == {"Type": "Images", "Total": 2, "Active": 0, "SizeBytes": 1110, "ReclaimableBytes": 1110}
     assert (containers["Total"], volumes["Type"], volumes["Total"]) == (0, "Local Volumes", 0)
+    assert cache == {"Type": "Build Cache", "Total": 0, "Active": 0, "SizeBytes": 0, "ReclaimableBytes": 0}
     table = sampan("system", "df", check=True).stdout.splitlines()
     assert re.fullmatch(r"TYPE +TOTAL +ACTIVE +SIZE +RECLAIMABLE", table[0])
     assert re.fullmatch(r"Images +2 +0 +1\.11kB +1\.11kB \(100%\)", table[1])
     assert re.fullmatch(r"Containers +0 +0 +0B +0B", table[2])
+    assert re.fullmatch(r"Build Cache +0 +0 +0B +0B", table[4])
 
 
 def test_df_tells_for_each_image_what_it_shares(sampan, scratch):

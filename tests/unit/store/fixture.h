@@ -130,6 +130,7 @@ static inline void add_image(const struct store *s, const char *name, char digit
 		assert_int_equal(strvec_add(&r.layers, key_of(*layers, key)), 0);
 	}
 	r.name = strdup(name);
+	assert_non_null(r.name);
 	if (image_bind(s, &r, &e) < 0)
 		fail_msg("%s", e.text);
 	image_record_done(&r);
