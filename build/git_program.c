@@ -21,7 +21,7 @@
 #define WORDS_MAX 300
 #define PATH_ELSE "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 /* A host that nobody knows is let in once and remembered; one that has changed is not. */
-#define SSH       "ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=accept-new"
+#define SSH       "GIT_SSH_COMMAND=ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=accept-new"
 
 /* --- what may be asked for ------------------------------------------------------------------------------ */
 
@@ -162,7 +162,7 @@ static int make_env(const struct git_program *g, struct strvec *env, struct err 
 		"GIT_CONFIG_NOSYSTEM=1",  "GIT_CONFIG_GLOBAL=/dev/null",
 		"GIT_ATTR_NOSYSTEM=1",    "GIT_TERMINAL_PROMPT=0",
 		"GIT_ASKPASS=/bin/false", "SSH_ASKPASS=/bin/false",
-		"GIT_LFS_SKIP_SMUDGE=1",  "GIT_SSH_COMMAND=" SSH,
+		"GIT_LFS_SKIP_SMUDGE=1",  SSH,
 	};
 	int r = add_inherited(env);
 
@@ -266,32 +266,40 @@ static ssize_t take(int fd, struct buf *said, struct buf *words, struct err *e)
 	return n;
 }
 
+/* Both of its streams, until they end. */
+static int hear(struct run *run, struct pollfd fds[2], struct err *e)
+{
+	for (int i = 0; i < 2; i++) {
+		ssize_t n = 1;
+
+		if (fds[i].fd >= 0 && fds[i].revents)
+			n = take(fds[i].fd, run->said, i == 1 ? &run->words : NULL, e);
+		if (n < 0)
+			return (int)n;
+		if (n == 0)
+			fds[i].fd = -1;
+	}
+	return 0;
+}
+
 static int listen_to(struct run *run, int cancel_fd, struct err *e)
 {
 	struct pollfd fds[] = { { .fd = run->out, .events = POLLIN },
 				{ .fd = run->err, .events = POLLIN },
 				{ .fd = cancel_fd, .events = POLLIN } };
+	int r = 0;
 
-	while (fds[0].fd >= 0 || fds[1].fd >= 0) {
-		if (poll(fds, ARRAY_LEN(fds), -1) < 0) {
-			if (errno == EINTR)
-				continue;
+	while (r == 0 && (fds[0].fd >= 0 || fds[1].fd >= 0)) {
+		int ready = poll(fds, ARRAY_LEN(fds), -1);
+
+		if (ready < 0 && errno != EINTR)
 			return err_errno(e, "cannot wait for git");
-		}
-		if (fds[2].revents)
+		if (ready > 0 && fds[2].revents)
 			return err_set(e, -EINTR, "interrupted");
-		for (int i = 0; i < 2; i++) {
-			ssize_t n = 1;
-
-			if (fds[i].fd >= 0 && fds[i].revents)
-				n = take(fds[i].fd, run->said, i == 1 ? &run->words : NULL, e);
-			if (n < 0)
-				return (int)n;
-			if (n == 0)
-				fds[i].fd = -1;
-		}
+		if (ready > 0)
+			r = hear(run, fds, e);
 	}
-	return 0;
+	return r;
 }
 
 /* The first line that says what went wrong; else the last one of all. "": there is none. */

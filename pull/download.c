@@ -76,33 +76,43 @@ static bool is_redirect(const struct http_response *answer)
 				    answer->status == 307 || answer->status == 308);
 }
 
-/* One request, and where its answer leads. */
-static int follow(struct http *h, struct job *j, struct http_response *ret, struct err *e)
+/* One request. */
+static int ask(struct http *h, struct job *j, const char *url, bool is_first, struct http_response *ret,
+	       struct err *e)
 {
 	const struct download_options *o = j->options;
 	const struct sink sink = { .begin = on_begin, .write = on_write, .arg = j };
-	cleanup_free char *url = strdup(o->url), *home = http_origin(o->url);
-	int r = url && home ? 0 : err_set(e, -EINVAL, "it is no http or https URL");
+	cleanup_free char *here = http_origin(url), *home = http_origin(o->url);
+	bool ours = here && home && strcmp(here, home) == 0;
+	const struct http_request request = { .method = HTTP_GET,
+					      .url = url,
+					      .authorization = ours ? o->authorization : NULL,
+					      .if_none_match = o->etag,
+					      .sink = &sink };
 
-	for (int hops = 0; r == 0; hops++) {
-		cleanup_free char *here = http_origin(url);
-		bool ours = here && strcmp(here, home) == 0;
-		const struct http_request request = { .method = HTTP_GET,
-						      .url = url,
-						      .authorization = ours ? o->authorization : NULL,
-						      .if_none_match = o->etag,
-						      .sink = &sink };
+	if (!here)
+		return err_set(e, -EINVAL,
+			       is_first ? "it is no http or https URL"
+					: "a redirect leads to what is no http or https URL");
+	return http_perform(h, &request, ret, e);
+}
 
-		if (!here)
-			return err_set(e, -EINVAL, "a redirect leads to what is no http or https URL");
+/* Requests, as far as answers lead. */
+static int follow(struct http *h, struct job *j, struct http_response *ret, struct err *e)
+{
+	int r;
+
+	http_response_done(ret);
+	ret->failure = HTTP_FAILED_LOCAL; /* of what comes to nothing before there is a request */
+	r = ask(h, j, j->options->url, true, ret, e);
+	for (int hops = 1; r == 0 && is_redirect(ret); hops++) {
+		cleanup_free char *url = ptr_take(ret->location);
+
 		if (hops > DOWNLOAD_REDIRECTS_MAX)
 			return err_set(e, -ELOOP, "stopped after %d redirects", DOWNLOAD_REDIRECTS_MAX);
 		http_response_done(ret);
-		r = http_perform(h, &request, ret, e);
-		if (r < 0 || !is_redirect(ret))
-			return r;
-		free(url);
-		url = ptr_take(ret->location);
+		ret->failure = HTTP_FAILED_LOCAL;
+		r = ask(h, j, url, false, ret, e);
 	}
 	return r;
 }
@@ -123,11 +133,10 @@ static int fetch(struct http *h, struct job *j, struct http_response *ret, struc
 	unsigned int failures = 0;
 	int r;
 
-	do {
-		ret->failure = HTTP_FAILED_LOCAL; /* of what comes to nothing before there is a request */
+	do
 		r = follow(h, j, ret, e);
-	} while (registry_worth_another_try(ret) && ++failures < REGISTRY_TRIES &&
-		 registry_wait(&session, failures, ret));
+	while (registry_worth_another_try(ret) && ++failures < REGISTRY_TRIES &&
+	       registry_wait(&session, failures, ret));
 	if (r < 0)
 		return r;
 	if (ret->status / 100 == 2 || (ret->status == 304 && j->options->etag))
@@ -259,7 +268,7 @@ static int download_it(const struct download_options *o, int out_fd, struct down
 {
 	struct job j = { .options = o, .out_fd = out_fd, .max_bytes = o->max_bytes };
 	struct download_result got = { 0 };
-	struct answer answer;
+	struct answer answer = { 0 };
 	int r;
 
 	if (strlen(o->url) > DOWNLOAD_URL_MAX)

@@ -83,8 +83,12 @@ static void decode_extended(char *value)
 	for (from = quote + 1; *from; from++) {
 		int high = *from == '%' ? hex(from[1]) : -1, low = high >= 0 ? hex(from[2]) : -1;
 
-		*to++ = low >= 0 ? (char)(high * 16 + low) : *from;
-		from += low >= 0 ? 2 : 0;
+		if (low >= 0) {
+			*to++ = (char)(high * 16 + low);
+			from += 2;
+		} else {
+			*to++ = *from;
+		}
 	}
 	*to = '\0';
 }
