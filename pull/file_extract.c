@@ -12,6 +12,7 @@
 #include <archive_entry.h>
 
 #include "common/cleanup.h"
+#include "common/file.h"
 #include "common/rootfd.h"
 #include "pull/layer_entry.h"
 #include "pull/layer_xattr.h"
@@ -30,6 +31,7 @@ struct extract {
 	struct archive *archive;
 	struct noted_dir *dirs;
 	size_t dirs_len, dirs_cap;
+	uint64_t bytes, entries;
 };
 
 /* One entry. */
@@ -112,12 +114,14 @@ static int open_parent(const struct file_extract *how, const char *path, int *re
 
 /* --- what is there already --- */
 
-static int make_way(const struct item *i, struct err *e)
+static int make_way(const struct extract *x, const struct item *i, struct err *e)
 {
 	struct stat st;
 
 	if (fstatat(i->parent_fd, i->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : err_errno(e, "cannot look at it");
+	if (S_ISDIR(st.st_mode) && x->how->adds)
+		return tree_remove(i->parent_fd, i->name, e);
 	if (S_ISDIR(st.st_mode))
 		return err_set(e, -EISDIR, "cannot overwrite directory with non-directory");
 	return unlinkat(i->parent_fd, i->name, 0) < 0 ? err_errno(e, "cannot replace it") : 0;
@@ -152,7 +156,7 @@ static int complete_file(const struct extract *x, const struct item *i, int fd, 
 	if (r == 0 && fchmod(fd, i->st.st_mode & 07777) < 0)
 		r = err_errno(e, "cannot change its mode");
 	if (r == 0)
-		r = layer_xattr_set_all(i->entry, fd, geteuid() != 0, i->shown, e);
+		r = layer_xattr_set_all(i->entry, fd, x->how->lenient || geteuid() != 0, i->shown, e);
 	return r == 0 ? set_times(i->parent_fd, i->name, &i->st, e) : r;
 }
 
@@ -174,27 +178,39 @@ static int write_block(int fd, const char *data, size_t len, off_t offset)
 	return 0;
 }
 
-static int write_contents(const struct extract *x, int fd, uint64_t size, struct err *e)
+static int over_bytes(const struct extract *x, struct err *e)
 {
+	return err_set(e, -EFBIG, "the archive unpacks to more than %llu bytes",
+		       (unsigned long long)x->how->max_bytes);
+}
+
+static int write_contents(struct extract *x, int fd, uint64_t size, struct err *e)
+{
+	uint64_t max = x->how->max_bytes;
 	const void *data;
 	size_t len;
 	la_int64_t offset;
 	int r;
 
+	if (max > 0 && size > max - x->bytes)
+		return over_bytes(x, e);
 	while ((r = archive_read_data_block(x->archive, &data, &len, &offset)) == ARCHIVE_OK) {
+		if (offset < 0 || (uint64_t)offset > size || len > size - (uint64_t)offset)
+			return err_set(e, -EINVAL, "it has contents behind its end");
 		r = write_block(fd, data, len, offset);
 		if (r < 0)
 			return err_code(e, r, "cannot write it");
 	}
 	if (r != ARCHIVE_EOF)
 		return bad_archive(x, e);
+	x->bytes += size;
 	return ftruncate(fd, (off_t)size) < 0 ? err_errno(e, "cannot write it") : 0; /* a hole may end it */
 }
 
-static int make_file(const struct extract *x, const struct item *i, struct err *e)
+static int make_file(struct extract *x, const struct item *i, struct err *e)
 {
 	cleanup_fd int fd = -1;
-	int r = make_way(i, e);
+	int r = make_way(x, i, e);
 
 	if (r < 0)
 		return r;
@@ -208,7 +224,7 @@ static int make_file(const struct extract *x, const struct item *i, struct err *
 static int make_symlink(const struct extract *x, const struct item *i, struct err *e)
 {
 	const char *target = archive_entry_symlink(i->entry);
-	int r = make_way(i, e);
+	int r = make_way(x, i, e);
 
 	if (r < 0)
 		return r;
@@ -216,6 +232,15 @@ static int make_symlink(const struct extract *x, const struct item *i, struct er
 		return err_errno(e, "cannot make it");
 	r = set_owner(x, i, e);
 	return r == 0 ? set_times(i->parent_fd, i->name, &i->st, e) : r;
+}
+
+static bool is_same(int fd_a, const char *a, int fd_b, const char *b)
+{
+	struct stat st_a, st_b;
+
+	return fstatat(fd_a, a, &st_a, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       fstatat(fd_b, b, &st_b, AT_SYMLINK_NOFOLLOW) == 0 && st_a.st_dev == st_b.st_dev &&
+	       st_a.st_ino == st_b.st_ino;
 }
 
 /* To an earlier entry of the same tar. */
@@ -228,8 +253,10 @@ static int make_hardlink(const struct extract *x, const struct item *i, const ch
 
 	if (r == 0)
 		r = open_parent(x->how, path, &fd, &name, e);
+	if (r == 0 && is_same(fd, name, i->parent_fd, i->name))
+		return 0;
 	if (r == 0)
-		r = make_way(i, e);
+		r = make_way(x, i, e);
 	if (r < 0)
 		return r;
 	return linkat(fd, name, i->parent_fd, i->name, 0) < 0
@@ -239,12 +266,12 @@ static int make_hardlink(const struct extract *x, const struct item *i, const ch
 
 static int make_node(const struct extract *x, const struct item *i, struct err *e)
 {
-	int r = make_way(i, e);
+	int r = make_way(x, i, e);
 
 	if (r < 0)
 		return r;
 	if (mknodat(i->parent_fd, i->name, (i->st.st_mode & S_IFMT) | 0600, i->st.st_rdev) < 0)
-		return err_errno(e, "cannot make it");
+		return errno == EPERM && x->how->lenient ? 0 : err_errno(e, "cannot make it");
 	r = set_owner(x, i, e);
 	if (r == 0 && fchmodat(i->parent_fd, i->name, i->st.st_mode & 07777, 0) < 0)
 		r = err_errno(e, "cannot change its mode");
@@ -281,14 +308,17 @@ static int make_dir(struct extract *x, const struct item *i, struct err *e)
 		return err_errno(e, "cannot make it");
 	if (fstatat(i->parent_fd, i->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_errno(e, "cannot look at it");
-	if (!S_ISDIR(st.st_mode))
+	if (!S_ISDIR(st.st_mode) && !x->how->adds)
 		return err_set(e, -ENOTDIR, "cannot overwrite non-directory with directory");
+	if (!S_ISDIR(st.st_mode) &&
+	    (unlinkat(i->parent_fd, i->name, 0) < 0 || mkdirat(i->parent_fd, i->name, DIR_MODE) < 0))
+		return err_errno(e, "cannot replace it");
 	fd = openat(i->parent_fd, i->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return err_errno(e, "cannot open it");
 	r = set_owner(x, i, e);
 	if (r == 0)
-		r = layer_xattr_set_all(i->entry, fd, geteuid() != 0, i->shown, e);
+		r = layer_xattr_set_all(i->entry, fd, x->how->lenient || geteuid() != 0, i->shown, e);
 	return r == 0 ? note_dir(x, i, e) : r;
 }
 
@@ -329,6 +359,18 @@ static int make(struct extract *x, const struct item *i, struct err *e)
 	}
 }
 
+/* In a layer it would remove other files. */
+static int check_name(const char *path, struct err *e)
+{
+	for (const char *at = path; at; at = strchr(at, '/')) {
+		at += *at == '/';
+		if (strncmp(at, ".wh.", 4) == 0)
+			return err_set(e, -EINVAL,
+				       "the name begins with '.wh.', which has another meaning in layers");
+	}
+	return 0;
+}
+
 /* The directory that is copied into stays as it is. */
 static int take(struct extract *x, struct archive_entry *entry, struct err *e)
 {
@@ -343,32 +385,56 @@ static int take(struct extract *x, struct archive_entry *entry, struct err *e)
 	r = make_path(x->how, path, i.path, e);
 	if (r == 0 && strcmp(i.path, x->how->base) == 0)
 		return 0;
+	if (r == 0 && x->how->adds)
+		r = check_name(i.path, e);
 	if (r == 0)
 		r = open_parent(x->how, i.path, &parent_fd, &i.name, e);
 	if (r == 0) {
 		i.parent_fd = parent_fd;
 		i.st = *archive_entry_stat(entry);
+		if (x->how->time)
+			i.st.st_mtim = *x->how->time;
 		r = make(x, &i, e);
 	}
 	return r < 0 ? err_wrap(e, "'%s'", i.shown) : 0;
+}
+
+static int count(struct extract *x, struct err *e)
+{
+	uint64_t max = x->how->max_entries;
+
+	if (max > 0 && x->entries >= max)
+		return err_set(e, -EFBIG, "the archive has more than %llu entries", (unsigned long long)max);
+	x->entries++;
+	return 0;
+}
+
+static int open_tar(const struct extract *x, int in_fd, struct err *e)
+{
+	struct archive *a = x->archive;
+
+	if (!a)
+		return no_memory(e);
+	if (archive_read_support_format_tar(a) != ARCHIVE_OK ||
+	    archive_read_support_format_empty(a) != ARCHIVE_OK ||
+	    (!x->how->adds && archive_read_support_filter_gzip(a) != ARCHIVE_OK) ||
+	    archive_read_open_fd(a, in_fd, BLOCK_BYTES) != ARCHIVE_OK)
+		return bad_archive(x, e);
+	return 0;
 }
 
 int file_extract(int in_fd, const struct file_extract *how, uint64_t *ret_bytes, struct err *e)
 {
 	cleanup_extract struct extract x = { .how = how, .archive = archive_read_new() };
 	struct archive_entry *entry;
-	int r = 0, got;
+	int r = open_tar(&x, in_fd, e), got = ARCHIVE_FATAL;
 
-	if (!x.archive)
-		return no_memory(e);
-	if (archive_read_support_format_tar(x.archive) != ARCHIVE_OK ||
-	    archive_read_support_format_empty(x.archive) != ARCHIVE_OK ||
-	    archive_read_support_filter_gzip(x.archive) != ARCHIVE_OK ||
-	    archive_read_open_fd(x.archive, in_fd, BLOCK_BYTES) != ARCHIVE_OK)
-		return bad_archive(&x, e);
 	while (r == 0 &&
-	       ((got = archive_read_next_header(x.archive, &entry)) == ARCHIVE_OK || got == ARCHIVE_WARN))
-		r = take(&x, entry, e);
+	       ((got = archive_read_next_header(x.archive, &entry)) == ARCHIVE_OK || got == ARCHIVE_WARN)) {
+		r = count(&x, e);
+		if (r == 0)
+			r = take(&x, entry, e);
+	}
 	if (r < 0)
 		return r;
 	if (got != ARCHIVE_EOF)

@@ -407,6 +407,15 @@ static char *absolute_location(CURL *c)
 	return out;
 }
 
+static void read_last_modified(CURL *c, struct http_response *ret)
+{
+	const char *value = header_of(c, "Last-Modified", 0);
+	time_t when = value ? curl_getdate(value, NULL) : -1;
+
+	ret->has_last_modified = when >= 0;
+	ret->last_modified = when >= 0 ? (int64_t)when : 0;
+}
+
 static int read_headers(struct http *h, struct http_response *ret)
 {
 	const char *value;
@@ -417,6 +426,9 @@ static int read_headers(struct http *h, struct http_response *ret)
 	read_short(h->curl, "Range", ret->range, sizeof(ret->range));
 	read_short(h->curl, "Link", ret->link, sizeof(ret->link));
 	read_short(h->curl, "Docker-Content-Digest", ret->digest, sizeof(ret->digest));
+	read_short(h->curl, "ETag", ret->etag, sizeof(ret->etag));
+	read_short(h->curl, "Content-Disposition", ret->disposition, sizeof(ret->disposition));
+	read_last_modified(h->curl, ret);
 	for (size_t i = 0; i < HTTP_CHALLENGES_MAX; i++) {
 		value = header_of(h->curl, "WWW-Authenticate", i);
 		if (!value)
@@ -511,6 +523,8 @@ static int add_headers(const struct http_request *request, uint64_t from, struct
 
 	if (r == 0)
 		r = add_header(out, "Authorization", request->authorization);
+	if (r == 0)
+		r = add_header(out, "If-None-Match", request->if_none_match);
 	if (r == 0 && has_body(request))
 		r = add_header(out, "Content-Type",
 			       request->content_type ? request->content_type : "application/octet-stream");

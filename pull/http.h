@@ -5,6 +5,7 @@
 #define SAMPAN_PULL_HTTP_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/buf.h"
 #include "common/digest.h"
@@ -18,6 +19,8 @@
 #define HTTP_CHALLENGES_MAX    8
 #define HTTP_RANGE_MAX         64
 #define HTTP_LINK_MAX          2048
+#define HTTP_ETAG_MAX          256
+#define HTTP_DISPOSITION_MAX   1024
 #define HTTP_CONNECT_TIMEOUT_S 20
 #define HTTP_STALL_TIMEOUT_S   60 /* less than a byte per second for so long ends a transfer */
 
@@ -60,6 +63,7 @@ struct http_request {
 	const char *url;
 	const char *accept;        /* value of the Accept header; NULL: none */
 	const char *authorization; /* value of the Authorization header; NULL: none */
+	const char *if_none_match; /* value of the If-None-Match header; NULL: none */
 	bool anonymous_tls;        /* keep our client certificate back */
 	bool to_this_machine;      /* by its host's name */
 	const char *content_type;  /* of the body */
@@ -87,6 +91,10 @@ struct http_response {
 	struct strvec challenges;                 /* values of WWW-Authenticate */
 	char range[HTTP_RANGE_MAX]; /* value of the Range header, as uploads are answered; "" where absent */
 	char link[HTTP_LINK_MAX];   /* value of the first Link header; "" where absent or longer */
+	char etag[HTTP_ETAG_MAX];   /* value of the ETag header; "" where absent or longer */
+	char disposition[HTTP_DISPOSITION_MAX]; /* of Content-Disposition; the same */
+	bool has_last_modified;
+	int64_t last_modified;            /* seconds since 1970 */
 	char digest[DIGEST_TEXT_MAX + 1]; /* value of Docker-Content-Digest, unchecked; "" where absent */
 	char *location;             /* of a 3xx, and of a 201 and 202: the absolute URL; NULL where absent */
 	unsigned int retry_after_s; /* 0 where absent, in the past, or neither a number nor a date */
