@@ -154,7 +154,7 @@ $(O)/libexec/sampan/netavark/iptables: $(call objects,$(CLI_IPTABLES)) $(call ar
 	$(call link,$^,$(LINK_STATIC))
 $(O)/libexec/sampan/netavark/ip6tables: $(O)/libexec/sampan/netavark/iptables
 	$(Q)ln -sf iptables $@
-$(O)/libexec/sampan/sampan-image: $(call objects,$(CLI_IMAGE)) $(call archives,cli pull runtime store oci common)
+$(O)/libexec/sampan/sampan-image: $(call objects,$(CLI_IMAGE)) $(call archives,cli build pull runtime store oci common)
 	$(call link,$^,$(LIBS_IMAGE))
 
 # --- unit tests -----------------------------------------------------------------------------------

@@ -69,6 +69,8 @@ static const struct command COMMANDS[] = {
 	{ "secret", cmd_secret, "Manage secrets" },
 	{ "network", cmd_network, "Manage networks" },
 	{ "system", cmd_system, "Show how much space is taken up" },
+	{ "init", cmd_delegated, "Write a Dockerfile for the project in a folder" },
+	{ "binfmt", cmd_delegated, "Run programs of other CPUs" },
 	{ "fsck", cmd_delegated, "Check the store for damage, and repair it" },
 	{ "check", cmd_check, "Check what this machine can do, and how to cure what it cannot" },
 	{ "info", cmd_info, "Show what Sampan found on this machine" },
@@ -156,7 +158,7 @@ static int export_additional(const struct strvec *stores)
 /* These have nothing to do with containers or images. */
 static bool needs_store(const char *command)
 {
-	static const char *const OTHERS[] = { "check", "completion", "help", "version" };
+	static const char *const OTHERS[] = { "binfmt", "check", "completion", "help", "init", "version" };
 
 	for (size_t i = 0; i < ARRAY_LEN(OTHERS); i++)
 		if (strcmp(command, OTHERS[i]) == 0)
