@@ -70,7 +70,7 @@ static int read_package(const struct init_project *p, struct node *n, struct err
 {
 	cleanup_json_doc struct json_doc *doc = NULL;
 	const char *text = init_text(p, INIT_PACKAGE_JSON);
-	struct json_in top, scripts, engines;
+	struct json_in top, scripts, engines, build;
 	int r = json_parse(text, strlen(text), JSON_DEPTH_MAX, &doc, e);
 
 	if (r < 0)
@@ -80,9 +80,11 @@ static int read_package(const struct init_project *p, struct node *n, struct err
 		return err_set(e, -EINVAL, "expected an object");
 	scripts = json_get(&top, "scripts");
 	engines = json_get(&top, "engines");
-	n->build = json_in_is_object(&scripts) && json_has(&scripts, "build");
-	if (json_in_is_object(&scripts))
+	if (json_in_is_object(&scripts)) {
+		build = json_get(&scripts, "build");
+		n->build = json_in_is_string(&build);
 		r = read_string(&scripts, "start", &n->start, e);
+	}
 	if (r == 0 && json_in_is_object(&engines))
 		r = read_string(&engines, "node", &n->engine, e);
 	if (r == 0)
