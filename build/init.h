@@ -18,7 +18,7 @@
 
 #define INIT_TEXT_MAX_BYTES (1U << 20) /* of a file that is read */
 #define INIT_OUT_MAX_BYTES  65536      /* of one that is written */
-#define INIT_NAMES_MAX      4096       /* of what is in the folders; later ones are not looked at */
+#define INIT_NAMES_MAX      32768      /* of what is in the folders; later ones are not looked at */
 
 /* Where a folder is of several kinds, the first of these is taken. */
 enum init_kind { INIT_GO, INIT_RUST, INIT_PYTHON, INIT_NODE, INIT_C_CMAKE, INIT_C_MAKE, INIT_KINDS };

@@ -22,6 +22,7 @@ struct rule {
 #define PLATFORMS                                                                                  \
 	"linux/amd64 linux/arm64 linux/arm/v7 linux/arm/v6 linux/386 linux/riscv64 linux/ppc64le " \
 	"linux/s390x"
+#define ARCHITECTURES "arm64 arm amd64 386 riscv64 ppc64le s390x mips64le loong64"
 #define ULIMITS                                                                                        \
 	"core= cpu= data= fsize= locks= memlock= msgqueue= nice= nofile= nproc= rss= rtprio= rttime= " \
 	"sigpending= stack="
@@ -53,6 +54,7 @@ static const struct rule OPTION_RULES[] = {
 	  "type=volume "
 	  "type=network scope=local" },
 	{ "sampan search", "filter", "stars= is-official is-automated" },
+	{ "sampan init", "type", "c-make c-cmake go python node rust" },
 	{ "sampan fsck", "from", "docker:// oci: oci-archive: docker-archive:" },
 	{ NULL, "attach", "stdin stdout stderr" },
 	{ NULL, "cap-add", "ALL @capabilities" },
@@ -117,6 +119,8 @@ static const struct rule ARGUMENT_RULES[] = {
 	{ "sampan cp", "CONTAINER", "@places @files" },
 	{ "sampan cp", "DEST_PATH", "@places @files" },
 	{ "sampan search", "REGISTRY", "" },
+	{ "sampan init", "DIR", "@directories" },
+	{ "sampan binfmt", "ARCH", ARCHITECTURES },
 	{ NULL, "CONTAINER", "@containers" },
 	{ NULL, "NAME|ID", "@containers @images" },
 	{ NULL, "IMAGE", "@images" },
