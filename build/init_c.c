@@ -83,7 +83,7 @@ static bool read_variable(char *line, char out[INIT_NAME_MAX])
 	value[strcspn(value, " \t#")] = '\0';
 	if (!is_one_of(line, NAMES, ARRAY_LEN(NAMES)) || !may_be_program(value))
 		return false;
-	(void)snprintf(out, INIT_NAME_MAX, "%s", value);
+	(void)snprintf(out, INIT_NAME_MAX, "%.*s", INIT_NAME_MAX - 1, value);
 	return true;
 }
 
@@ -103,7 +103,7 @@ static bool read_rule(char *line, char out[INIT_NAME_MAX])
 	}
 	if (!may_be_program(line))
 		return false;
-	(void)snprintf(out, INIT_NAME_MAX, "%s", line);
+	(void)snprintf(out, INIT_NAME_MAX, "%.*s", INIT_NAME_MAX - 1, line);
 	return true;
 }
 
