@@ -22,6 +22,7 @@ struct rule {
 #define PLATFORMS                                                                                  \
 	"linux/amd64 linux/arm64 linux/arm/v7 linux/arm/v6 linux/386 linux/riscv64 linux/ppc64le " \
 	"linux/s390x"
+#define ARCHITECTURES "arm64 arm amd64 386 riscv64 ppc64le s390x mips64le loong64"
 #define ULIMITS                                                                                        \
 	"core= cpu= data= fsize= locks= memlock= msgqueue= nice= nofile= nproc= rss= rtprio= rttime= " \
 	"sigpending= stack="
@@ -53,10 +54,14 @@ static const struct rule OPTION_RULES[] = {
 	  "type=volume "
 	  "type=network type=builder scope=local" },
 	{ "sampan search", "filter", "stars= is-official is-automated" },
+<<<<<<< HEAD
 	{ "sampan builder prune", "filter", "until=" },
 	{ "sampan builder prune", "keep-storage", "512m 1g 2g 5g 10g" },
 	{ "sampan builder prune", "max-used-space", "512m 1g 2g 5g 10g" },
 	{ "sampan builder prune", "min-free-space", "512m 1g 2g 5g 10g" },
+=======
+	{ "sampan init", "type", "c-make c-cmake go python node rust" },
+>>>>>>> w-initbin
 	{ "sampan fsck", "from", "docker:// oci: oci-archive: docker-archive:" },
 	{ NULL, "attach", "stdin stdout stderr" },
 	{ NULL, "cap-add", "ALL @capabilities" },
@@ -121,6 +126,8 @@ static const struct rule ARGUMENT_RULES[] = {
 	{ "sampan cp", "CONTAINER", "@places @files" },
 	{ "sampan cp", "DEST_PATH", "@places @files" },
 	{ "sampan search", "REGISTRY", "" },
+	{ "sampan init", "DIR", "@directories" },
+	{ "sampan binfmt", "ARCH", ARCHITECTURES },
 	{ NULL, "CONTAINER", "@containers" },
 	{ NULL, "NAME|ID", "@containers @images" },
 	{ NULL, "IMAGE", "@images" },

@@ -21,7 +21,8 @@ static const struct {
 	{ "sign", image_sign },     { "verify", image_verify },     { "fsck", image_fsck },
 	{ "copy", image_copy },     { "manifest", image_manifest }, { "import", image_import },
 	{ "export", image_export }, { "search", image_search },     { "cp", image_cp },
-	{ "commit", image_commit }, { "yaml", image_yaml },
+	{ "commit", image_commit }, { "yaml", image_yaml },         { "init", image_init },
+	{ "binfmt", image_binfmt },
 };
 
 struct image_options {

@@ -71,6 +71,8 @@ static const struct command COMMANDS[] = {
 	{ "network", cmd_network, "Manage networks" },
 	{ "builder", cmd_builder, "Look after the cache of builds" },
 	{ "system", cmd_system, "Show how much space is taken up" },
+	{ "init", cmd_delegated, "Write a Dockerfile for the project in a folder" },
+	{ "binfmt", cmd_delegated, "Run programs of other CPUs" },
 	{ "fsck", cmd_delegated, "Check the store for damage, and repair it" },
 	{ "check", cmd_check, "Check what this machine can do, and how to cure what it cannot" },
 	{ "info", cmd_info, "Show what Sampan found on this machine" },
@@ -158,7 +160,7 @@ static int export_additional(const struct strvec *stores)
 /* These have nothing to do with containers or images. */
 static bool needs_store(const char *command)
 {
-	static const char *const OTHERS[] = { "check", "completion", "help", "version" };
+	static const char *const OTHERS[] = { "binfmt", "check", "completion", "help", "init", "version" };
 
 	for (size_t i = 0; i < ARRAY_LEN(OTHERS); i++)
 		if (strcmp(command, OTHERS[i]) == 0)
@@ -166,11 +168,16 @@ static bool needs_store(const char *command)
 	return true;
 }
 
+/* Who asks for no more than `check` does need not have a place of his own: `needed` is false then. */
 static int take_path(const char *given, const char *of_root, int (*of_user)(char **ret, struct err *e),
-		     char **ret, struct err *e)
+		     bool needed, char **ret, struct err *e)
 {
-	if (!given && geteuid() != 0)
-		return of_user(ret, e);
+	if (!given && geteuid() != 0) {
+		int r = of_user(ret, e);
+
+		if (r == 0 || needed)
+			return r;
+	}
 	*ret = absolute(given ? given : of_root);
 	return *ret ? 0 : err_set(e, -ENOENT, "cannot find out the working directory");
 }
@@ -212,10 +219,12 @@ static int dispatch(int argc, char **argv, const struct global_options *o)
 	cleanup_free char *root = NULL, *state_dir = NULL;
 	struct cli_globals g = { .debug = o->debug };
 	struct err e = { 0 };
-	int r = take_path(o->root, STORE_DEFAULT_ROOT, rootless_root, &root, &e);
+	bool needed = needs_store(argv[0]);
+	int r = take_path(o->root, STORE_DEFAULT_ROOT, rootless_root, needed, &root, &e);
 
 	if (r == 0)
-		r = take_path(o->state_dir, STORE_DEFAULT_STATE_DIR, rootless_state_dir, &state_dir, &e);
+		r = take_path(o->state_dir, STORE_DEFAULT_STATE_DIR, rootless_state_dir, needed, &state_dir,
+			      &e);
 	g.root = root;
 	g.state_dir = state_dir;
 	if (r == 0)
