@@ -54,14 +54,11 @@ static const struct rule OPTION_RULES[] = {
 	  "type=volume "
 	  "type=network type=builder scope=local" },
 	{ "sampan search", "filter", "stars= is-official is-automated" },
-<<<<<<< HEAD
 	{ "sampan builder prune", "filter", "until=" },
 	{ "sampan builder prune", "keep-storage", "512m 1g 2g 5g 10g" },
 	{ "sampan builder prune", "max-used-space", "512m 1g 2g 5g 10g" },
 	{ "sampan builder prune", "min-free-space", "512m 1g 2g 5g 10g" },
-=======
 	{ "sampan init", "type", "c-make c-cmake go python node rust" },
->>>>>>> w-initbin
 	{ "sampan fsck", "from", "docker:// oci: oci-archive: docker-archive:" },
 	{ NULL, "attach", "stdin stdout stderr" },
 	{ NULL, "cap-add", "ALL @capabilities" },

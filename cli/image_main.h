@@ -12,11 +12,8 @@ struct image_globals {
 };
 
 /* The commands. argv[0] is the command's name. Each returns the exit code of the program. */
-<<<<<<< HEAD
 int image_build(int argc, char **argv, const struct image_globals *g);
-=======
 int image_binfmt(int argc, char **argv, const struct image_globals *g);
->>>>>>> w-initbin
 int image_copy(int argc, char **argv, const struct image_globals *g);
 int image_commit(int argc, char **argv, const struct image_globals *g);
 int image_cp(int argc, char **argv, const struct image_globals *g);
