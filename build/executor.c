@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "build/binfmt.h"
 #include "build/execution.h"
 #include "build/step_key.h"
 #include "build/tree_view.h"
@@ -304,6 +305,41 @@ static int run_steps(struct execution *x, struct build_failure *failure, struct 
 	return r < 0 ? r : begin_stage(x, x->plan->target, e); /* it may have no steps */
 }
 
+/* --- platforms ------------------------------------------------------------------------------------------ */
+
+static bool has_run(const struct plan_stage *s)
+{
+	for (size_t i = 0; i < s->len; i++)
+		if (s->steps[i].kind == PLAN_RUN)
+			return true;
+	return false;
+}
+
+/* Before anything is made: whether this machine can run what is to be run. */
+static int check_platforms(const struct build_plan *plan, struct err *e)
+{
+	for (size_t i = 0; i < plan->len; i++) {
+		const struct platform *p = &plan->stages[i].platform;
+		cleanup_free char *interpreter = NULL;
+		char text[3 * PLATFORM_FIELD_MAX];
+		enum binfmt_way way;
+		int r;
+
+		if (!has_run(&plan->stages[i]))
+			continue;
+		r = binfmt_can_run(p, &way, &interpreter, e);
+		if (r < 0)
+			return r;
+		platform_format(p, text);
+		if (way == BINFMT_MISSING)
+			return err_set(e, -EOPNOTSUPP,
+				       "stage '%s': this machine cannot run programs of %s (apt install "
+				       "qemu-user-static, then sampan binfmt install %s)",
+				       plan->stages[i].name, text, p->architecture);
+	}
+	return 0;
+}
+
 /* --- the whole ------------------------------------------------------------------------------------------ */
 
 static void execution_done(struct execution *x)
@@ -353,8 +389,10 @@ int build_execute(struct build *b, const struct build_plan *plan, struct base_im
 {
 	cleanup_execution struct execution x = { .build = b, .plan = plan, .bases = bases, .params = params };
 	struct err ignored;
-	int r = execution_begin(&x, e);
+	int r = check_platforms(plan, e);
 
+	if (r == 0)
+		r = execution_begin(&x, e);
 	if (r == 0)
 		r = run_steps(&x, ret_failure, e);
 	IGNORE_RESULT(stat_cache_save(b->stat_cache, &ignored)); /* without it files are read again */

@@ -7,8 +7,6 @@
 #include "common/cleanup.h"
 #include "common/timestamp.h"
 
-#define EXCERPT_AROUND 3 /* lines before and behind */
-
 void build_progress_done(struct build_progress *p)
 {
 	for (size_t i = 0; p->steps && i < p->plan->len; i++) {
@@ -131,37 +129,4 @@ static void on_ended(void *arg, size_t stage, size_t step, enum build_step_end h
 struct build_observer build_progress_observer(struct build_progress *p)
 {
 	return (struct build_observer){ .begun = on_begun, .output = on_output, .ended = on_ended, .arg = p };
-}
-
-/* --- the Dockerfile ------------------------------------------------------------------------------------- */
-
-void build_progress_excerpt(FILE *out, const struct dockerfile *f, uint32_t first_line, uint32_t last_line)
-{
-	const char *at = f->source;
-	const char *end = f->source + f->source_len;
-	uint32_t from = first_line > EXCERPT_AROUND ? first_line - EXCERPT_AROUND : 1;
-
-	(void)fprintf(out, "%s:%u\n--------------------\n", f->name, first_line);
-	for (uint32_t n = 1; at < end && n <= last_line + EXCERPT_AROUND; n++) {
-		const char *stop = memchr(at, '\n', (size_t)(end - at));
-		size_t len = (size_t)((stop ? stop : end) - at);
-
-		if (n >= from)
-			(void)fprintf(out, "%4u | %s %.*s\n", n,
-				      n >= first_line && n <= last_line ? ">>>" : "   ", (int)len, at);
-		at += len + 1;
-	}
-	(void)fprintf(out, "--------------------\n");
-}
-
-void build_progress_warnings(FILE *out, const char *const *texts, const uint32_t *lines, size_t len)
-{
-	if (len == 0)
-		return;
-	(void)fprintf(out, "\n %zu warning%s found (use --check for more):\n", len, len == 1 ? "" : "s");
-	for (size_t i = 0; i < len; i++)
-		if (lines[i])
-			(void)fprintf(out, " - %s (line %u)\n", texts[i], lines[i]);
-		else
-			(void)fprintf(out, " - %s\n", texts[i]);
 }

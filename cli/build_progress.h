@@ -33,10 +33,4 @@ int build_progress_begin(struct build_progress *p, const struct build_plan *plan
 
 struct build_observer build_progress_observer(struct build_progress *p);
 
-/* The step's lines in the Dockerfile, with a mark before them, as BuildKit shows where an error comes from. */
-void build_progress_excerpt(FILE *out, const struct dockerfile *f, uint32_t first_line, uint32_t last_line);
-
-/* What the checks have found, at the end of a build. */
-void build_progress_warnings(FILE *out, const char *const *texts, const uint32_t *lines, size_t len);
-
 #endif

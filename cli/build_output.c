@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/build_output.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "build/build_export.h"
+#include "build/csv.h"
+#include "cli/image_name.h"
+#include "cli/image_output.h"
+#include "common/cleanup.h"
+#include "common/file.h"
+#include "common/parse.h"
+#include "pull/layout.h"
+
+void build_outputs_done(struct build_outputs *o)
+{
+	for (size_t i = 0; i < o->len; i++)
+		free(o->items[i].dest);
+	strvec_done(&o->names);
+	strvec_done(&o->annotations);
+	strvec_done(&o->index_annotations);
+	o->len = 0;
+}
+
+static int no_memory(struct err *e)
+{
+	return err_code(e, -ENOMEM, "cannot keep an output");
+}
+
+/* --- texts ---------------------------------------------------------------------------------------------- */
+
+/* One "-o", as far as it is read. */
+struct reading {
+	struct build_outputs *all;
+	const char *type, *dest;
+	bool push, tar, has_tar;
+};
+
+static int add_name(struct build_outputs *o, const char *text, struct err *e)
+{
+	cleanup_free char *name = NULL;
+	int r = image_name_parse(text, &name, e);
+
+	if (r < 0)
+		return err_wrap(e, "invalid tag \"%s\"", text);
+	if (strvec_has(&o->names, name))
+		return 0;
+	return strvec_add(&o->names, name) < 0 ? no_memory(e) : 0;
+}
+
+static int add_names(struct build_outputs *o, const char *texts, struct err *e)
+{
+	cleanup_strvec struct strvec names = { 0 };
+	int r = csv_fields(texts, &names, e);
+
+	for (size_t i = 0; r == 0 && i < names.len; i++)
+		r = add_name(o, names.items[i], e);
+	return r;
+}
+
+/* "index:KEY=VALUE", "manifest:KEY=VALUE", "KEY=VALUE". */
+static int add_annotation(struct build_outputs *o, const char *text, struct err *e)
+{
+	struct strvec *to = &o->annotations;
+	const char *equals = strchr(text, '=');
+	const char *colon = strchr(text, ':');
+
+	if (!equals || equals == text)
+		return err_set(e, -EINVAL, "invalid annotation \"%s\", expected key=value", text);
+	if (colon && colon < equals && strncmp(text, "index", 5) == 0)
+		to = &o->index_annotations;
+	else if (!colon || colon > equals || strncmp(text, "manifest", 8) != 0)
+		colon = NULL;
+	return strvec_set_env(to, colon && colon < equals ? colon + 1 : text) < 0 ? no_memory(e) : 0;
+}
+
+static int set_compression(struct build_outputs *o, const char *text, struct err *e)
+{
+	o->has_compression = true;
+	return compression_parse(strcmp(text, "uncompressed") == 0 ? "none" : text, &o->compression, e);
+}
+
+static int set_level(struct build_outputs *o, const char *text, struct err *e)
+{
+	uint64_t level;
+
+	if (parse_u64(text, 0, UINT32_MAX, &level) < 0)
+		return err_set(e, -EINVAL, "non-integer value \"%s\" specified for compression-level", text);
+	return compression_set_level(&o->compression, level, e);
+}
+
+/* What BuildKit knows and what makes no difference here. */
+static bool is_harmless(const char *key)
+{
+	static const char *const KEYS[] = { "oci-mediatypes",     "oci-artifact", "force-compression",
+					    "unpack",             "store",        "name-canonical",
+					    "dangling-name-prefix", "buildinfo",  "rewrite-timestamp",
+					    "platform-split",     "registry.insecure" };
+
+	for (size_t i = 0; i < ARRAY_LEN(KEYS); i++)
+		if (strcmp(KEYS[i], key) == 0)
+			return true;
+	return false;
+}
+
+static int take_bool(const char *key, const char *value, bool *ret, struct err *e)
+{
+	return parse_bool(value, ret) < 0 ? err_set(e, -EINVAL, "non-bool value \"%s\" specified for %s", value, key)
+					  : 0;
+}
+
+static int take_field(struct reading *o, char *text, struct err *e)
+{
+	char *value = strchr(text, '=');
+
+	if (!value)
+		return err_set(e, -EINVAL, "invalid value %s", text);
+	*value++ = '\0';
+	if (strcmp(text, "type") == 0) {
+		o->type = value;
+	} else if (strcmp(text, "dest") == 0) {
+		o->dest = value;
+	} else if (strcmp(text, "push") == 0) {
+		return take_bool(text, value, &o->push, e);
+	} else if (strcmp(text, "tar") == 0) {
+		o->has_tar = true;
+		return take_bool(text, value, &o->tar, e);
+	} else if (strcmp(text, "name") == 0) {
+		return add_names(o->all, value, e);
+	} else if (strcmp(text, "compression") == 0) {
+		return set_compression(o->all, value, e);
+	} else if (strcmp(text, "compression-level") == 0) {
+		return set_level(o->all, value, e);
+	} else if (strncmp(text, "annotation", strlen("annotation")) == 0 && strchr(text, '.')) {
+		cleanup_free char *pair = NULL;
+
+		if (asprintf(&pair, "%s=%s", strchr(text, '.') + 1, value) < 0) {
+			pair = NULL;
+			return no_memory(e);
+		}
+		return add_annotation(o->all, pair, e);
+	} else if (!is_harmless(text)) {
+		return err_set(e, -EINVAL, "unknown key '%s'", text);
+	}
+	return 0;
+}
+
+/* --- what they mean ------------------------------------------------------------------------------------- */
+
+static int add(const struct reading *o, enum build_output_kind kind, struct err *e)
+{
+	struct build_output *to = &o->all->items[o->all->len];
+
+	if (o->all->len == BUILD_OUTPUTS_MAX)
+		return err_set(e, -EFBIG, "more than %d outputs", BUILD_OUTPUTS_MAX);
+	*to = (struct build_output){ .kind = kind, .no_tar = o->has_tar && !o->tar };
+	if (o->dest && !(to->dest = strdup(o->dest)))
+		return no_memory(e);
+	o->all->len++;
+	o->all->makes = o->all->makes || kind <= BUILD_OUTPUT_OCI;
+	o->all->keeps = o->all->keeps || kind == BUILD_OUTPUT_IMAGE;
+	o->all->push = o->all->push || (o->push && kind == BUILD_OUTPUT_IMAGE);
+	return 0;
+}
+
+static int need_dest(const struct reading *o, struct err *e)
+{
+	return o->dest && *o->dest ? 0 : err_set(e, -EINVAL, "dest is required for %s exporter", o->type);
+}
+
+static int settle(struct reading *o, struct err *e)
+{
+	int r;
+
+	if (!o->type)
+		return err_set(e, -EINVAL, "type is required for output");
+	if (strcmp(o->type, "registry") == 0)
+		o->push = true;
+	if (strcmp(o->type, "image") == 0 || strcmp(o->type, "registry") == 0 ||
+	    (strcmp(o->type, "docker") == 0 && !o->dest))
+		return add(o, BUILD_OUTPUT_IMAGE, e);
+	r = need_dest(o, e);
+	if (r < 0)
+		return r;
+	if (strcmp(o->type, "docker") == 0)
+		return add(o, BUILD_OUTPUT_DOCKER, e);
+	if (strcmp(o->type, "oci") == 0)
+		return add(o, BUILD_OUTPUT_OCI, e);
+	if (strcmp(o->type, "local") == 0)
+		return add(o, BUILD_OUTPUT_LOCAL, e);
+	if (strcmp(o->type, "tar") == 0)
+		return add(o, BUILD_OUTPUT_TAR, e);
+	return err_set(e, -EINVAL, "unknown exporter: %s", o->type);
+}
+
+/* "DIR" and "-" are short for type=local and type=tar. */
+static int read_output(const char *text, struct build_outputs *all, struct err *e)
+{
+	cleanup_strvec struct strvec fields = { 0 };
+	struct reading o = { .all = all };
+	int r = csv_fields(text, &fields, e);
+
+	if (r == 0 && fields.len == 1 && !strchr(text, '=')) {
+		o.type = strcmp(text, "-") == 0 ? "tar" : "local";
+		o.dest = text;
+	} else {
+		for (size_t i = 0; r == 0 && i < fields.len; i++)
+			r = take_field(&o, fields.items[i], e);
+	}
+	if (r == 0)
+		r = settle(&o, e);
+	return r < 0 ? err_wrap(e, "invalid argument \"%s\" for \"-o, --output\" flag", text) : 0;
+}
+
+int build_outputs_read(const struct build_flags *f, struct build_outputs *ret, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < f->tags.len; i++)
+		r = add_name(ret, f->tags.items[i], e);
+	for (size_t i = 0; r == 0 && i < f->annotations.len; i++)
+		r = add_annotation(ret, f->annotations.items[i], e);
+	for (size_t i = 0; r == 0 && i < f->outputs.len; i++)
+		r = read_output(f->outputs.items[i], ret, e);
+	if (f->outputs.len == 0 || f->load || f->push)
+		ret->keeps = ret->makes = true;
+	ret->push = ret->push || f->push;
+	if (r == 0 && ret->push && ret->names.len == 0)
+		return err_set(e, -EINVAL, "tag is needed when pushing to registry");
+	return r;
+}
+
+/* --- files ---------------------------------------------------------------------------------------------- */
+
+static int open_dest(const struct build_output *o, const struct image_config *c, bool several, int *ret_fd,
+		     struct err *e)
+{
+	const struct platform *p = &c->platform;
+	cleanup_free char *path = NULL;
+	int n = several ? asprintf(&path, "%s/%s_%s%s%s", o->dest, p->os, p->architecture,
+				   p->variant[0] ? "_" : "", p->variant) :
+			  asprintf(&path, "%s", o->dest);
+
+	if (n < 0) {
+		path = NULL;
+		return no_memory(e);
+	}
+	return dir_make_open(AT_FDCWD, path, 0755, ret_fd, e);
+}
+
+static int write_tar(const struct build_output *o, const struct build *b, const struct build_result *r,
+		     struct err *e)
+{
+	cleanup_image_output struct image_output out = { .fd = -1 };
+	int n = image_output_open(o->dest, &out, e);
+
+	if (n == 0)
+		n = build_export_tar(b, r, out.fd, e);
+	return n < 0 ? n : image_output_commit(&out, e);
+}
+
+static int write_files(const struct build_output *o, const struct build *b, const struct build_result *r,
+		       const int64_t *epoch, bool several, struct err *e)
+{
+	cleanup_fd int fd = -1;
+	int n;
+
+	if (o->kind == BUILD_OUTPUT_TAR)
+		return several ? err_set(e, -EOPNOTSUPP, "type=tar holds one platform (type=local has them all)") :
+				 write_tar(o, b, r, e);
+	n = open_dest(o, &r->config, several, &fd, e);
+	return n < 0 ? n : build_export_dir(b, r, epoch, fd, e);
+}
+
+int build_output_files(const struct build_outputs *o, const struct build *b, const struct build_result *r,
+		       const int64_t *epoch, bool several, struct err *e)
+{
+	int n = 0;
+
+	for (size_t i = 0; n == 0 && i < o->len; i++)
+		if (o->items[i].kind >= BUILD_OUTPUT_LOCAL)
+			n = write_files(&o->items[i], b, r, epoch, several, e);
+	return n;
+}
+
+/* --- archives ------------------------------------------------------------------------------------------- */
+
+static int write_archive(const struct build_output *o, const struct build_outputs *all, const struct store *s,
+			 const char *name, const struct push_options *options, struct err *e)
+{
+	enum transport_kind kind = o->kind == BUILD_OUTPUT_OCI ? TRANSPORT_OCI_ARCHIVE : TRANSPORT_DOCKER_ARCHIVE;
+	bool is_dir = o->kind == BUILD_OUTPUT_OCI && o->no_tar, changed;
+	cleanup_image_output struct image_output out = { .fd = -1 };
+	cleanup_layout struct layout *layout = NULL;
+	int r = is_dir ? layout_open_dir(o->dest, &layout, e) : image_output_open(o->dest, &out, e);
+
+	if (r == 0 && !is_dir)
+		r = layout_open_archive(out.fd, kind, &layout, e);
+	if (r == 0)
+		r = push_to_layout(s, name, &all->names, options, layout, &changed, e);
+	if (r == 0)
+		r = layout_finish(layout, e);
+	return r < 0 || is_dir ? r : image_output_commit(&out, e);
+}
+
+int build_output_archives(const struct build_outputs *o, const struct store *s, const char *name,
+			  const struct push_options *options, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < o->len; i++)
+		if (o->items[i].kind == BUILD_OUTPUT_DOCKER || o->items[i].kind == BUILD_OUTPUT_OCI)
+			r = write_archive(&o->items[i], o, s, name, options, e);
+	return r;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/build_settings.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/run_resources.h"
+#include "common/cleanup.h"
+
+void build_settings_done(struct build_settings *s)
+{
+	strvec_done(&s->args);
+	build_secrets_done(&s->secrets);
+	runtime_spec_done(&s->limits);
+}
+
+static int no_memory(struct err *e)
+{
+	return err_code(e, -ENOMEM, "cannot build");
+}
+
+/* "NAME" alone is our environment's; what that does not have is not given. */
+static int read_args(const struct build_flags *f, struct strvec *ret, struct err *e)
+{
+	const char *epoch = getenv("SOURCE_DATE_EPOCH");
+	int r = 0;
+
+	if (f->timestamp.set)
+		r = strvec_addf(ret, "SOURCE_DATE_EPOCH=%lld", (long long)f->timestamp.value);
+	else if (epoch && *epoch)
+		r = strvec_addf(ret, "SOURCE_DATE_EPOCH=%s", epoch);
+	for (size_t i = 0; r == 0 && i < f->build_args.len; i++) {
+		const char *text = f->build_args.items[i];
+		const char *value = strchr(text, '=') ? NULL : getenv(text);
+
+		if (strchr(text, '='))
+			r = strvec_set_env(ret, text);
+		else if (value)
+			r = strvec_addf(ret, "%s=%s", text, value);
+	}
+	return r < 0 ? no_memory(e) : 0;
+}
+
+static int read_allow(const struct strvec *allow, struct build_params *p, struct err *e)
+{
+	for (size_t i = 0; i < allow->len; i++) {
+		const char *what = allow->items[i];
+
+		if (strcmp(what, "network.host") == 0)
+			p->allow_host_network = true;
+		else if (strcmp(what, "security.insecure") == 0)
+			p->allow_insecure = true;
+		else if (strncmp(what, "device", strlen("device")) == 0)
+			p->allow_devices = true;
+		else
+			return err_set(e, -EINVAL, "invalid argument \"%s\" for \"--allow\" flag: there is no such "
+						   "entitlement", what);
+	}
+	return 0;
+}
+
+static int check_network(const char *mode, struct err *e)
+{
+	static const char *const MODES[] = { "default", "host", "none" };
+
+	for (size_t i = 0; mode && i < ARRAY_LEN(MODES); i++)
+		if (strcmp(mode, MODES[i]) == 0)
+			return 0;
+	return mode ? err_set(e, -EINVAL, "invalid argument \"%s\" for \"--network\" flag: builds have default, "
+					  "host and none", mode) : 0;
+}
+
+/* The flags of `run`, of a container that is nobody's so far. */
+static int read_limits(const struct build_flags *f, struct build_settings *b, struct err *e)
+{
+	struct build_limits *to = &b->params.limits;
+	int r = run_flags_check(&f->limits, (unsigned int)sysconf(_SC_NPROCESSORS_ONLN), e);
+
+	b->limits.process = calloc(1, sizeof(*b->limits.process));
+	b->limits.linux_.resources = calloc(1, sizeof(*b->limits.linux_.resources));
+	if (!b->limits.process || !b->limits.linux_.resources)
+		return no_memory(e);
+	if (r == 0)
+		r = run_resources_apply(&f->limits, &b->limits, e);
+	if (r == 0)
+		r = check_network(f->network, e);
+	to->resources = *b->limits.linux_.resources;
+	to->rlimits = b->limits.process->rlimits;
+	to->rlimits_len = b->limits.process->rlimits_len;
+	to->shm_bytes = f->limits.shm_size.value;
+	to->cgroup_parent = f->limits.cgroup_parent;
+	to->add_hosts = &f->add_hosts;
+	to->network = f->network;
+	return r;
+}
+
+/* --- platforms ------------------------------------------------------------------------------------------ */
+
+static void find_own(struct platform *ret)
+{
+	struct platform_list list;
+	struct machine machine;
+
+	machine_detect(&machine);
+	platform_list_for_machine(&machine, &list);
+	*ret = list.items[0];
+	if (strcmp(ret->architecture, "amd64") == 0)
+		ret->variant[0] = '\0'; /* levels are no names of platforms that people use */
+}
+
+static bool has_platform(const struct build_settings *s, const struct platform *p)
+{
+	for (size_t i = 0; i < s->platforms_len; i++)
+		if (memcmp(&s->platforms[i], p, sizeof(*p)) == 0)
+			return true;
+	return false;
+}
+
+static int add_platform(struct build_settings *s, const char *text, struct err *e)
+{
+	struct platform p = { 0 };
+	int r = strcmp(text, "local") == 0 ? 0 : platform_parse(text, &p, e);
+
+	if (r < 0)
+		return r;
+	if (strcmp(text, "local") == 0)
+		p = s->own;
+	if (has_platform(s, &p))
+		return 0;
+	if (s->platforms_len == BUILD_PLATFORMS_MAX)
+		return err_set(e, -EFBIG, "more than %d platforms", BUILD_PLATFORMS_MAX);
+	s->platforms[s->platforms_len++] = p;
+	return 0;
+}
+
+/* "--platform A,B" and "--platform A --platform B" are the same. */
+static int read_platforms(const struct strvec *texts, struct build_settings *s, struct err *e)
+{
+	cleanup_strvec struct strvec all = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; i < texts->len; i++)
+		if (strvec_split(&all, texts->items[i], ',') < 0)
+			return no_memory(e);
+	for (size_t i = 0; r == 0 && i < all.len; i++)
+		r = add_platform(s, all.items[i], e);
+	return r;
+}
+
+/* --- all of it ------------------------------------------------------------------------------------------ */
+
+int build_settings_read(const struct build_flags *f, struct build_settings *ret, struct err *e)
+{
+	struct build_params *p = &ret->params;
+	int r = read_args(f, &ret->args, e);
+
+	find_own(&ret->own);
+	if (f->jobs.set && (f->jobs.value < 1 || f->jobs.value > BUILD_JOBS_MAX))
+		return err_set(e, -EINVAL, "--jobs takes a number from 1 to %d", BUILD_JOBS_MAX);
+	p->jobs = (unsigned int)f->jobs.value;
+	p->no_cache = f->no_cache;
+	p->no_cache_stages = f->no_cache_filters.len > 0 ? &f->no_cache_filters : NULL;
+	if (r == 0)
+		r = read_platforms(&f->platforms, ret, e);
+	if (r == 0)
+		r = read_allow(&f->allow, p, e);
+	if (r == 0)
+		r = read_limits(f, ret, e);
+	if (r == 0)
+		r = build_secrets_read(&f->secrets, &ret->secrets, e);
+	if (r == 0)
+		r = build_ssh_read(&f->ssh, &ret->secrets, e);
+	p->secrets = ret->secrets.secrets;
+	p->secrets_len = ret->secrets.secrets_len;
+	p->ssh = ret->secrets.ssh;
+	p->ssh_len = ret->secrets.ssh_len;
+	return r;
+}
