@@ -41,22 +41,49 @@ static const char *member_of(const struct toml_value *top)
 	return last ? last + 1 : member->text;
 }
 
+/* What cargo makes of a file below src/bin where there is no src/main.rs: "src/bin/hello.rs" and "src/bin/hello/" are hello. */
+static bool find_bin(const struct init_project *p, char out[INIT_NAME_MAX])
+{
+	static const char FOLDER[] = "src/bin/";
+
+	for (size_t i = 0; !init_has(p, "src/main.rs") && i < p->names.len; i++) {
+		const char *name = p->names.items[i];
+		size_t len;
+
+		if (strncmp(name, FOLDER, sizeof(FOLDER) - 1) != 0)
+			continue;
+		name += sizeof(FOLDER) - 1;
+		len = strcspn(name, "./");
+		if (len >= INIT_NAME_MAX || (strcmp(name + len, ".rs") != 0 && strcmp(name + len, "/") != 0))
+			continue;
+		(void)snprintf(out, INIT_NAME_MAX, "%.*s", (int)len, name);
+		if (init_is_name(out))
+			return true;
+	}
+	return false;
+}
+
 static void read_manifest(const struct init_project *p, const struct toml_value *top, struct rust *ret)
 {
 	const struct toml_value *package = toml_get(top, "package");
 	const struct toml_value *bin = first_of(top, "bin"), *bins = toml_get(top, "bin");
 	const char *name = string_of(package, "default-run");
-	const char *bin_name = string_of(bin, "name");
+	const char *bin_name = string_of(bin, "name"), *package_name = string_of(package, "name");
+	char found[INIT_NAME_MAX];
 
 	if (!name)
 		name = bin_name;
+	if (!name && find_bin(p, found))
+		name = found;
 	if (!name)
-		name = string_of(package, "name");
+		name = package_name;
 	init_name(p, name ? name : member_of(top), ret->name);
 	ret->locked = init_has(p, "Cargo.lock");
 	ret->simple = package && !toml_get(top, "workspace") && !toml_get(top, "example") &&
 		      !toml_get(top, "test") && !toml_get(top, "bench") && (!bins || bins->len <= 1);
-	if (bin_name && !string_of(bin, "path") && init_is_name(bin_name))
+	/* One that is called like the package may be src/main.rs. */
+	if (bin_name && !string_of(bin, "path") && init_is_name(bin_name) &&
+	    !(package_name && strcmp(package_name, bin_name) == 0))
 		(void)snprintf(ret->extra, sizeof(ret->extra), " src/bin/%.*s.rs", INIT_NAME_MAX - 16,
 			       bin_name);
 }

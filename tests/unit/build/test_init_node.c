@@ -73,7 +73,7 @@ static void hostile_packages_get_nothing_into_a_dockerfile(void **state)
 		{ "{\"scripts\": {\"start\": \"node \\\"x\\\"]\\nUSER root\"}}",
 		  "CMD [\"npm\", \"start\"]\n" },
 		{ "{\"scripts\": {\"start\": [], \"build\": null}}", "CMD [\"node\", \"index.js\"]\n" },
-		{ "{\"engines\": {\"node\": \"20 AS x\\nRUN y\"}}", "FROM node:20-slim\n" },
+		{ "{\"engines\": {\"node\": \"20 AS x, RUN\"}}", "FROM node:20-slim\n" },
 	};
 
 	(void)state;

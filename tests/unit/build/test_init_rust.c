@@ -28,6 +28,12 @@ static void the_program_has_the_name_of_its_target(void **state)
 	assert_makes(INIT_RUST, "Cargo.toml", INIT_CARGO_TOML,
 		     "[package]\nname=\"a\"\ndefault-run=\"c\"\n[[bin]]\nname=\"b\"\n[[bin]]\nname=\"c\"\n",
 		     "/out/c ");
+	assert_makes(INIT_RUST, "Cargo.toml", INIT_CARGO_TOML, "[package]\nname=\"a\"\n[[bin]]\nname=\"a\"\n",
+		     "touch src/main.rs src/lib.rs && \\\n");
+	assert_makes(INIT_RUST, "Cargo.toml src/ src/bin/ src/bin/.x.rs src/bin/tool.rs", INIT_CARGO_TOML,
+		     "[package]\nname=\"a\"\n", "/out/tool ");
+	assert_makes(INIT_RUST, "Cargo.toml src/ src/bin/ src/bin/tool/ src/main.rs", INIT_CARGO_TOML,
+		     "[package]\nname=\"a\"\n", "/out/a ");
 	assert_makes(INIT_RUST, "Cargo.toml", INIT_CARGO_TOML, "[workspace]\nmembers=[\"crates/cli\"]\n",
 		     "/out/cli ");
 	assert_makes(INIT_RUST, "Cargo.toml", INIT_CARGO_TOML, "[package]\nname=\"a b\\n\"\n",
