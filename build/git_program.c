@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "common/process.h"
 #include "common/strvec.h"
 #include "pull/download.h"
+#include "pull/sandbox.h"
 
 #define NOT_THERE 127 /* the exit code of a child that has found no program, as shells have it */
 #define WORDS_MAX 300
@@ -120,6 +122,8 @@ static int add_settings(const struct git_program *g, struct strvec *env)
 		{ "core.logAllRefUpdates", "false" },
 		{ "core.askPass", "" },
 		{ "credential.helper", "" },
+		{ "http.lowSpeedLimit", "1" }, /* as pull/http.h has it */
+		{ "http.lowSpeedTime", "60" },
 		{ "gc.auto", "0" },
 		{ "maintenance.auto", "false" },
 		{ "advice.detachedHead", "false" },
@@ -185,6 +189,15 @@ struct run {
 	struct buf *said, words;
 };
 
+/* Of root's rights git needs none; somebody else's agent can be reached by whoever may pass over owners. */
+static int drop_rights(const struct git_program *g)
+{
+	static const int CAPS[] = { CAP_DAC_OVERRIDE };
+	struct err e;
+
+	return sandbox_drop_caps(CAPS, g->ssh_auth_sock ? ARRAY_LEN(CAPS) : 0, &e);
+}
+
 static _Noreturn void child(const struct git_program *g, char *const *argv, char *const *env, int out,
 			    int err, pid_t parent)
 {
@@ -196,8 +209,8 @@ static _Noreturn void child(const struct git_program *g, char *const *argv, char
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)setpgid(0, 0); /* so that all of it can be killed; who starts us does the same */
 	(void)umask(0022);   /* git has no other modes than these */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent ||
-	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || fchdir(g->dir_fd) < 0)
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || fchdir(g->dir_fd) < 0 ||
+	    drop_rights(g) < 0)
 		_exit(126);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
 	    dup2(err, STDERR_FILENO) < 0 || process_cloexec_from(3) < 0)

@@ -22,6 +22,7 @@ struct remote_options {
 	const char *
 		authorization; /* value of the Authorization header for the URL's host, a secret; NULL: none */
 	const char *ssh_auth_sock; /* of git over ssh: the path of an agent's socket; NULL: none */
+	bool keep_git_dir;         /* of contexts: the build argument BUILDKIT_CONTEXT_KEEP_GIT_DIR */
 	int cancel_fd;             /* -1: none */
 	void (*progress)(void *arg, uint64_t done_bytes); /* of files; NULL: nobody listens */
 	void *progress_arg;

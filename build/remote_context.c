@@ -231,6 +231,7 @@ static int fetch_git(const char *text, int staging_fd, const struct remote_optio
 	struct plan_git git = { 0 };
 	int r = plan_git_parse(text, &git, e);
 
+	git.keep_git_dir.value |= o->keep_git_dir;
 	if (r == 1)
 		r = remote_git_resolve(&git, o, &ret->git, e);
 	if (r == 0)

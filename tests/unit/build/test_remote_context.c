@@ -208,6 +208,14 @@ static void a_git_url_is_checked_out(void **state)
 		fail_msg("%s", f->e.text);
 	assert_text(c.root_fd, "Dockerfile", "FROM scratch\n");
 	assert_string_equal(c.git.ref, "refs/tags/v1");
+	assert_nothing(f->out_fd, "root/.git");
+	remote_context_done(&c);
+	shell(f, "rm -rf out/*");
+	f->o.keep_git_dir = true;
+	if (remote_context_fetch(at_server(f, "/r.git#v1"), -1, f->out_fd, &f->o, &c, &f->e) < 0)
+		fail_msg("%s", f->e.text);
+	assert_text(c.root_fd, "sub/Dockerfile", "FROM scratch\n");
+	shell(f, "cd out/root; git status >/dev/null");
 }
 
 int main(void)
