@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "build/build.h"
+#include "build/remote.h"
 #include "build/schedule.h"
 
 /* A tree that is read: of a stage or an image mounted, of a folder as it is. */
@@ -40,10 +41,11 @@ struct image_tree {
 	struct tree tree;
 };
 
-/* What was fetched for a step, before its key was known. */
+/* What a step gets from elsewhere, as far as it was looked at before its key was known. */
 struct fetched {
-	int fd; /* of the directory that it is in; -1: nothing */
-	struct digest digest;
+	int fd;               /* of the directory that it is in; -1: nothing so far */
+	struct digest digest; /* for the key */
+	struct remote_commit commit; /* of git: to be checked out by the step itself */
 };
 
 struct step_job;
@@ -127,7 +129,7 @@ struct overlay_plan;
 /* What a step writes goes into the tree of `overlay`; below_fd is the stage's tree so far. */
 struct step_place {
 	struct execution *x; /* this process's own */
-	const struct step_job *job;
+	struct step_job *job;
 	const struct plan_step *step;
 	struct overlay_plan *overlay;
 	int below_fd; /* -1: the stage is empty */

@@ -28,7 +28,7 @@
 void run_binds_done(struct run_binds *b)
 {
 	for (size_t i = 0; i < b->caches_len; i++)
-		cache_mount_done(&b->caches[i]);
+		cache_mount_done(&b->caches[i].mount);
 	free(b->caches);
 	free(b->secrets);
 	b->caches = NULL;
@@ -237,6 +237,32 @@ static int cache_digest(struct run_binds *b, const struct plan_run_mount *m, str
 	return r < 0 ? no_memory(e) : hash_bytes("sha256", text.data, text.len, ret, e);
 }
 
+static const struct run_cache *find_cache(const struct run_binds *b, const struct digest *digest)
+{
+	for (size_t i = 0; i < b->caches_len; i++)
+		if (digest_equal(&b->caches[i].digest, digest))
+			return &b->caches[i];
+	return NULL;
+}
+
+static int open_cache(struct run_binds *b, const struct plan_run_mount *m, const struct cache_mount_request *q,
+		      const struct run_cache **ret, struct err *e)
+{
+	struct run_cache *caches = reallocarray(b->caches, b->caches_len + 1, sizeof(*caches));
+	int r;
+
+	if (!caches)
+		return no_memory(e);
+	b->caches = caches;
+	*ret = &caches[b->caches_len];
+	caches[b->caches_len] = (struct run_cache){ .mount = CACHE_MOUNT_EMPTY, .digest = q->id_digest };
+	r = cache_mount_open(b->place->x->build->store, q, &caches[b->caches_len].mount, e);
+	if (r < 0)
+		return r;
+	b->caches_len++;
+	return (*ret)->mount.made ? fill_cache(b, m, (*ret)->mount.data_fd, e) : 0;
+}
+
 static int add_cache(struct run_binds *b, const struct plan_run_mount *m, struct err *e)
 {
 	static const enum cache_mount_sharing SHARING[] = { [RUN_MOUNT_SHARED] = CACHE_MOUNT_SHARED,
@@ -249,25 +275,18 @@ static int add_cache(struct run_binds *b, const struct plan_run_mount *m, struct
 					 .uid = or_else(&m->mount.uid, 0),
 					 .gid = or_else(&m->mount.gid, 0),
 					 .now_s = (int64_t)time(NULL) };
-	struct cache_mount *caches = reallocarray(b->caches, b->caches_len + 1, sizeof(*caches));
+	const struct run_cache *cache;
 	cleanup_free char *path = NULL;
-	int r;
+	int r = cache_digest(b, m, &q.id_digest, e);
 
-	if (!caches)
-		return no_memory(e);
-	b->caches = caches;
-	caches[b->caches_len] = CACHE_MOUNT_EMPTY;
-	r = cache_digest(b, m, &q.id_digest, e);
-	if (r == 0)
-		r = cache_mount_open(s, &q, &caches[b->caches_len], e);
 	if (r < 0)
 		return r;
-	b->caches_len++;
-	if (caches[b->caches_len - 1].made)
-		r = fill_cache(b, m, caches[b->caches_len - 1].data_fd, e);
+	cache = find_cache(b, &q.id_digest); /* who has its lock need not wait for it */
+	if (!cache)
+		r = open_cache(b, m, &q, &cache, e);
 	if (r < 0)
 		return r;
-	path = cache_mount_data_path(s, caches[b->caches_len - 1].name);
+	path = cache_mount_data_path(s, cache->mount.name);
 	return path ? add_spec(b, m->mount.target, path, &m->mount, m->mount.readonly, e) : no_memory(e);
 }
 

@@ -7,11 +7,16 @@
 #include "oci/runtime_spec.h"
 #include "store/cache_mount.h"
 
+struct run_cache {
+	struct cache_mount mount;
+	struct digest digest; /* of what it is known by */
+};
+
 struct run_binds {
 	const struct step_place *place;
 	const struct spec_user *user;
 	struct runtime_spec *spec;
-	struct cache_mount *caches; /* that are in use */
+	struct run_cache *caches; /* that are in use */
 	size_t caches_len;
 	size_t made_len; /* of files and directories in staging, for their names */
 	char *secrets;   /* a tmpfs of ours that they are written to; NULL: none so far */

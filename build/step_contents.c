@@ -58,7 +58,7 @@ static int copy_contents(struct execution *x, struct step_job *job, const struct
 	for (size_t i = 0; r == 0 && i < c->len; i++) {
 		if (c->sources[i].kind != PLAN_COPY_URL && c->sources[i].kind != PLAN_COPY_GIT)
 			continue;
-		r = step_remote_get(x, job, i, e);
+		r = step_remote_look(x, job, i, e);
 		if (r == 0)
 			ret[n++] = job->fetched[i].digest;
 	}

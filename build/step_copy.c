@@ -11,6 +11,7 @@
 #include "build/execution.h"
 #include "build/owner.h"
 #include "build/step_archive.h"
+#include "build/step_remote.h"
 #include "build/tree_view.h"
 #include "common/cleanup.h"
 #include "common/file.h"
@@ -131,9 +132,13 @@ static int copy_path(const struct copying *c, size_t index, struct err *e)
 static int copy_fetched(const struct copying *c, size_t index, struct err *e)
 {
 	const struct plan_copy_source *s = &c->copy->sources[index];
-	const struct context from = { .fd = c->place->job->fetched[index].fd };
 	const char *const all = s->kind == PLAN_COPY_GIT ? "." : "*";
+	struct context from = { .fd = -1 };
+	int r = step_remote_get(c->place->x, c->place->job, index, e);
 
+	if (r < 0)
+		return r;
+	from.fd = c->place->job->fetched[index].fd;
 	if (s->unpack)
 		return step_archive_copy(&from, all, c->root_fd, &c->options, e);
 	return copy_sources(&from, &all, 1, c->root_fd, &c->options, e);

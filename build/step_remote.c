@@ -12,70 +12,104 @@
 #include "common/file.h"
 #include "pull/hash.h"
 
-static int make_dir(struct execution *x, const struct step_job *job, size_t index, int *ret_fd, struct err *e)
+static int make_dir(const struct execution *x, const struct step_job *job, size_t index, int *ret_fd,
+		    struct err *e)
 {
-	char name[64];
+	char name[96];
 
 	(void)snprintf(name, sizeof(name), "fetch-%zu-%zu-%zu", job->stage, job->step, index);
 	return dir_make_open(x->build->staging.fd, name, 0700, ret_fd, e);
 }
 
+static struct remote_options options_of(const struct execution *x)
+{
+	return (struct remote_options){ .cancel_fd = x->params->cancel_fd,
+					.ssh_auth_sock = x->params->ssh_len > 0 ?
+								 x->params->ssh[0].socket_path :
+								 NULL };
+}
+
+static const struct plan_copy *copy_of(const struct execution *x, const struct step_job *job)
+{
+	return &execution_step(x, job->stage, job->step)->copy;
+}
+
 /* What a checkout will be is told by its commit. */
-static int git_digest(const struct remote_commit *c, struct digest *ret, struct err *e)
+static int look_git(const struct plan_copy_source *s, const struct remote_options *o, struct fetched *f,
+		    struct err *e)
 {
 	char text[REMOTE_COMMIT_MAX + 8];
-	int len = snprintf(text, sizeof(text), "git %s", c->commit);
+	int len, r = remote_git_resolve(&s->git, o, &f->commit, e);
+
+	if (r < 0)
+		return r;
+	len = snprintf(text, sizeof(text), "git %s", f->commit.commit);
+	return hash_bytes("sha256", text, (size_t)len, &f->digest, e);
+}
+
+/* Its name and its time become those of the copy. */
+static int url_digest(const struct remote_file *file, struct digest *ret, struct err *e)
+{
+	char text[DIGEST_TEXT_MAX + DOWNLOAD_NAME_MAX + 32];
+	int len = snprintf(text, sizeof(text), "%s %lld %s", file->digest.text, (long long)file->mtime, file->name);
 
 	return hash_bytes("sha256", text, (size_t)len, ret, e);
 }
 
-static int get_git(const struct plan_copy_source *s, int dir_fd, const struct remote_options *o,
-		   struct fetched *f, struct err *e)
+static int look_url(const struct execution *x, const struct step_job *job, size_t index,
+		    const struct remote_options *o, struct fetched *f, struct err *e)
 {
-	struct remote_commit commit;
-	int r = remote_git_resolve(&s->git, o, &commit, e);
+	const struct plan_copy *c = copy_of(x, job);
+	cleanup_fd int dir_fd = -1;
+	struct remote_file file;
+	int r = make_dir(x, job, index, &dir_fd, e);
 
 	if (r == 0)
-		r = remote_git(&s->git, &commit, dir_fd, o, &f->fd, e);
-	return r < 0 ? r : git_digest(&commit, &f->digest, e);
+		r = remote_fetch_url(c->sources[index].text, c->sources[index].file_name, c->checksum, dir_fd, o,
+				     &file, e);
+	if (r == 0)
+		r = url_digest(&file, &f->digest, e);
+	if (r == 0)
+		f->fd = fd_take(&dir_fd);
+	return r;
 }
 
-static int get_url(const struct plan_copy_source *s, const struct plan_copy *c, int *dir_fd,
-		   const struct remote_options *o, struct fetched *f, struct err *e)
+static int make_list(const struct execution *x, struct step_job *job, struct err *e)
 {
-	struct remote_file file;
-	int r = remote_fetch_url(s->text, s->file_name, c->checksum, *dir_fd, o, &file, e);
+	size_t len = copy_of(x, job)->len;
 
-	if (r < 0)
-		return r;
-	f->digest = file.digest;
-	f->fd = fd_take(dir_fd);
+	if (job->fetched)
+		return 0;
+	job->fetched = calloc(len, sizeof(*job->fetched));
+	if (!job->fetched)
+		return err_code(e, -ENOMEM, "cannot fetch what is to be added");
+	for (job->fetched_len = 0; job->fetched_len < len; job->fetched_len++)
+		job->fetched[job->fetched_len].fd = -1;
 	return 0;
 }
 
-int step_remote_get(struct execution *x, struct step_job *job, size_t index, struct err *e)
+int step_remote_look(struct execution *x, struct step_job *job, size_t index, struct err *e)
 {
-	const struct plan_copy *c = &execution_step(x, job->stage, job->step)->copy;
-	const struct plan_copy_source *s = &c->sources[index];
-	const struct remote_options o = { .cancel_fd = x->params->cancel_fd,
-					  .ssh_auth_sock = x->params->ssh_len > 0 ?
-								   x->params->ssh[0].socket_path :
-								   NULL };
+	const struct plan_copy_source *s = &copy_of(x, job)->sources[index];
+	const struct remote_options o = options_of(x);
+	int r = make_list(x, job, e);
+
+	if (r < 0 || digest_is_set(&job->fetched[index].digest))
+		return r; /* it is looked at once more after the copy, and is the same */
+	return s->kind == PLAN_COPY_GIT ? look_git(s, &o, &job->fetched[index], e) :
+					  look_url(x, job, index, &o, &job->fetched[index], e);
+}
+
+int step_remote_get(const struct execution *x, struct step_job *job, size_t index, struct err *e)
+{
+	struct fetched *f = &job->fetched[index];
+	struct remote_options o = options_of(x);
 	cleanup_fd int dir_fd = -1;
 	int r;
 
-	if (!job->fetched) {
-		job->fetched = calloc(c->len, sizeof(*job->fetched));
-		if (!job->fetched)
-			return err_code(e, -ENOMEM, "cannot fetch '%s'", s->text);
-		for (job->fetched_len = 0; job->fetched_len < c->len; job->fetched_len++)
-			job->fetched[job->fetched_len].fd = -1;
-	}
-	if (job->fetched[index].fd >= 0)
-		return 0; /* it is looked at once more after the copy, and is the same */
+	if (f->fd >= 0)
+		return 0;
+	o.cancel_fd = -1; /* who cancels ends this process */
 	r = make_dir(x, job, index, &dir_fd, e);
-	if (r < 0)
-		return r;
-	return s->kind == PLAN_COPY_GIT ? get_git(s, dir_fd, &o, &job->fetched[index], e) :
-					  get_url(s, c, &dir_fd, &o, &job->fetched[index], e);
+	return r < 0 ? r : remote_git(&copy_of(x, job)->sources[index].git, &f->commit, dir_fd, &o, &f->fd, e);
 }

@@ -5,7 +5,11 @@
 
 #include "build/execution.h"
 
-/* Gets source `index` of the step into staging: job->fetched[index] has its directory and its digest. */
-int step_remote_get(struct execution *x, struct step_job *job, size_t index, struct err *e) MUST_CHECK;
+/* Finds out what source `index` of the step is: job->fetched[index] has its digest. A file of a web server is in staging then; of a repository it is known which
+ * commit it will be. */
+int step_remote_look(struct execution *x, struct step_job *job, size_t index, struct err *e) MUST_CHECK;
+
+/* In the step's process: job->fetched[index] has its directory after it. */
+int step_remote_get(const struct execution *x, struct step_job *job, size_t index, struct err *e) MUST_CHECK;
 
 #endif
