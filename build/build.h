@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A build: the steps of a plan made, or found as they were made before, and the image that comes of it. docs/adr/0019
  *
- *	build_open(store, ..., &b)           its place in the store, its mount namespace
+ *	tree_view_isolate(e)                 a mount namespace of its own; then store_open
+ *	build_open(store, ..., &b)           its place in the store
  *	build_execute(&b, &plan, ..., &r)    all steps
  *	build_keep(&b, &r, names, &id)       the image (build/build_image.h); or something else of what was made
  *	build_close(&b)
@@ -95,7 +96,7 @@ struct build {
 };
 #define BUILD_EMPTY ((struct build){ .staging.fd = -1, .lock_fd = -1 })
 
-/* `b` is zeroed by BUILD_EMPTY. This process is in a mount namespace of its own after it, which cannot be undone. -EPERM not root. */
+/* `b` is zeroed by BUILD_EMPTY. The store was opened in the mount namespace that this process is in now (tree_view_isolate): one of its own. */
 int build_open(const struct store *s, struct build *b, struct err *e) MUST_CHECK;
 void build_close(struct build *b);
 #define cleanup_build __attribute__((cleanup(build_close)))

@@ -404,9 +404,7 @@ int build_open(const struct store *s, struct build *b, struct err *e)
 	int r;
 
 	b->store = s;
-	r = tree_view_isolate(e);
-	if (r == 0)
-		r = store_lock(s, false, &b->lock_fd, e);
+	r = store_lock(s, false, &b->lock_fd, e);
 	if (r == 0)
 		r = staging_begin(s, &b->staging, e);
 	return r < 0 ? r : stat_cache_open(store_root_fd(s), BUILD_STAT_CACHE, STAT_CACHE_ENTRIES_MAX,

@@ -48,11 +48,15 @@ static bool is_orphan(int report_fd)
 static int settle(int report_fd, int output_fd, struct err *e)
 {
 	int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	sigset_t none;
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || is_orphan(report_fd))
 		_exit(1);
 	if (null_fd < 0 || dup2(null_fd, 0) < 0 || dup2(output_fd, 1) < 0 || dup2(output_fd, 2) < 0)
 		return err_errno(e, "cannot set up a step's streams");
+	(void)sigemptyset(&none); /* cannot fail; nor does this: */
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)signal(SIGPIPE, SIG_DFL);
 	(void)umask(0); /* modes are those that are said */
 	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
 		return err_errno(e, "cannot mount a procfs");

@@ -12,7 +12,7 @@
 #include "store/layer.h"
 #include "store/store.h"
 
-/* Takes this process out of the host's mount namespace. -EPERM: neither root nor in a user namespace of its own. */
+/* Takes this process out of the host's mount namespace. What is open by then stays outside: its mounts can be neither cloned nor bound. -EPERM: neither root nor in a user namespace of its own. */
 int tree_view_isolate(struct err *e) MUST_CHECK;
 
 /* The paths of layers, topmost first, as an overlay wants them; `keys` are base first. -ENOMEM, -EFBIG more than the kernel takes. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "build/build_image.h"
+#include "build/tree_view.h"
 #include "cli/build_flags.h"
 #include "cli/build_input.h"
 #include "cli/build_output.h"
@@ -286,6 +287,8 @@ static int build(struct building *b, struct err *e)
 	if (r == 0)
 		r = build_outputs_read(b->flags, &b->outputs, e);
 	if (r == 0)
+		r = tree_view_isolate(e); /* before the store is opened: mounts are cloned by its descriptors */
+	if (r == 0)
 		r = store_open(b->globals->root, &b->store, e);
 	if (r == 0)
 		r = build_open(b->store, &b->build, e);
@@ -303,6 +306,24 @@ static int build(struct building *b, struct err *e)
 	return r;
 }
 
+/* The lines of the Dockerfile in an error come before it, and are shown as lines; what is no text in them is not. */
+static void show_lines(struct err *e)
+{
+	char *lines = strchr(e->text, '\n');
+
+	if (!lines)
+		return;
+	*lines++ = '\0';
+	for (const char *p = lines; *p; p++) {
+		unsigned char c = (unsigned char)*p, before = p > lines ? (unsigned char)p[-1] : 0;
+		bool control = (c < ' ' && c != '\n' && c != '\t') || c == 0x7f ||
+			       (before == 0xc2 && c >= 0x80 && c <= 0x9f);
+
+		(void)fputc(control ? '?' : c, stderr);
+	}
+	(void)fputc('\n', stderr);
+}
+
 static int run(struct building *b)
 {
 	struct err e = { 0 };
@@ -314,6 +335,8 @@ static int run(struct building *b)
 		build_warnings_show(&b->warnings, stderr);
 	if (b->build.store && !b->flags->check)
 		trim(b);
+	if (r < 0)
+		show_lines(&e);
 	code = image_end(b->globals, r, &e, b->signals_fd);
 	if (r == 0 && b->flags->check)
 		code = build_warnings_report(&b->warnings, &b->input.dockerfile, stdout);
