@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""run.py [--only start|life|logs|pull|push] [--rounds N] [--images LIST]
-    [--parts LIST] [--peers LIST] [--containers N]: Sampan beside crun, runc, podman, docker, containerd and skopeo.
+"""run.py [--only start|life|logs|pull|push|build] [--rounds N] [--images LIST]
+    [--parts LIST] [--peers LIST] [--containers N]: Sampan beside crun, runc, podman, docker, containerd, skopeo and buildah.
 
 All alternate in one run, so that what else the machine does hits all alike. Prints Markdown tables, and writes
 the numbers to out/bench.json. Needs root. Images are made once, and kept below /var/tmp/sampan-bench.
@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 
+import build
 import life
 import logs
 import measure
@@ -47,7 +48,7 @@ def machine():
             "versions": {"sampan": version("out/release/sampan", "--version"), "crun": version("crun", "--version"),
                          "runc": version("runc", "--version"), "podman": version("podman", "--version"),
                          "docker": version("/usr/bin/docker", "--version"), "containerd": version("containerd", "--version"),
-                         "skopeo": version("skopeo", "--version"), "registry": version("docker-registry", "--version")},
+                         "skopeo": version("skopeo", "--version"), "buildah": version("buildah", "--version"), "registry": version("docker-registry", "--version")},
             "load": " ".join(f"{load:.1f}" for load in os.getloadavg())}
 
 
@@ -78,7 +79,7 @@ def fresh_ext4(folder, size_mib):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=["start", "life", "logs", "pull", "push"])
+    parser.add_argument("--only", choices=["start", "life", "logs", "pull", "push", "build"])
     parser.add_argument("--rounds", type=int, help="runs of each (default 40 for start, 20 for life, 5 for the others)")
     parser.add_argument("--images", help="of b-gzip,b-zstd,c-gzip,c-zstd,d-gzip,d-zstd (default all)")
     parser.add_argument("--parts", help=f"of life: of {','.join(life.PARTS)} (default all but {life.PARTS[-1]}, which takes minutes)")
@@ -106,7 +107,7 @@ def main():
             part_tables = logs.run(work, args.rounds or 5)
             print("\n".join(measure.table(title, rows) for title, rows in part_tables))
             tables += part_tables
-        for name, part in (("pull", pull), ("push", push)):
+        for name, part in (("pull", pull), ("push", push), ("build", build)):
             if args.only in (None, name):
                 tables += part.run(work, CACHE, args.rounds or 5, fresh_ext4, args.images and args.images.split(","))
     finally:

@@ -90,7 +90,7 @@ struct build_params {
 
 struct build {
 	const struct store *store;
-	struct staging staging;
+	struct staging staging; /* after build_stage; a build that finds all does without */
 	int lock_fd; /* of the store, shared */
 	struct stat_cache *stat_cache;
 };
@@ -99,6 +99,9 @@ struct build {
 /* `b` is zeroed by BUILD_EMPTY. The store was opened in the mount namespace that this process is in now (tree_view_isolate): one of its own. */
 int build_open(const struct store *s, struct build *b, struct err *e) MUST_CHECK;
 void build_close(struct build *b);
+
+/* Makes sure of its place in staging/. */
+int build_stage(struct build *b, struct err *e) MUST_CHECK;
 #define cleanup_build __attribute__((cleanup(build_close)))
 
 /* --- what comes of it ----------------------------------------------------------------------------------- */

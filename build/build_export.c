@@ -9,12 +9,17 @@
 
 #define VIEW_NAME "export"
 
-static int open_view(const struct build *b, const struct build_result *r, int *ret_fd, struct err *e)
+static int open_view(struct build *b, const struct build_result *r, int *ret_fd, struct err *e)
 {
-	return tree_view_open(b->store, &b->staging, VIEW_NAME, &r->layers, ret_fd, NULL, e);
+	int n = tree_view_open_detached(b->store, &r->layers, ret_fd, e);
+
+	if (n != -EOPNOTSUPP)
+		return n;
+	n = build_stage(b, e);
+	return n < 0 ? n : tree_view_open(b->store, &b->staging, VIEW_NAME, &r->layers, ret_fd, NULL, e);
 }
 
-int build_export_dir(const struct build *b, const struct build_result *r, const int64_t *epoch, int dir_fd,
+int build_export_dir(struct build *b, const struct build_result *r, const int64_t *epoch, int dir_fd,
 		     struct err *e)
 {
 	const struct timespec time = { .tv_sec = epoch ? (time_t)*epoch : 0 };
@@ -52,7 +57,7 @@ int build_export_dir_tar(int dir_fd, int out_fd, struct err *e)
 	return tree_tar_write(dir_fd, TREE_TAR_FILES, &sink, e);
 }
 
-int build_export_tar(const struct build *b, const struct build_result *r, int out_fd, struct err *e)
+int build_export_tar(struct build *b, const struct build_result *r, int out_fd, struct err *e)
 {
 	cleanup_fd int fd = -1;
 	int n = open_view(b, r, &fd, e);

@@ -7,11 +7,11 @@
 #include "common/err.h"
 
 /* Copies the root into the directory dir_fd, whose other files stay; all of it is ours, as with BuildKit. `epoch`: the time of all files; NULL: theirs. */
-int build_export_dir(const struct build *b, const struct build_result *r, const int64_t *epoch, int dir_fd,
+int build_export_dir(struct build *b, const struct build_result *r, const int64_t *epoch, int dir_fd,
 		     struct err *e) MUST_CHECK;
 
 /* Writes the root as a tar. */
-int build_export_tar(const struct build *b, const struct build_result *r, int out_fd,
+int build_export_tar(struct build *b, const struct build_result *r, int out_fd,
 		     struct err *e) MUST_CHECK;
 
 /* The same of a directory that build_export_dir has filled. */

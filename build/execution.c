@@ -21,18 +21,35 @@ static void tree_close(struct tree *t)
 	*t = (struct tree){ .fd = -1 };
 }
 
-static int open_tree_of(struct execution *x, const struct strvec *layers, struct tree *t, struct err *e)
+int execution_mount_tree(struct execution *x, struct tree *t, struct err *e)
 {
+	cleanup_fd int fd = -1;
 	char name[32];
 	int r;
 
+	if (t->path)
+		return 0;
 	name_tree(x, name);
-	r = tree_view_open(x->build->store, &x->build->staging, name, layers, &t->fd, &t->path, e);
-	t->layers_len = layers->len;
+	r = build_stage(x->build, e);
+	if (r == 0)
+		r = tree_view_open(x->build->store, &x->build->staging, name, t->layers, &fd, &t->path, e);
+	if (r == 0) {
+		cleanup_fd_fn(&t->fd);
+		t->fd = fd_take(&fd);
+	}
 	return r;
 }
 
-int execution_stage_tree(struct execution *x, size_t stage, const struct tree **ret, struct err *e)
+static int open_tree_of(struct execution *x, const struct strvec *layers, struct tree *t, struct err *e)
+{
+	int r = tree_view_open_detached(x->build->store, layers, &t->fd, e);
+
+	t->layers = layers;
+	t->layers_len = layers->len;
+	return r == -EOPNOTSUPP ? execution_mount_tree(x, t, e) : r;
+}
+
+int execution_stage_tree(struct execution *x, size_t stage, struct tree **ret, struct err *e)
 {
 	struct stage_run *s = &x->stages[stage];
 	int r = 0;
@@ -46,7 +63,7 @@ int execution_stage_tree(struct execution *x, size_t stage, const struct tree **
 	return r;
 }
 
-static int image_tree(struct execution *x, const struct plan_source *source, const struct tree **ret,
+static int image_tree(struct execution *x, const struct plan_source *source, struct tree **ret,
 		      struct err *e)
 {
 	const struct base_image *image;
@@ -100,7 +117,7 @@ static int folder(const struct execution *x, const struct plan_source *source, s
 int execution_source(struct execution *x, const struct plan_source *source, struct tree_ref *ret,
 		     struct err *e)
 {
-	const struct tree *tree = NULL;
+	struct tree *tree = NULL;
 	int r;
 
 	switch (source->kind) {

@@ -13,7 +13,8 @@
 /* A tree that is read: of a stage or an image mounted, of a folder as it is. */
 struct tree {
 	int fd;
-	char *path;         /* of what is mounted; NULL: a folder */
+	char *path; /* where it is mounted, in this process's mount namespace; NULL: nowhere so far */
+	const struct strvec *layers; /* that it is made of */
 	struct digest id;   /* what tells it from all others; unset: a folder, which may change */
 	size_t layers_len;  /* of a stage: how many of its layers are in it */
 };
@@ -21,7 +22,7 @@ struct tree {
 /* Where a source of a step is, and what is left out. */
 struct tree_ref {
 	struct context context;
-	const struct tree *tree; /* NULL: a folder */
+	struct tree *tree; /* NULL: a folder */
 	bool owners;             /* are its own */
 };
 
@@ -67,8 +68,11 @@ struct execution {
 };
 
 /* The tree of what a stage has so far, mounted if need be. Borrowed. */
-int execution_stage_tree(struct execution *x, size_t stage, const struct tree **ret,
+int execution_stage_tree(struct execution *x, size_t stage, struct tree **ret,
 			 struct err *e) MUST_CHECK;
+
+/* Mounts it, if need be, at a path, from where it can be bound to other places. */
+int execution_mount_tree(struct execution *x, struct tree *t, struct err *e) MUST_CHECK;
 
 /* Where a source is. */
 int execution_source(struct execution *x, const struct plan_source *source, struct tree_ref *ret,

@@ -175,7 +175,8 @@ static int begin_step(struct execution *x, struct step_job *j, struct err *e)
 	if (o->begun)
 		o->begun(o->arg, j->stage, j->step);
 	(void)snprintf(j->name, sizeof(j->name), "step-%zu-%zu", j->stage, j->step);
-	return step_job_start(x, j, e);
+	r = build_stage(x->build, e);
+	return r < 0 ? r : step_job_start(x, j, e);
 }
 
 static struct step_job *free_job(struct execution *x)
@@ -405,10 +406,13 @@ int build_open(const struct store *s, struct build *b, struct err *e)
 
 	b->store = s;
 	r = store_lock(s, false, &b->lock_fd, e);
-	if (r == 0)
-		r = staging_begin(s, &b->staging, e);
 	return r < 0 ? r : stat_cache_open(store_root_fd(s), BUILD_STAT_CACHE, STAT_CACHE_ENTRIES_MAX,
 					   &b->stat_cache, e);
+}
+
+int build_stage(struct build *b, struct err *e)
+{
+	return b->staging.fd >= 0 ? 0 : staging_begin(b->store, &b->staging, e);
 }
 
 void build_close(struct build *b)

@@ -164,12 +164,15 @@ static int pin_tree(struct run_binds *b, const struct tree_ref *from, const char
 		    char **ret_path, struct err *e)
 {
 	/* The mount as it is in our own namespace: another's cannot be bound. */
-	cleanup_fd int root_fd = open(from->tree->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r = execution_mount_tree(b->place->x, from->tree, e);
 	cleanup_free char *pinned = NULL;
+	cleanup_fd int root_fd = -1;
 	cleanup_fd int fd = -1;
 	struct stat st;
-	int r;
 
+	if (r < 0)
+		return r;
+	root_fd = open(from->tree->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root_fd < 0)
 		return err_errno(e, "cannot open '%s'", from->tree->path);
 	r = rootfd_open(root_fd, source, O_PATH, 0, &fd, e);

@@ -137,7 +137,7 @@ static int make_layer(struct execution *x, struct step_job *j, struct step_repor
 				    .step = execution_step(x, j->stage, j->step),
 				    .overlay = &overlay,
 				    .below_fd = -1 };
-	const struct tree *below;
+	struct tree *below;
 	int r = 0;
 
 	if (layers->len > 0) {

@@ -62,8 +62,10 @@ static int look_url(const struct execution *x, const struct step_job *job, size_
 	const struct plan_copy *c = copy_of(x, job);
 	cleanup_fd int dir_fd = -1;
 	struct remote_file file;
-	int r = make_dir(x, job, index, &dir_fd, e);
+	int r = build_stage(x->build, e);
 
+	if (r == 0)
+		r = make_dir(x, job, index, &dir_fd, e);
 	if (r == 0)
 		r = remote_fetch_url(c->sources[index].text, c->sources[index].file_name, c->checksum, dir_fd, o,
 				     &file, e);

@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/process.h"
 #include "runtime/rootfs.h"
+#include "runtime/sys_mount.h"
 #include "store/container.h"
 
 #define OPEN_ROOT (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -64,6 +66,73 @@ static int open_root(const char *path, int *ret_fd, struct err *e)
 		return err_errno(e, "cannot open '%s'", path);
 	*ret_fd = fd;
 	return 0;
+}
+
+/* All layers by short names: a value of fsconfig(2) has 255 bytes at most. Their descriptors are needed until the file system stands. */
+static int set_lower_by_fd(int fs, const struct strvec *lower, int *fds)
+{
+	char text[256] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < lower->len; i++) {
+		fds[i] = open(lower->items[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fds[i] < 0)
+			return -errno;
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i ? ":" : "", fd_path(fds[i]).text);
+		if (len >= sizeof(text))
+			return -E2BIG;
+	}
+	return fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir", text, 0) < 0 ? -errno : 0;
+}
+
+/* Linux 6.7 takes one after the other, of any length. */
+static int set_lower(int fs, const struct strvec *lower, int *fds)
+{
+	for (size_t i = 0; i < lower->len; i++) {
+		if (fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", lower->items[i], 0) == 0)
+			continue;
+		return i == 0 && errno == EINVAL ? set_lower_by_fd(fs, lower, fds) : -errno;
+	}
+	return 0;
+}
+
+/* Whatever fails, another way may not. */
+static int mount_detached(const struct strvec *lower, int *fds, int *ret_fd)
+{
+	cleanup_fd int fs = fsopen("overlay", FSOPEN_CLOEXEC);
+	cleanup_fd int tree = -1;
+
+	if (fs < 0 || set_lower(fs, lower, fds) < 0)
+		return -EOPNOTSUPP;
+	if (process_in_user_namespace() && fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0)
+		return -EOPNOTSUPP;
+	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return -EOPNOTSUPP;
+	tree = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID);
+	if (tree < 0)
+		return -EOPNOTSUPP;
+	*ret_fd = openat(tree, ".", OPEN_ROOT);
+	return *ret_fd < 0 ? -EOPNOTSUPP : 0;
+}
+
+int tree_view_open_detached(const struct store *s, const struct strvec *keys, int *ret_fd, struct err *e)
+{
+	cleanup_strvec struct strvec lower = { 0 };
+	int fds[ROOTFS_LAYERS_MAX];
+	int r = tree_view_lower(s, keys, &lower, e);
+
+	if (r < 0)
+		return r;
+	if (lower.len == 0)
+		return -EOPNOTSUPP;
+	if (lower.len == 1)
+		return open_root(lower.items[0], ret_fd, e);
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		fds[i] = -1;
+	r = mount_detached(&lower, fds, ret_fd);
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		cleanup_fd_fn(&fds[i]);
+	return r;
 }
 
 int tree_view_open(const struct store *s, const struct staging *st, const char *name,

@@ -19,6 +19,11 @@ int tree_view_isolate(struct err *e) MUST_CHECK;
 int tree_view_lower(const struct store *s, const struct strvec *keys, struct strvec *ret,
 		    struct err *e) MUST_CHECK;
 
+/* Opens the tree of layers, read-only, without a mount point: nothing is written anywhere. What is opened cannot be bound to another place. -EOPNOTSUPP, without text: there
+ * are no layers, or this kernel cannot. */
+int tree_view_open_detached(const struct store *s, const struct strvec *keys, int *ret_fd,
+			    struct err *e) MUST_CHECK;
+
 /* Opens the tree of layers, read-only, which a directory staging/<st>/<name> is made for. Without layers it is empty. *ret_path is where it is (owned); NULL:
  * nobody asks. The mount lives as long as the mount namespace. */
 int tree_view_open(const struct store *s, const struct staging *st, const char *name,

@@ -34,7 +34,7 @@ const struct ignore *build_input_ignore(const struct build_input *in)
 
 /* --- folders -------------------------------------------------------------------------------------------- */
 
-static int fetch(struct build_input_context *c, const char *text, bool stdin_too, const struct staging *staging,
+static int fetch(struct build_input_context *c, const char *text, bool stdin_too, struct build *build,
 		 int cancel_fd, size_t index, struct err *e)
 {
 	const struct remote_options o = { .ssh_auth_sock = getenv("SSH_AUTH_SOCK"), .cancel_fd = cancel_fd };
@@ -43,7 +43,9 @@ static int fetch(struct build_input_context *c, const char *text, bool stdin_too
 	int r;
 
 	(void)snprintf(name, sizeof(name), "context-%zu", index);
-	r = dir_make_open(staging->fd, name, 0700, &dir_fd, e);
+	r = build_stage(build, e);
+	if (r == 0)
+		r = dir_make_open(build->staging.fd, name, 0700, &dir_fd, e);
 	if (r == 0)
 		r = remote_context_fetch(text, stdin_too ? STDIN_FILENO : -1, dir_fd, &o, &c->remote, e);
 	if (r == 0)
@@ -62,7 +64,7 @@ static int open_folder(struct build_input_context *c, const char *path, struct e
 }
 
 static int add_context(struct build_input *in, const char *name, const char *text, bool stdin_too,
-		       const struct staging *staging, int cancel_fd, struct err *e)
+		       struct build *build, int cancel_fd, struct err *e)
 {
 	struct build_input_context *c = &in->items[in->len];
 
@@ -76,7 +78,7 @@ static int add_context(struct build_input *in, const char *name, const char *tex
 		return err_code(e, -ENOMEM, "cannot keep a build context");
 	return remote_context_kind(text) == REMOTE_CONTEXT_FOLDER ?
 		       open_folder(c, text, e) :
-		       fetch(c, text, stdin_too, staging, cancel_fd, in->len, e);
+		       fetch(c, text, stdin_too, build, cancel_fd, in->len, e);
 }
 
 /* What is an image comes through the plan. */
@@ -85,7 +87,7 @@ static bool is_image(const char *value)
 	return strncmp(value, "docker-image://", 15) == 0 || strncmp(value, "oci-layout://", 13) == 0;
 }
 
-static int add_named(struct build_input *in, const char *text, const struct staging *staging, int cancel_fd,
+static int add_named(struct build_input *in, const char *text, struct build *build, int cancel_fd,
 		     struct err *e)
 {
 	cleanup_free char *name = strdup(text);
@@ -96,7 +98,7 @@ static int add_named(struct build_input *in, const char *text, const struct stag
 	if (!equals || equals == name || !equals[1])
 		return err_set(e, -EINVAL, "invalid context value: %s, expected key=value", text);
 	*equals = '\0';
-	return is_image(equals + 1) ? 0 : add_context(in, name, equals + 1, false, staging, cancel_fd, e);
+	return is_image(equals + 1) ? 0 : add_context(in, name, equals + 1, false, build, cancel_fd, e);
 }
 
 /* --- the Dockerfile ------------------------------------------------------------------------------------- */
@@ -242,7 +244,7 @@ static void make_folders(struct build_input *in)
 									  NULL };
 }
 
-int build_input_open(const struct build_flags *f, const char *context, const struct staging *staging,
+int build_input_open(const struct build_flags *f, const char *context, struct build *build,
 		     int cancel_fd, struct build_input *ret, struct err *e)
 {
 	const char *dockerfile;
@@ -250,9 +252,9 @@ int build_input_open(const struct build_flags *f, const char *context, const str
 
 	if (f->file && strcmp(f->file, "-") == 0 && strcmp(context, "-") == 0)
 		return err_set(e, -EINVAL, "invalid argument: can't use stdin for both build context and dockerfile");
-	r = add_context(ret, NULL, context, true, staging, cancel_fd, e);
+	r = add_context(ret, NULL, context, true, build, cancel_fd, e);
 	for (size_t i = 0; r == 0 && i < f->contexts.len; i++)
-		r = add_named(ret, f->contexts.items[i], staging, cancel_fd, e);
+		r = add_named(ret, f->contexts.items[i], build, cancel_fd, e);
 	if (r == 0)
 		r = read_dockerfile(f, ret, &dockerfile, e);
 	if (r == 0)

@@ -252,7 +252,7 @@ static int open_dest(const struct build_output *o, const struct image_config *c,
 	return dir_make_open(AT_FDCWD, path, 0755, ret_fd, e);
 }
 
-static int write_tar(const struct build_output *o, const struct build *b, const struct build_result *r,
+static int write_tar(const struct build_output *o, struct build *b, const struct build_result *r,
 		     struct err *e)
 {
 	cleanup_image_output struct image_output out = { .fd = -1 };
@@ -263,7 +263,7 @@ static int write_tar(const struct build_output *o, const struct build *b, const 
 	return n < 0 ? n : image_output_commit(&out, e);
 }
 
-static int write_files(const struct build_output *o, const struct build *b, const struct build_result *r,
+static int write_files(const struct build_output *o, struct build *b, const struct build_result *r,
 		       const int64_t *epoch, bool several, struct err *e)
 {
 	cleanup_fd int fd = -1;
@@ -276,7 +276,7 @@ static int write_files(const struct build_output *o, const struct build *b, cons
 	return n < 0 ? n : build_export_dir(b, r, epoch, fd, e);
 }
 
-int build_output_files(const struct build_outputs *o, const struct build *b, const struct build_result *r,
+int build_output_files(const struct build_outputs *o, struct build *b, const struct build_result *r,
 		       const int64_t *epoch, bool several, struct err *e)
 {
 	int n = 0;

@@ -44,7 +44,7 @@ void build_outputs_done(struct build_outputs *o);
 int build_outputs_read(const struct build_flags *f, struct build_outputs *ret, struct err *e) MUST_CHECK;
 
 /* Files of one platform; `several`: in folders named after them. */
-int build_output_files(const struct build_outputs *o, const struct build *b, const struct build_result *r,
+int build_output_files(const struct build_outputs *o, struct build *b, const struct build_result *r,
 		       const int64_t *epoch, bool several, struct err *e) MUST_CHECK;
 
 /* An image that is bound to o->names, the first of which is `name`, into archives. */

@@ -293,7 +293,7 @@ static int build(struct building *b, struct err *e)
 	if (r == 0)
 		r = build_open(b->store, &b->build, e);
 	if (r == 0)
-		r = build_input_open(b->flags, b->context, &b->build.staging, b->signals_fd, &b->input, e);
+		r = build_input_open(b->flags, b->context, &b->build, b->signals_fd, &b->input, e);
 	if (r < 0)
 		return r;
 	b->settings.params.folders = b->input.folders;
