@@ -31,6 +31,10 @@ vm-unit-tests: $(foreach f,$(VM_UNIT_FOLDERS),$(filter $(O)/tests/unit/$(f)/%,$(
 check-vm: programs vm-unit-tests ## what needs cgroup v2 or systemd, in a virtual machine of this architecture
 	@tests/vm/run-pytest $(ARCH) --build $(O) --systemd --timeout 2700 --units '$(VM_UNIT_FOLDERS)' -- -m 'cgroup2 or systemd' $(PYTEST_ARGS)
 
+.PHONY: check-corpus
+check-corpus: programs ## Dockerfiles of a conformance suite beside this repository (ONLY=REGEX), compared with BuildKit and buildah
+	@tools/check-corpus $(O)
+
 CUTS ?= 100
 check-powercut: programs ## cuts the power of a virtual machine while it changes a store, CUTS times (default 100)
 	@tests/vm/powercut-store $(CUTS) $(O)
