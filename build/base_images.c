@@ -219,8 +219,8 @@ int base_images_get(struct base_images *b, const char *reference, const struct p
 		return err_code(e, -ENOMEM, "cannot keep an image");
 	i->reference = strdup(reference);
 	i->platform = *platform;
-	r = i->reference ? get(b, reference, platform, &i->image, e) :
-			   err_code(e, -ENOMEM, "cannot keep an image");
+	r = i->reference ? get(b, reference, platform, &i->image, e)
+			 : err_code(e, -ENOMEM, "cannot keep an image");
 	if (r == 0 && b->allowed)
 		r = b->allowed(b->allowed_arg, reference, &i->image.record, e);
 	if (r == 0)

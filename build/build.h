@@ -30,9 +30,9 @@
 
 /* --- what is asked for ---------------------------------------------------------------------------------- */
 
-struct build_folder { /* of --build-context, and the context itself */
-	const char *name; /* NULL: the context */
-	int fd;           /* borrowed */
+struct build_folder {                /* of --build-context, and the context itself */
+	const char *name;            /* NULL: the context */
+	int fd;                      /* borrowed */
 	const struct ignore *ignore; /* NULL: nothing is left out */
 };
 
@@ -91,7 +91,7 @@ struct build_params {
 struct build {
 	const struct store *store;
 	struct staging staging; /* after build_stage; a build that finds all does without */
-	int lock_fd; /* of the store, shared */
+	int lock_fd;            /* of the store, shared */
 	struct stat_cache *stat_cache;
 };
 #define BUILD_EMPTY ((struct build){ .staging.fd = -1, .lock_fd = -1 })
@@ -113,11 +113,11 @@ struct build_failure {
 };
 
 struct build_result {
-	struct image_config config; /* whole, as it is to be written */
-	struct strvec layers;       /* keys, base first */
-	struct strvec hidden;       /* of the base (store/image.h) */
+	struct image_config config;    /* whole, as it is to be written */
+	struct strvec layers;          /* keys, base first */
+	struct strvec hidden;          /* of the base (store/image.h) */
 	const struct base_image *base; /* borrowed; NULL: from scratch */
-	struct step_layer *made; /* above it */
+	struct step_layer *made;       /* above it */
 	size_t made_len;
 	bool is_new; /* some step was made, not found */
 };

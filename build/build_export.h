@@ -11,8 +11,7 @@ int build_export_dir(struct build *b, const struct build_result *r, const int64_
 		     struct err *e) MUST_CHECK;
 
 /* Writes the root as a tar. */
-int build_export_tar(struct build *b, const struct build_result *r, int out_fd,
-		     struct err *e) MUST_CHECK;
+int build_export_tar(struct build *b, const struct build_result *r, int out_fd, struct err *e) MUST_CHECK;
 
 /* The same of a directory that build_export_dir has filled. */
 int build_export_dir_tar(int dir_fd, int out_fd, struct err *e) MUST_CHECK;

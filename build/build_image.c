@@ -53,8 +53,8 @@ static bool is_docker_image(const struct build_result *r, const struct strvec *a
 }
 
 /* The base's layers as its registry has them, and ours as plain tars: a push compresses these. */
-static int write_manifest(const struct build_result *r, const struct strvec *annotations,
-			  struct documents *d, struct err *e)
+static int write_manifest(const struct build_result *r, const struct strvec *annotations, struct documents *d,
+			  struct err *e)
 {
 	const struct manifest *base = base_manifest(r);
 	bool is_docker = is_docker_image(r, annotations);
@@ -218,7 +218,8 @@ static int write_index(const struct build_image *images, size_t len, const struc
 	return n;
 }
 
-static int put_index(const struct store *s, const struct image_index *index, struct digest *ret, struct err *e)
+static int put_index(const struct store *s, const struct image_index *index, struct digest *ret,
+		     struct err *e)
 {
 	cleanup_buf struct buf text = BUF_INIT(MANIFEST_MAX_BYTES);
 	int n = manifest_list_text(index, false, &text, e);
@@ -269,8 +270,8 @@ static size_t own_member(const struct build_image *images, size_t len)
 static int note_sources(struct image_index *index, size_t len, const char *name, struct err *e)
 {
 	for (size_t i = 0; i < len; i++)
-		if (strvec_addf(&index->manifests[i].annotations, MANIFEST_LIST_SOURCE "=" MANIFEST_LIST_STORE "%s",
-				name) < 0)
+		if (strvec_addf(&index->manifests[i].annotations,
+				MANIFEST_LIST_SOURCE "=" MANIFEST_LIST_STORE "%s", name) < 0)
 			return no_memory(e);
 	return 0;
 }

@@ -83,8 +83,8 @@ static size_t base_history(const struct stage_run *s)
 static int set_times(const struct stage_run *s, struct image_config *c, struct err *e)
 {
 	/* Nothing but metadata, on nothing that was made: as old as its base, so that it is the same each time. */
-	const char *fallback = s->base && s->base->image.config.created ? s->base->image.config.created :
-									  "1970-01-01T00:00:00Z";
+	const char *fallback = s->base && s->base->image.config.created ? s->base->image.config.created
+									: "1970-01-01T00:00:00Z";
 	int r = time_layers(s, c, e);
 
 	return r < 0 ? r : time_rest(c, base_history(s), fallback, e);

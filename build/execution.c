@@ -63,8 +63,7 @@ int execution_stage_tree(struct execution *x, size_t stage, struct tree **ret, s
 	return r;
 }
 
-static int image_tree(struct execution *x, const struct plan_source *source, struct tree **ret,
-		      struct err *e)
+static int image_tree(struct execution *x, const struct plan_source *source, struct tree **ret, struct err *e)
 {
 	const struct base_image *image;
 	struct image_tree *items;
@@ -108,8 +107,8 @@ static int folder(const struct execution *x, const struct plan_source *source, s
 	const struct build_folder *f = execution_folder(x, name);
 
 	if (!f)
-		return err_set(e, -ENOENT, name ? "there is no build context '%s'" : "there is no build context",
-			       name);
+		return err_set(e, -ENOENT,
+			       name ? "there is no build context '%s'" : "there is no build context", name);
 	*ret = (struct tree_ref){ .context = { .fd = f->fd, .ignore = f->ignore } };
 	return 0;
 }

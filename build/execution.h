@@ -15,15 +15,15 @@ struct tree {
 	int fd;
 	char *path; /* where it is mounted, in this process's mount namespace; NULL: nowhere so far */
 	const struct strvec *layers; /* that it is made of */
-	struct digest id;   /* what tells it from all others; unset: a folder, which may change */
-	size_t layers_len;  /* of a stage: how many of its layers are in it */
+	struct digest id;            /* what tells it from all others; unset: a folder, which may change */
+	size_t layers_len;           /* of a stage: how many of its layers are in it */
 };
 
 /* Where a source of a step is, and what is left out. */
 struct tree_ref {
 	struct context context;
 	struct tree *tree; /* NULL: a folder */
-	bool owners;             /* are its own */
+	bool owners;       /* are its own */
 };
 
 struct stage_run {
@@ -44,8 +44,8 @@ struct image_tree {
 
 /* What a step gets from elsewhere, as far as it was looked at before its key was known. */
 struct fetched {
-	int fd;               /* of the directory that it is in; -1: nothing so far */
-	struct digest digest; /* for the key */
+	int fd;                      /* of the directory that it is in; -1: nothing so far */
+	struct digest digest;        /* for the key */
 	struct remote_commit commit; /* of git: to be checked out by the step itself */
 };
 
@@ -68,8 +68,7 @@ struct execution {
 };
 
 /* The tree of what a stage has so far, mounted if need be. Borrowed. */
-int execution_stage_tree(struct execution *x, size_t stage, struct tree **ret,
-			 struct err *e) MUST_CHECK;
+int execution_stage_tree(struct execution *x, size_t stage, struct tree **ret, struct err *e) MUST_CHECK;
 
 /* Mounts it, if need be, at a path, from where it can be bound to other places. */
 int execution_mount_tree(struct execution *x, struct tree *t, struct err *e) MUST_CHECK;

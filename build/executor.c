@@ -406,8 +406,9 @@ int build_open(const struct store *s, struct build *b, struct err *e)
 
 	b->store = s;
 	r = store_lock(s, false, &b->lock_fd, e);
-	return r < 0 ? r : stat_cache_open(store_root_fd(s), BUILD_STAT_CACHE, STAT_CACHE_ENTRIES_MAX,
-					   &b->stat_cache, e);
+	return r < 0 ? r
+		     : stat_cache_open(store_root_fd(s), BUILD_STAT_CACHE, STAT_CACHE_ENTRIES_MAX,
+				       &b->stat_cache, e);
 }
 
 int build_stage(struct build *b, struct err *e)

@@ -91,7 +91,8 @@ static bool remove_empty(int upper_fd, const char *path)
 	if (parent_fd < 0 || fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return false;
 	if (S_ISDIR(st.st_mode))
-		return unlinkat(parent_fd, name, AT_REMOVEDIR) == 0; /* ENOTEMPTY: it is more than a mount point by now */
+		return unlinkat(parent_fd, name, AT_REMOVEDIR) ==
+		       0; /* ENOTEMPTY: it is more than a mount point by now */
 	return S_ISREG(st.st_mode) && st.st_size == 0 && st.st_nlink == 1 &&
 	       unlinkat(parent_fd, name, 0) == 0;
 }

@@ -19,11 +19,11 @@
 #include "runtime/rootfs.h"
 #include "runtime/sys_mount.h"
 
-#define SECRETS_OPTIONS  "mode=0700,size=64m"
-#define SECRET_MODE      0400
-#define CACHE_MODE       0755
-#define CACHE_TEXT_MAX   131072
-#define PLACE_MAX        96 /* a name in staging */
+#define SECRETS_OPTIONS "mode=0700,size=64m"
+#define SECRET_MODE     0400
+#define CACHE_MODE      0755
+#define CACHE_TEXT_MAX  131072
+#define PLACE_MAX       96 /* a name in staging */
 
 void run_binds_done(struct run_binds *b)
 {
@@ -49,7 +49,8 @@ static int new_place(struct run_binds *b, char name[PLACE_MAX], char **ret_path,
 	const struct build *build = b->place->x->build;
 
 	(void)snprintf(name, PLACE_MAX, "%s.m%zu", b->place->job->name, b->made_len++);
-	if (asprintf(ret_path, "%s/staging/%s/%s", store_root_path(build->store), build->staging.name, name) < 0) {
+	if (asprintf(ret_path, "%s/staging/%s/%s", store_root_path(build->store), build->staging.name, name) <
+	    0) {
 		*ret_path = NULL;
 		return no_memory(e);
 	}
@@ -194,8 +195,8 @@ static int add_bind(struct run_binds *b, const struct plan_run_mount *m, struct 
 	int r = execution_source(b->place->x, &m->from, &from, e);
 
 	if (r == 0)
-		r = from.tree ? pin_tree(b, &from, source, !m->mount.readonly, &path, e) :
-				copy_folder(b, &from, source, false, &path, e);
+		r = from.tree ? pin_tree(b, &from, source, !m->mount.readonly, &path, e)
+			      : copy_folder(b, &from, source, false, &path, e);
 	return r < 0 ? r : add_spec(b, m->mount.target, path, &m->mount, m->mount.readonly, e);
 }
 
@@ -221,7 +222,8 @@ static int fill_cache(struct run_binds *b, const struct plan_run_mount *m, int d
 }
 
 /* As BuildKit has it, caches of one ID that begin differently are different ones. */
-static int cache_digest(struct run_binds *b, const struct plan_run_mount *m, struct digest *ret, struct err *e)
+static int cache_digest(struct run_binds *b, const struct plan_run_mount *m, struct digest *ret,
+			struct err *e)
 {
 	const struct run_mount_number *const numbers[] = { &m->mount.uid, &m->mount.gid, &m->mount.mode };
 	cleanup_buf struct buf text = BUF_INIT(CACHE_TEXT_MAX);
@@ -248,8 +250,8 @@ static const struct run_cache *find_cache(const struct run_binds *b, const struc
 	return NULL;
 }
 
-static int open_cache(struct run_binds *b, const struct plan_run_mount *m, const struct cache_mount_request *q,
-		      const struct run_cache **ret, struct err *e)
+static int open_cache(struct run_binds *b, const struct plan_run_mount *m,
+		      const struct cache_mount_request *q, const struct run_cache **ret, struct err *e)
 {
 	struct run_cache *caches = reallocarray(b->caches, b->caches_len + 1, sizeof(*caches));
 	int r;
@@ -410,8 +412,9 @@ static int add_ssh(struct run_binds *b, const struct run_mount *m, struct err *e
 		}
 		return strvec_set_env(&b->spec->process->env, text) < 0 ? no_memory(e) : 0;
 	}
-	return m->required ? err_set(e, -ENOENT, "no ssh handler for id %s (build with --ssh %s)", m->id, m->id) :
-			     0;
+	return m->required
+		       ? err_set(e, -ENOENT, "no ssh handler for id %s (build with --ssh %s)", m->id, m->id)
+		       : 0;
 }
 
 /* --- all of them ---------------------------------------------------------------------------------------------- */

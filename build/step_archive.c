@@ -75,7 +75,8 @@ static int add(const struct context *from, const struct context_match *m, int ro
 	return fd >= 0 ? unpack(fd, root_fd, o, e) : copy_match(from, m, root_fd, o, e);
 }
 
-static bool has_archive(const struct context *from, const struct context_selection *s, int *ret, struct err *e)
+static bool has_archive(const struct context *from, const struct context_selection *s, int *ret,
+			struct err *e)
 {
 	bool found = false;
 

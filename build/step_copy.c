@@ -222,7 +222,8 @@ int step_workdir_make(const struct step_place *p, struct err *e)
 	cleanup_fd int root_fd = -1;
 	uid_t uid = 0;
 	gid_t gid = 0;
-	int r = path ? tree_view_mount(p->overlay, &root_fd, e) : err_code(e, -ENOMEM, "cannot make a directory");
+	int r = path ? tree_view_mount(p->overlay, &root_fd, e)
+		     : err_code(e, -ENOMEM, "cannot make a directory");
 
 	if (r == 0 && p->step->directory_user[0])
 		r = find_owner(p, p->step->directory_user, &uid, &gid, e);

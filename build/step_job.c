@@ -122,7 +122,8 @@ static bool saw_what_it_was(struct execution *x, struct step_job *j)
 	struct err ignored;
 	size_t len;
 
-	if (step->kind != PLAN_COPY || step->copy.from.kind == PLAN_STAGE || step->copy.from.kind == PLAN_IMAGE)
+	if (step->kind != PLAN_COPY || step->copy.from.kind == PLAN_STAGE ||
+	    step->copy.from.kind == PLAN_IMAGE)
 		return true;
 	return step_contents(x, j, &contents, &len, &ignored) == 0 &&
 	       execution_key(x, j, contents, len, &key, &ignored) == 0 && digest_equal(&key, &j->key);
@@ -146,13 +147,15 @@ static int make_layer(struct execution *x, struct step_job *j, struct step_repor
 			return r;
 		place.below_fd = below->fd;
 	}
-	r = tree_view_prepare(x->build->store, &x->build->staging, j->name, layers, place.below_fd, &overlay, e);
+	r = tree_view_prepare(x->build->store, &x->build->staging, j->name, layers, place.below_fd, &overlay,
+			      e);
 	if (r == 0)
 		r = make(&place, report, e);
 	if (r == 0 && overlay.lower.len > 0 && umount2(overlay.target, MNT_DETACH) < 0)
 		r = errno == EINVAL ? 0 : err_errno(e, "cannot unmount '%s'", overlay.target);
-	return r < 0 ? r : step_layer_commit(x->build->store, &x->build->staging, j->name,
-					     execution_epoch(x), &report->layer, e);
+	return r < 0 ? r
+		     : step_layer_commit(x->build->store, &x->build->staging, j->name, execution_epoch(x),
+					 &report->layer, e);
 }
 
 static int work(struct execution *x, struct step_job *j, struct step_report *report, struct err *e)

@@ -35,8 +35,7 @@ static int clamp_entry(int dir_fd, const char *name, int64_t epoch, unsigned int
 
 		r = fd < 0 ? err_errno(e, "cannot open '%s'", name) : clamp_dir(fd, epoch, depth + 1, e);
 	}
-	if (r == 0 && st.st_mtim.tv_sec >= epoch &&
-	    utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW) < 0)
+	if (r == 0 && st.st_mtim.tv_sec >= epoch && utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_errno(e, "cannot set the time of '%s'", name);
 	return r;
 }
@@ -206,7 +205,9 @@ int step_layer_commit(const struct store *s, const struct staging *st, const cha
 	if (r < 0)
 		return r;
 	set_created(epoch, &layer);
-	if (layer_exists(s, layer.key)) /* what is equal needs no place of its own; its time is that of the first */
+	if (layer_exists(
+		    s,
+		    layer.key)) /* what is equal needs no place of its own; its time is that of the first */
 		return step_layer_load(s, layer.key, ret, e);
 	r = keep(s, st, name, &layer, e);
 	if (r == 0)

@@ -24,9 +24,9 @@ static int make_dir(const struct execution *x, const struct step_job *job, size_
 static struct remote_options options_of(const struct execution *x)
 {
 	return (struct remote_options){ .cancel_fd = x->params->cancel_fd,
-					.ssh_auth_sock = x->params->ssh_len > 0 ?
-								 x->params->ssh[0].socket_path :
-								 NULL };
+					.ssh_auth_sock = x->params->ssh_len > 0
+								 ? x->params->ssh[0].socket_path
+								 : NULL };
 }
 
 static const struct plan_copy *copy_of(const struct execution *x, const struct step_job *job)
@@ -51,7 +51,8 @@ static int look_git(const struct plan_copy_source *s, const struct remote_option
 static int url_digest(const struct remote_file *file, struct digest *ret, struct err *e)
 {
 	char text[DIGEST_TEXT_MAX + DOWNLOAD_NAME_MAX + 32];
-	int len = snprintf(text, sizeof(text), "%s %lld %s", file->digest.text, (long long)file->mtime, file->name);
+	int len = snprintf(text, sizeof(text), "%s %lld %s", file->digest.text, (long long)file->mtime,
+			   file->name);
 
 	return hash_bytes("sha256", text, (size_t)len, ret, e);
 }
@@ -67,8 +68,8 @@ static int look_url(const struct execution *x, const struct step_job *job, size_
 	if (r == 0)
 		r = make_dir(x, job, index, &dir_fd, e);
 	if (r == 0)
-		r = remote_fetch_url(c->sources[index].text, c->sources[index].file_name, c->checksum, dir_fd, o,
-				     &file, e);
+		r = remote_fetch_url(c->sources[index].text, c->sources[index].file_name, c->checksum, dir_fd,
+				     o, &file, e);
 	if (r == 0)
 		r = url_digest(&file, &f->digest, e);
 	if (r == 0)
@@ -98,8 +99,8 @@ int step_remote_look(struct execution *x, struct step_job *job, size_t index, st
 
 	if (r < 0 || digest_is_set(&job->fetched[index].digest))
 		return r; /* it is looked at once more after the copy, and is the same */
-	return s->kind == PLAN_COPY_GIT ? look_git(s, &o, &job->fetched[index], e) :
-					  look_url(x, job, index, &o, &job->fetched[index], e);
+	return s->kind == PLAN_COPY_GIT ? look_git(s, &o, &job->fetched[index], e)
+					: look_url(x, job, index, &o, &job->fetched[index], e);
 }
 
 int step_remote_get(const struct execution *x, struct step_job *job, size_t index, struct err *e)
@@ -113,5 +114,6 @@ int step_remote_get(const struct execution *x, struct step_job *job, size_t inde
 		return 0;
 	o.cancel_fd = -1; /* who cancels ends this process */
 	r = make_dir(x, job, index, &dir_fd, e);
-	return r < 0 ? r : remote_git(&copy_of(x, job)->sources[index].git, &f->commit, dir_fd, &o, &f->fd, e);
+	return r < 0 ? r
+		     : remote_git(&copy_of(x, job)->sources[index].git, &f->commit, dir_fd, &o, &f->fd, e);
 }

@@ -21,7 +21,7 @@
 #define HOSTNAME       "buildkitsandbox" /* BuildKit's: builds write it into what they make */
 #define PROGRAMS_DIR   "/dev/pipes/"
 #define HOSTS_MAX      (1u << 20)
-#define COMMAND_SHOWN  200 /* bytes of it in a message */
+#define COMMAND_SHOWN  200                                        /* bytes of it in a message */
 #define RESOLV_DEFAULT "nameserver 8.8.8.8\nnameserver 8.8.4.4\n" /* docker's, where the host has none */
 
 /* A container in the making. */
@@ -103,7 +103,8 @@ static int set_insecure(struct running *c, struct err *e)
 	struct strvec *const sets[] = { &caps->bounding, &caps->effective, &caps->permitted };
 
 	if (!c->place->x->params->allow_insecure)
-		return err_set(e, -EACCES, "security.insecure is not allowed (build with --allow security.insecure)");
+		return err_set(e, -EACCES,
+			       "security.insecure is not allowed (build with --allow security.insecure)");
 	for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
 		strvec_done(sets[i]);
 		if (add_all_capabilities(sets[i]) < 0)
@@ -157,7 +158,8 @@ static int set_limits(struct running *c, struct err *e)
 	if ((l->resources.cpu_cpus && !to->cpu_cpus) || (l->resources.cpu_mems && !to->cpu_mems))
 		return no_memory(e);
 	for (size_t i = 0; i < l->rlimits_len; i++)
-		if (!spec_add_rlimit(c->spec.process, l->rlimits[i].type, l->rlimits[i].soft, l->rlimits[i].hard))
+		if (!spec_add_rlimit(c->spec.process, l->rlimits[i].type, l->rlimits[i].soft,
+				     l->rlimits[i].hard))
 			return no_memory(e);
 	if (l->shm_bytes > 0 && shm) {
 		for (size_t i = shm->options.len; i > 0; i--)
@@ -182,7 +184,8 @@ static int add_hosts(struct running *c, struct err *e)
 {
 	const struct strvec *hosts = c->place->x->params->limits.add_hosts;
 	cleanup_buf struct buf text = BUF_INIT(HOSTS_MAX);
-	int r = buf_add_str(&text, "127.0.0.1\tlocalhost " HOSTNAME "\n::1\tlocalhost ip6-localhost ip6-loopback\n");
+	int r = buf_add_str(&text,
+			    "127.0.0.1\tlocalhost " HOSTNAME "\n::1\tlocalhost ip6-localhost ip6-loopback\n");
 
 	for (size_t i = 0; r == 0 && hosts && i < hosts->len; i++) {
 		const char *host = hosts->items[i];

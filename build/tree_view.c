@@ -78,7 +78,8 @@ static int set_lower_by_fd(int fs, const struct strvec *lower, int *fds)
 		fds[i] = open(lower->items[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (fds[i] < 0)
 			return -errno;
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i ? ":" : "", fd_path(fds[i]).text);
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", i ? ":" : "",
+					fd_path(fds[i]).text);
 		if (len >= sizeof(text))
 			return -E2BIG;
 	}

@@ -7,10 +7,9 @@
 
 void build_flags_done(struct build_flags *f)
 {
-	struct strvec *const lists[] = { &f->tags,     &f->build_args, &f->labels,  &f->annotations,
-					 &f->contexts, &f->platforms,  &f->secrets, &f->ssh,
-					 &f->outputs,  &f->allow,      &f->no_cache_filters,
-					 &f->add_hosts };
+	struct strvec *const lists[] = { &f->tags,     &f->build_args, &f->labels,           &f->annotations,
+					 &f->contexts, &f->platforms,  &f->secrets,          &f->ssh,
+					 &f->outputs,  &f->allow,      &f->no_cache_filters, &f->add_hosts };
 
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
 		strvec_done(lists[i]);
@@ -30,9 +29,9 @@ static int set_choice(const char *text, const char *const *names, size_t len, in
 /* Without a value it is a bool's "true": --pull. */
 static int set_pull(const char *text, void *member, struct err *e)
 {
-	static const char *const NAMES[] = { [BASE_PULL_MISSING] = "missing",
-					     [BASE_PULL_ALWAYS] = "always",
-					     [BASE_PULL_NEVER] = "never" };
+	static const char *const NAMES[] = {
+		[BASE_PULL_MISSING] = "missing", [BASE_PULL_ALWAYS] = "always", [BASE_PULL_NEVER] = "never"
+	};
 
 	if (strcmp(text, "true") == 0)
 		text = "always";
@@ -88,20 +87,24 @@ static const struct option_def OPTIONS[] = {
 	{ "network", 0, OPTION_STRING, FLAG(network), "string",
 	  "Network of RUN: default or host (this machine's), none" },
 	{ "no-cache", 0, OPTION_BOOL, FLAG(no_cache), NULL, "Make all steps anew" },
-	{ "no-cache-filter", 0, OPTION_LIST, FLAG(no_cache_filters), "list", "Make the steps of these stages anew" },
+	{ "no-cache-filter", 0, OPTION_LIST, FLAG(no_cache_filters), "list",
+	  "Make the steps of these stages anew" },
 	{ "output", 'o', OPTION_LIST, FLAG(outputs), "list",
 	  "Where the result goes: type=local|tar|oci|docker|image|registry, dest=PATH; or a directory" },
-	{ "platform", 0, OPTION_LIST, FLAG(platforms), "list", "Build for these platforms: OS/ARCH[/VARIANT]" },
-	{ "progress", 0, OPTION_CALL, FLAG(progress), "string", "How to show what is done: auto, plain, tty, rawjson",
-	  set_progress },
+	{ "platform", 0, OPTION_LIST, FLAG(platforms), "list",
+	  "Build for these platforms: OS/ARCH[/VARIANT]" },
+	{ "progress", 0, OPTION_CALL, FLAG(progress), "string",
+	  "How to show what is done: auto, plain, tty, rawjson", set_progress },
 	{ "pull", 0, OPTION_BOOL, FLAG(pull), "string",
 	  "When to pull bases: missing (default), always (--pull alone), never", set_pull },
 	{ "push", 0, OPTION_BOOL, FLAG(push), NULL, "Push the image to the registries of its names" },
 	{ "quiet", 'q', OPTION_BOOL, FLAG(quiet), NULL, "Print the image's ID alone" },
 	{ "rm", 0, OPTION_BOOL, FLAG(ignored), NULL, NULL },
-	{ "secret", 0, OPTION_LIST, FLAG(secrets), "list", "Secrets for RUN: id=ID[,src=PATH][,env=VARIABLE]" },
+	{ "secret", 0, OPTION_LIST, FLAG(secrets), "list",
+	  "Secrets for RUN: id=ID[,src=PATH][,env=VARIABLE]" },
 	{ "shm-size", 0, OPTION_SIZE, LIMIT(shm_size), "bytes", "Size of /dev/shm of RUN (default 64m)" },
-	{ "squash", 0, OPTION_BOOL, FLAG(squash), NULL, "Make one layer of all that the build adds to its base" },
+	{ "squash", 0, OPTION_BOOL, FLAG(squash), NULL,
+	  "Make one layer of all that the build adds to its base" },
 	{ "ssh", 0, OPTION_LIST, FLAG(ssh), "list", "Agents for RUN: default, or ID=SOCKET" },
 	{ "tag", 't', OPTION_LIST, FLAG(tags), "list", "Names of the image: NAME[:TAG]" },
 	{ "target", 0, OPTION_STRING, FLAG(target), "stage", "Build this stage (default the last one)" },

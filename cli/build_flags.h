@@ -9,16 +9,21 @@
 #include "cli/options.h"
 #include "cli/run_flags.h"
 
-enum build_progress_mode { BUILD_PROGRESS_AUTO, BUILD_PROGRESS_PLAIN, BUILD_PROGRESS_TTY, BUILD_PROGRESS_RAWJSON };
+enum build_progress_mode {
+	BUILD_PROGRESS_AUTO,
+	BUILD_PROGRESS_PLAIN,
+	BUILD_PROGRESS_TTY,
+	BUILD_PROGRESS_RAWJSON
+};
 
 struct build_flags {
 	const char *file, *target, *iidfile, *metadata_file, *auth_file, *network, *call;
-	struct strvec tags, build_args, labels, annotations, contexts, platforms, secrets, ssh, outputs, allow,
-		no_cache_filters, add_hosts;
+	struct strvec tags, build_args, labels, annotations, contexts, platforms, secrets, ssh, outputs,
+		allow, no_cache_filters, add_hosts;
 	bool no_cache, quiet, check, push, load, squash, tls_verify, locked;
-	bool ignored;             /* --rm, --force-rm, --compress: nothing of ours depends on them */
-	int pull;                 /* enum base_pull */
-	int progress;             /* enum build_progress_mode */
+	bool ignored; /* --rm, --force-rm, --compress: nothing of ours depends on them */
+	int pull;     /* enum base_pull */
+	int progress; /* enum build_progress_mode */
 	struct opt_u64 jobs;
 	struct opt_i64 timestamp; /* seconds; SOURCE_DATE_EPOCH */
 	struct run_flags limits;  /* memory and the like, ulimits, --shm-size, --cgroup-parent, --add-host */

@@ -76,9 +76,9 @@ static int add_context(struct build_input *in, const char *name, const char *tex
 	in->len++;
 	if (name && !c->name)
 		return err_code(e, -ENOMEM, "cannot keep a build context");
-	return remote_context_kind(text) == REMOTE_CONTEXT_FOLDER ?
-		       open_folder(c, text, e) :
-		       fetch(c, text, stdin_too, build, cancel_fd, in->len, e);
+	return remote_context_kind(text) == REMOTE_CONTEXT_FOLDER
+		       ? open_folder(c, text, e)
+		       : fetch(c, text, stdin_too, build, cancel_fd, in->len, e);
 }
 
 /* What is an image comes through the plan. */
@@ -113,11 +113,12 @@ static int parse(int fd, const char *name, struct build_input *in, struct err *e
 	return dockerfile_parse(text.data ? text.data : "", text.len, name, &in->dockerfile, e);
 }
 
-static int parse_in_context(struct build_input *in, const char *const *names, size_t len, const char **ret_name,
-			    struct err *e)
+static int parse_in_context(struct build_input *in, const char *const *names, size_t len,
+			    const char **ret_name, struct err *e)
 {
 	for (size_t i = 0; i < len; i++) {
-		cleanup_fd int fd = rootfd_try_open(in->items[0].fd, names[i], O_RDONLY | O_NONBLOCK | O_NOCTTY);
+		cleanup_fd int fd =
+			rootfd_try_open(in->items[0].fd, names[i], O_RDONLY | O_NONBLOCK | O_NOCTTY);
 
 		if (fd < 0)
 			continue;
@@ -237,21 +238,22 @@ static int read_own_ignore(struct build_input_context *c, struct err *e)
 static void make_folders(struct build_input *in)
 {
 	for (size_t i = 0; i < in->len; i++)
-		in->folders[i] = (struct build_folder){ .name = in->items[i].name,
-							.fd = in->items[i].fd,
-							.ignore = in->items[i].has_ignore ?
-									  &in->items[i].ignore :
-									  NULL };
+		in->folders[i] =
+			(struct build_folder){ .name = in->items[i].name,
+					       .fd = in->items[i].fd,
+					       .ignore = in->items[i].has_ignore ? &in->items[i].ignore
+										 : NULL };
 }
 
-int build_input_open(const struct build_flags *f, const char *context, struct build *build,
-		     int cancel_fd, struct build_input *ret, struct err *e)
+int build_input_open(const struct build_flags *f, const char *context, struct build *build, int cancel_fd,
+		     struct build_input *ret, struct err *e)
 {
 	const char *dockerfile;
 	int r;
 
 	if (f->file && strcmp(f->file, "-") == 0 && strcmp(context, "-") == 0)
-		return err_set(e, -EINVAL, "invalid argument: can't use stdin for both build context and dockerfile");
+		return err_set(e, -EINVAL,
+			       "invalid argument: can't use stdin for both build context and dockerfile");
 	r = add_context(ret, NULL, context, true, build, cancel_fd, e);
 	for (size_t i = 0; r == 0 && i < f->contexts.len; i++)
 		r = add_named(ret, f->contexts.items[i], build, cancel_fd, e);

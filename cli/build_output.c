@@ -96,10 +96,17 @@ static int set_level(struct build_outputs *o, const char *text, struct err *e)
 /* What BuildKit knows and what makes no difference here. */
 static bool is_harmless(const char *key)
 {
-	static const char *const KEYS[] = { "oci-mediatypes",     "oci-artifact", "force-compression",
-					    "unpack",             "store",        "name-canonical",
-					    "dangling-name-prefix", "buildinfo",  "rewrite-timestamp",
-					    "platform-split",     "registry.insecure" };
+	static const char *const KEYS[] = { "oci-mediatypes",
+					    "oci-artifact",
+					    "force-compression",
+					    "unpack",
+					    "store",
+					    "name-canonical",
+					    "dangling-name-prefix",
+					    "buildinfo",
+					    "rewrite-timestamp",
+					    "platform-split",
+					    "registry.insecure" };
 
 	for (size_t i = 0; i < ARRAY_LEN(KEYS); i++)
 		if (strcmp(KEYS[i], key) == 0)
@@ -109,8 +116,9 @@ static bool is_harmless(const char *key)
 
 static int take_bool(const char *key, const char *value, bool *ret, struct err *e)
 {
-	return parse_bool(value, ret) < 0 ? err_set(e, -EINVAL, "non-bool value \"%s\" specified for %s", value, key)
-					  : 0;
+	return parse_bool(value, ret) < 0
+		       ? err_set(e, -EINVAL, "non-bool value \"%s\" specified for %s", value, key)
+		       : 0;
 }
 
 static int take_field(struct reading *o, char *text, struct err *e)
@@ -242,8 +250,8 @@ static int open_dest(const struct build_output *o, const struct image_config *c,
 	const struct platform *p = &c->platform;
 	cleanup_free char *path = NULL;
 	int n = several ? asprintf(&path, "%s/%s_%s%s%s", o->dest, p->os, p->architecture,
-				   p->variant[0] ? "_" : "", p->variant) :
-			  asprintf(&path, "%s", o->dest);
+				   p->variant[0] ? "_" : "", p->variant)
+			: asprintf(&path, "%s", o->dest);
 
 	if (n < 0) {
 		path = NULL;
@@ -270,8 +278,9 @@ static int write_files(const struct build_output *o, struct build *b, const stru
 	int n;
 
 	if (o->kind == BUILD_OUTPUT_TAR)
-		return several ? err_set(e, -EOPNOTSUPP, "type=tar holds one platform (type=local has them all)") :
-				 write_tar(o, b, r, e);
+		return several ? err_set(e, -EOPNOTSUPP,
+					 "type=tar holds one platform (type=local has them all)")
+			       : write_tar(o, b, r, e);
 	n = open_dest(o, &r->config, several, &fd, e);
 	return n < 0 ? n : build_export_dir(b, r, epoch, fd, e);
 }
@@ -292,7 +301,8 @@ int build_output_files(const struct build_outputs *o, struct build *b, const str
 static int write_archive(const struct build_output *o, const struct build_outputs *all, const struct store *s,
 			 const char *name, const struct push_options *options, struct err *e)
 {
-	enum transport_kind kind = o->kind == BUILD_OUTPUT_OCI ? TRANSPORT_OCI_ARCHIVE : TRANSPORT_DOCKER_ARCHIVE;
+	enum transport_kind kind =
+		o->kind == BUILD_OUTPUT_OCI ? TRANSPORT_OCI_ARCHIVE : TRANSPORT_DOCKER_ARCHIVE;
 	bool is_dir = o->kind == BUILD_OUTPUT_OCI && o->no_tar, changed;
 	cleanup_image_output struct image_output out = { .fd = -1 };
 	cleanup_layout struct layout *layout = NULL;

@@ -12,7 +12,7 @@
 #define BUILD_OUTPUTS_MAX 16
 
 enum build_output_kind {
-	BUILD_OUTPUT_IMAGE,  /* of the store: docker's types image, registry (pushed), and docker without dest */
+	BUILD_OUTPUT_IMAGE, /* of the store: docker's types image, registry (pushed), and docker without dest */
 	BUILD_OUTPUT_DOCKER, /* archives */
 	BUILD_OUTPUT_OCI,
 	BUILD_OUTPUT_LOCAL, /* files */
@@ -28,8 +28,8 @@ struct build_output {
 struct build_outputs {
 	struct build_output items[BUILD_OUTPUTS_MAX];
 	size_t len;
-	bool keeps;            /* an image stays in the store */
-	bool makes;            /* an image is made at all */
+	bool keeps; /* an image stays in the store */
+	bool makes; /* an image is made at all */
 	bool push;
 	bool has_compression;
 	struct compression compression; /* of pushes and archives */

@@ -42,8 +42,8 @@ static void put_title(const struct build_progress *p, size_t stage, size_t step)
 	const struct plan_stage *s = &p->plan->stages[stage];
 	bool alone = p->plan->len == 1;
 
-	(void)fprintf(p->out, "[%s%s%zu/%zu] %s", alone ? "" : s->name, alone ? "" : " ", step + 2, s->len + 1,
-		      s->steps[step].text);
+	(void)fprintf(p->out, "[%s%s%zu/%zu] %s", alone ? "" : s->name, alone ? "" : " ", step + 2,
+		      s->len + 1, s->steps[step].text);
 }
 
 static struct build_progress_step *show(struct build_progress *p, size_t stage, size_t step)

@@ -45,7 +45,8 @@ void build_warnings_show(const struct build_warnings *w, FILE *out)
 {
 	if (w->len == 0)
 		return;
-	(void)fprintf(out, "\n %zu warning%s found (use --check for more):\n", w->len, w->len == 1 ? "" : "s");
+	(void)fprintf(out, "\n %zu warning%s found (use --check for more):\n", w->len,
+		      w->len == 1 ? "" : "s");
 	for (size_t i = 0; i < w->len; i++) {
 		const char *name = rule(&w->items[i]);
 
@@ -62,7 +63,8 @@ int build_warnings_report(const struct build_warnings *w, const struct dockerfil
 		(void)fprintf(out, "Check complete, no warnings found.\n");
 		return 0;
 	}
-	(void)fprintf(out, "Check complete, %zu warning%s been found!\n", w->len, w->len == 1 ? " has" : "s have");
+	(void)fprintf(out, "Check complete, %zu warning%s been found!\n", w->len,
+		      w->len == 1 ? " has" : "s have");
 	for (size_t i = 0; i < w->len; i++) {
 		const struct plan_warning *one = &w->items[i];
 

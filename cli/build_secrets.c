@@ -45,8 +45,11 @@ static int take_field(char *text, struct fields *f, struct err *e)
 	const struct {
 		const char *name;
 		const char **member;
-	} known[] = { { "id", &f->id },     { "src", &f->source },  { "source", &f->source },
-		      { "env", &f->env },   { "type", &f->type } };
+	} known[] = { { "id", &f->id },
+		      { "src", &f->source },
+		      { "source", &f->source },
+		      { "env", &f->env },
+		      { "type", &f->type } };
 
 	if (!equals)
 		return err_set(e, -EINVAL, "invalid field '%s' must be a key=value pair", text);
@@ -86,7 +89,8 @@ static int read_value(const struct fields *f, struct build_secret *s, struct err
 	int r;
 
 	if (f->env)
-		r = value ? buf_add_str(&data, value) : err_set(e, -ENOENT, "there is no variable '%s'", f->env);
+		r = value ? buf_add_str(&data, value)
+			  : err_set(e, -ENOENT, "there is no variable '%s'", f->env);
 	else
 		r = file_read(AT_FDCWD, f->source, &data, e);
 	if (r == -EFBIG)
@@ -153,7 +157,8 @@ static int add_ssh(const char *text, struct build_secrets *s, struct err *e)
 	if (stat(path, &st) < 0)
 		return err_errno(e, "--ssh %s: '%s'", text, path);
 	if (!S_ISSOCK(st.st_mode))
-		return err_set(e, -EINVAL, "--ssh %s: '%s' is no socket of an agent (keys: ssh-add them to one)", text,
+		return err_set(e, -EINVAL,
+			       "--ssh %s: '%s' is no socket of an agent (keys: ssh-add them to one)", text,
 			       path);
 	ssh[s->ssh_len] = (struct build_ssh){ .id = strndup(text, len), .socket_path = strdup(path) };
 	s->ssh_len++;

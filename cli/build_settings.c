@@ -54,8 +54,10 @@ static int read_allow(const struct strvec *allow, struct build_params *p, struct
 		else if (strncmp(what, "device", strlen("device")) == 0)
 			p->allow_devices = true;
 		else
-			return err_set(e, -EINVAL, "invalid argument \"%s\" for \"--allow\" flag: there is no such "
-						   "entitlement", what);
+			return err_set(e, -EINVAL,
+				       "invalid argument \"%s\" for \"--allow\" flag: there is no such "
+				       "entitlement",
+				       what);
 	}
 	return 0;
 }
@@ -67,8 +69,11 @@ static int check_network(const char *mode, struct err *e)
 	for (size_t i = 0; mode && i < ARRAY_LEN(MODES); i++)
 		if (strcmp(mode, MODES[i]) == 0)
 			return 0;
-	return mode ? err_set(e, -EINVAL, "invalid argument \"%s\" for \"--network\" flag: builds have default, "
-					  "host and none", mode) : 0;
+	return mode ? err_set(e, -EINVAL,
+			      "invalid argument \"%s\" for \"--network\" flag: builds have default, "
+			      "host and none",
+			      mode)
+		    : 0;
 }
 
 /* The flags of `run`, of a container that is nobody's so far. */

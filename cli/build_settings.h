@@ -10,10 +10,10 @@
 #define BUILD_PLATFORMS_MAX 16
 
 struct build_settings {
-	struct strvec args;          /* NAME=VALUE, with SOURCE_DATE_EPOCH */
-	struct build_params params;  /* but for contexts, observer and cancel_fd */
+	struct strvec args;         /* NAME=VALUE, with SOURCE_DATE_EPOCH */
+	struct build_params params; /* but for contexts, observer and cancel_fd */
 	struct build_secrets secrets;
-	struct runtime_spec limits;  /* that params.limits point into */
+	struct runtime_spec limits;                     /* that params.limits point into */
 	struct platform platforms[BUILD_PLATFORMS_MAX]; /* asked for */
 	size_t platforms_len;
 	struct platform own; /* this machine's */

@@ -126,11 +126,13 @@ static int keep_result(struct building *b, const struct build_plan *plan, const 
 	int r = 0;
 
 	if (b->outputs.makes) {
-		r = build_image_make(&b->build, result, &b->outputs.annotations, &b->images[b->images_len], e);
+		r = build_image_make(&b->build, result, &b->outputs.annotations, &b->images[b->images_len],
+				     e);
 		b->images_len += r == 0;
 	}
-	return r < 0 ? r : build_output_files(&b->outputs, &b->build, result, plan->has_epoch ? &plan->epoch : NULL,
-					      several, e);
+	return r < 0 ? r
+		     : build_output_files(&b->outputs, &b->build, result,
+					  plan->has_epoch ? &plan->epoch : NULL, several, e);
 }
 
 static int execute(struct building *b, const struct build_plan *plan, struct err *e)
@@ -287,7 +289,8 @@ static int build(struct building *b, struct err *e)
 	if (r == 0)
 		r = build_outputs_read(b->flags, &b->outputs, e);
 	if (r == 0)
-		r = tree_view_isolate(e); /* before the store is opened: mounts are cloned by its descriptors */
+		r = tree_view_isolate(
+			e); /* before the store is opened: mounts are cloned by its descriptors */
 	if (r == 0)
 		r = store_open(b->globals->root, &b->store, e);
 	if (r == 0)
@@ -348,7 +351,8 @@ static int check_call(struct build_flags *f, struct err *e)
 	if (!f->call || strcmp(f->call, "build") == 0)
 		return 0;
 	if (strncmp(f->call, "check", 5) != 0)
-		return err_set(e, -EINVAL, "unsupported frontend method '%s' (there are build and check)", f->call);
+		return err_set(e, -EINVAL, "unsupported frontend method '%s' (there are build and check)",
+			       f->call);
 	f->check = true;
 	return 0;
 }

@@ -184,8 +184,9 @@ static int add_memberships(const char *group, const struct slice *name, struct s
 	return r;
 }
 
-int image_user_resolve(const char *who, const char *passwd, const char *group, const struct strvec *more_groups,
-		     struct spec_user *user, char **ret_home, struct err *e)
+int image_user_resolve(const char *who, const char *passwd, const char *group,
+		       const struct strvec *more_groups, struct spec_user *user, char **ret_home,
+		       struct err *e)
 {
 	size_t len = strcspn(who, ":");
 	struct slice name = { len ? who : "0", len ? len : 1 };

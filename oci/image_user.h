@@ -18,8 +18,9 @@
  * directory, "/" where there is no entry.
  * `who`: "" (root), "name", "uid", "name:group", "uid:gid", ... ; `passwd` and `group` are texts, "" where the image has no such file; `more_groups`
  * are names or numbers. -EINVAL with docker's words: "unable to find user x: no matching entries in passwd file". */
-int image_user_resolve(const char *who, const char *passwd, const char *group, const struct strvec *more_groups,
-		     struct spec_user *user, char **ret_home, struct err *e) MUST_CHECK;
+int image_user_resolve(const char *who, const char *passwd, const char *group,
+		       const struct strvec *more_groups, struct spec_user *user, char **ret_home,
+		       struct err *e) MUST_CHECK;
 
 /* Whether a passwd or a group has an entry of this ID. */
 bool image_user_has_id(const char *text, uint32_t id);
