@@ -65,6 +65,8 @@ struct build_observer {
 	void (*begun)(void *arg, size_t stage, size_t step);
 	void (*output)(void *arg, size_t stage, size_t step, const char *data, size_t len);
 	void (*ended)(void *arg, size_t stage, size_t step, enum build_step_end how, int64_t ms);
+	void (*tick)(void *arg); /* while steps run, each tick_ms */
+	int tick_ms;
 	void *arg;
 };
 

@@ -258,17 +258,21 @@ static int end_step(struct execution *x, struct step_job *j, struct build_failur
 /* Until one has ended, with what the others say meanwhile. */
 static int wait_for_one(struct execution *x, struct build_failure *failure, struct err *e)
 {
+	const struct build_observer *o = &x->params->observer;
 	struct pollfd fds[2 * BUILD_JOBS_MAX + 1];
 	nfds_t n = 0;
-	int r = 0;
+	int ready, r = 0;
 
 	for (size_t i = 0; i < x->jobs_len; i++) {
 		fds[n++] = (struct pollfd){ .fd = x->jobs[i].output_fd, .events = POLLIN };
 		fds[n++] = (struct pollfd){ .fd = x->jobs[i].report_fd, .events = POLLIN };
 	}
 	fds[n++] = (struct pollfd){ .fd = x->params->cancel_fd, .events = POLLIN };
-	if (poll(fds, n, -1) < 0)
+	ready = poll(fds, n, o->tick ? o->tick_ms : -1);
+	if (ready < 0)
 		return errno == EINTR ? 0 : err_errno(e, "cannot wait for steps");
+	if (ready == 0)
+		o->tick(o->arg);
 	if (fds[n - 1].revents)
 		return err_set(e, -EINTR, "interrupted");
 	for (size_t i = 0; r == 0 && i < x->jobs_len; i++) {

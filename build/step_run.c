@@ -143,39 +143,55 @@ static int set_network(struct running *c, struct err *e)
 	return 0;
 }
 
-static int set_limits(struct running *c, struct err *e)
+static int set_resources(struct running *c, const struct spec_resources *from, struct err *e)
 {
-	const struct build_limits *l = &c->place->x->params->limits;
 	struct spec_resources *to = c->spec.linux_.resources;
-	struct spec_mount *shm = spec_find_mount(&c->spec, "/dev/shm");
-	struct spec_resources all = l->resources; /* without lists: those of devices stay */
+	struct spec_resources all = *from; /* without lists: those of devices stay */
 
 	all.devices = to->devices;
 	all.devices_len = to->devices_len;
-	all.cpu_cpus = l->resources.cpu_cpus ? strdup(l->resources.cpu_cpus) : NULL;
-	all.cpu_mems = l->resources.cpu_mems ? strdup(l->resources.cpu_mems) : NULL;
+	all.cpu_cpus = from->cpu_cpus ? strdup(from->cpu_cpus) : NULL;
+	all.cpu_mems = from->cpu_mems ? strdup(from->cpu_mems) : NULL;
 	*to = all;
-	if ((l->resources.cpu_cpus && !to->cpu_cpus) || (l->resources.cpu_mems && !to->cpu_mems))
-		return no_memory(e);
-	for (size_t i = 0; i < l->rlimits_len; i++)
-		if (!spec_add_rlimit(c->spec.process, l->rlimits[i].type, l->rlimits[i].soft,
-				     l->rlimits[i].hard))
-			return no_memory(e);
-	if (l->shm_bytes > 0 && shm) {
-		for (size_t i = shm->options.len; i > 0; i--)
-			if (strncmp(shm->options.items[i - 1], "size=", 5) == 0)
-				strvec_remove(&shm->options, i - 1);
-		if (strvec_addf(&shm->options, "size=%llu", (unsigned long long)l->shm_bytes) < 0)
-			return no_memory(e);
-	}
-	if (!l->cgroup_parent)
+	return (from->cpu_cpus && !to->cpu_cpus) || (from->cpu_mems && !to->cpu_mems) ? no_memory(e) : 0;
+}
+
+static int set_shm_size(struct running *c, uint64_t bytes, struct err *e)
+{
+	struct spec_mount *shm = spec_find_mount(&c->spec, "/dev/shm");
+
+	if (bytes == 0 || !shm)
+		return 0;
+	for (size_t i = shm->options.len; i > 0; i--)
+		if (strncmp(shm->options.items[i - 1], "size=", 5) == 0)
+			strvec_remove(&shm->options, i - 1);
+	return strvec_addf(&shm->options, "size=%llu", (unsigned long long)bytes) < 0 ? no_memory(e) : 0;
+}
+
+static int set_cgroup(struct running *c, const char *parent, struct err *e)
+{
+	if (!parent)
 		return 0;
 	free(c->spec.linux_.cgroups_path);
-	if (asprintf(&c->spec.linux_.cgroups_path, "%s/%s", l->cgroup_parent, c->id) < 0) {
+	if (asprintf(&c->spec.linux_.cgroups_path, "%s/%s", parent, c->id) < 0) {
 		c->spec.linux_.cgroups_path = NULL;
 		return no_memory(e);
 	}
 	return 0;
+}
+
+static int set_limits(struct running *c, struct err *e)
+{
+	const struct build_limits *l = &c->place->x->params->limits;
+	int r = set_resources(c, &l->resources, e);
+
+	for (size_t i = 0; r == 0 && i < l->rlimits_len; i++)
+		if (!spec_add_rlimit(c->spec.process, l->rlimits[i].type, l->rlimits[i].soft,
+				     l->rlimits[i].hard))
+			r = no_memory(e);
+	if (r == 0)
+		r = set_shm_size(c, l->shm_bytes, e);
+	return r < 0 ? r : set_cgroup(c, l->cgroup_parent, e);
 }
 
 /* --- files of ours ------------------------------------------------------------------------------------------ */

@@ -122,7 +122,7 @@ static int add_secret(const char *text, struct build_secrets *s, struct err *e)
 		r = settle(&f, e);
 	if (r < 0)
 		return err_wrap(e, "invalid argument \"%s\" for \"--secret\" flag", text);
-	secrets[s->secrets_len] = (struct build_secret){ .id = strdup(f.id) };
+	secrets[s->secrets_len] = (struct build_secret){ .id = strdup(f.id ? f.id : "") };
 	if (!secrets[s->secrets_len].id)
 		return no_memory(e);
 	return read_value(&f, &secrets[s->secrets_len++], e);
