@@ -42,6 +42,12 @@ int manifest_list_add(const struct store *s, struct image_index *index, const ch
 int manifest_list_add_stored(const struct store *s, struct image_index *index, const char *name, size_t *ret,
 			     struct err *e) MUST_CHECK;
 
+/* Adds an attestation whose documents the store keeps (attestation_manifest_keep), behind the manifest that it is about. On a push, and on the way into a layout, it follows that manifest
+ * wherever that becomes another. */
+struct attestation_manifest;
+int manifest_list_add_attestation(struct image_index *index, const struct attestation_manifest *a,
+				  struct err *e) MUST_CHECK;
+
 /* Appends the manifest or index that `text` names, as it is there. */
 int manifest_list_look(const struct store *s, const char *text, const struct copy_options *options,
 		       struct buf *out, struct err *e) MUST_CHECK;
@@ -56,10 +62,33 @@ struct manifest_list_push {
 	struct push_options stored; /* for those of the store */
 };
 
+/* Brings what the list names into an OCI layout, and adds the index itself under `names` (canonical references; may be empty). All must be of the store: -EOPNOTSUPP for others, and for docker's
+ * form, which has no indexes. Images whose manifests change on the way, and attestations of these, have others in `index` afterwards. The caller finishes the layout. */
+int manifest_list_put(const struct store *s, struct image_index *index, const struct strvec *names,
+		      const struct push_options *options, struct layout *layout, struct digest *ret,
+		      struct err *e) MUST_CHECK;
+
 /* Brings what the list names to the repository of `target` where it is not there, and puts the index under its tag. An image of the store that cannot go under the
  * digest that it was pulled with (pull/push.h) has another in `index` afterwards. */
 int manifest_list_push(const struct store *s, struct image_index *index, const struct transport *target,
 		       const struct manifest_list_push *options, struct digest *ret,
 		       struct err *e) MUST_CHECK;
+
+/* --- inside pull/ --- */
+
+/* An image of the store by its manifest, not by the name that it was added by, which may be another image's by now. *ret: a reference by digest, owned. -ENOENT. */
+int manifest_list_find_stored(const struct store *s, const char *name, const struct digest *manifest,
+			      char **ret, struct err *e) MUST_CHECK;
+
+/* An entry that is an attestation of the store. */
+bool manifest_list_is_attestation(const struct descriptor *d);
+
+/* The digests of all entries; owned. NULL: out of memory. */
+struct digest *manifest_list_digests(const struct image_index *index) MUST_CHECK;
+
+/* The attestation that entry `at` is, of what has become of its image by now; the entry follows it. `was`: the digests of all entries before that. */
+int manifest_list_move_attestation(const struct store *s, struct image_index *index, size_t at,
+				   const struct digest *was, struct attestation_manifest *ret,
+				   struct err *e) MUST_CHECK;
 
 #endif
