@@ -157,7 +157,8 @@ static void write_invocation(const struct provenance *p, const struct strvec *ar
 /* RFC 4648, section 4. */
 static int add_base64(struct buf *out, const char *data, size_t len)
 {
-	static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+	enum { PADDING = 64 };
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < len; i += 3) {
@@ -170,7 +171,7 @@ static int add_base64(struct buf *out, const char *data, size_t len)
 		if (n > 2)
 			bits |= (unsigned char)data[i + 2];
 		for (size_t d = 0; d < 4; d++)
-			four[d] = d <= n ? DIGITS[bits >> (18 - 6 * d) & 63] : '=';
+			four[d] = DIGITS[d <= n ? bits >> (18 - 6 * d) & 63 : PADDING];
 		r = buf_add(out, four, sizeof(four));
 	}
 	return r;

@@ -116,12 +116,24 @@ static enum below below_of(const struct stat *st)
 	return layer_is_whiteout(st) ? BELOW_NOTHING : BELOW_FILE;
 }
 
+/* 1: the layer has what is in hand. */
+static int look(const struct merge *m, size_t layer, struct stat *ret, struct err *e)
+{
+	if (fstatat(m->roots[layer], shown(m), ret, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+	return errno == ENOENT ? 0 : err_errno(e, "cannot look at '%s'", shown(m));
+}
+
 /* One more layer that has it. *open: nothing so far has hidden what comes below. */
 static int take_in(const struct merge *m, struct found *f, size_t layer, const struct stat *st, bool *open,
 		   struct err *e)
 {
 	int r;
 
+	if (layer >= m->made && f->below == BELOW_NOTHING) {
+		f->below = below_of(st);
+		f->is_cut = !*open;
+	}
 	if (!*open || !S_ISDIR(st->st_mode)) {
 		*open = false;
 		return 0;
@@ -136,6 +148,7 @@ static int take_in(const struct merge *m, struct found *f, size_t layer, const s
 static int find(const struct merge *m, const struct view *in, struct found *f, struct err *e)
 {
 	bool open = true, is_first = true;
+	struct stat st;
 	int r = 0;
 
 	f->dirs.layers = calloc(in->len + 1, sizeof(*f->dirs.layers));
@@ -143,25 +156,17 @@ static int find(const struct merge *m, const struct view *in, struct found *f, s
 		return no_memory(e);
 	for (size_t i = 0; r == 0 && i < in->len; i++) {
 		size_t layer = in->layers[i];
-		bool is_base = layer >= m->made;
-		struct stat st;
 
-		if (fstatat(m->roots[layer], shown(m), &st, AT_SYMLINK_NOFOLLOW) < 0) {
-			if (errno == ENOENT)
-				continue;
-			return err_errno(e, "cannot look at '%s'", shown(m));
-		}
+		r = look(m, layer, &st, e);
+		if (r <= 0)
+			continue;
 		if (is_first) {
 			f->layer = layer;
 			f->st = st;
 			is_first = false;
 		}
-		if (is_base && f->below == BELOW_NOTHING) {
-			f->below = below_of(&st);
-			f->is_cut = !open;
-		}
 		r = take_in(m, f, layer, &st, &open, e);
-		if (is_base && !open)
+		if (layer >= m->made && !open)
 			break; /* whatever else the base has there it hides by itself */
 	}
 	return r;
