@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "common/cleanup.h"
-#include "pull/attestation_manifest.h"
 #include "pull/manifest_look.h"
 #include "pull/repack.h"
 #include "pull/stored.h"
@@ -226,14 +225,6 @@ int manifest_list_add_stored(const struct store *s, struct image_index *index, c
 		r = add_entry(index, &d, source, ret, e);
 	descriptor_done(&d);
 	return r < 0 ? err_wrap(e, "cannot add '%s'", name) : 0;
-}
-
-int manifest_list_add_attestation(struct image_index *index, const struct attestation_manifest *a,
-				  struct err *e)
-{
-	size_t at;
-
-	return add_entry(index, &a->self, MANIFEST_LIST_STORE, &at, e);
 }
 
 int manifest_list_look(const struct store *s, const char *text, const struct copy_options *options,

@@ -42,12 +42,6 @@ int manifest_list_add(const struct store *s, struct image_index *index, const ch
 int manifest_list_add_stored(const struct store *s, struct image_index *index, const char *name, size_t *ret,
 			     struct err *e) MUST_CHECK;
 
-/* Adds an attestation whose documents the store keeps (attestation_manifest_keep), behind the manifest that it is about. On a push, and on the way into a layout, it follows that manifest
- * wherever that becomes another. */
-struct attestation_manifest;
-int manifest_list_add_attestation(struct image_index *index, const struct attestation_manifest *a,
-				  struct err *e) MUST_CHECK;
-
 /* Appends the manifest or index that `text` names, as it is there. */
 int manifest_list_look(const struct store *s, const char *text, const struct copy_options *options,
 		       struct buf *out, struct err *e) MUST_CHECK;
@@ -55,6 +49,9 @@ int manifest_list_look(const struct store *s, const char *text, const struct cop
 /* The entry that a person means by a digest, or by a reference with one. -ENOENT. */
 int manifest_list_find(const struct image_index *index, const char *text, size_t *ret,
 		       struct err *e) MUST_CHECK;
+
+/* Attestations whose documents the store keeps (attestation_manifest_keep) need no MANIFEST_LIST_SOURCE. On a push, and on the way into a layout, they follow the manifest that they are about
+ * wherever that becomes another. */
 
 struct manifest_list_push {
 	bool is_docker;
@@ -76,11 +73,13 @@ int manifest_list_push(const struct store *s, struct image_index *index, const s
 
 /* --- inside pull/ --- */
 
+struct attestation_manifest;
+
 /* An image of the store by its manifest, not by the name that it was added by, which may be another image's by now. *ret: a reference by digest, owned. -ENOENT. */
 int manifest_list_find_stored(const struct store *s, const char *name, const struct digest *manifest,
 			      char **ret, struct err *e) MUST_CHECK;
 
-/* An entry that is an attestation of the store. */
+/* An entry that is an attestation of the store: one that does not say that it is from elsewhere. */
 bool manifest_list_is_attestation(const struct descriptor *d);
 
 /* The digests of all entries; owned. NULL: out of memory. */

@@ -161,8 +161,8 @@ bool manifest_list_is_attestation(const struct descriptor *d)
 {
 	const char *source = strvec_get_env(&d->annotations, MANIFEST_LIST_SOURCE);
 
-	return attestation_manifest_is(d) && source &&
-	       strncmp(source, MANIFEST_LIST_STORE, sizeof(MANIFEST_LIST_STORE) - 1) == 0;
+	return attestation_manifest_is(d) &&
+	       (!source || strncmp(source, MANIFEST_LIST_STORE, sizeof(MANIFEST_LIST_STORE) - 1) == 0);
 }
 
 /* --- the whole --------------------------------------------------------------------------------------------------- */

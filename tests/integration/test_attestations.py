@@ -45,8 +45,7 @@ def attest(sampan, path, image):
     manifest = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": [layer]}
     entry = put_blob(sampan, json.dumps(manifest).encode()) | {
         "mediaType": OCI_MANIFEST, "platform": {"architecture": "unknown", "os": "unknown"},
-        "annotations": {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": image,
-                        "org.sampan.list.source": "containers-storage:"}}
+        "annotations": {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": image}}
     index = json.loads(path.read_text())
     index["manifests"].insert(0, entry)  # before its image: the order must not matter
     path.write_text(json.dumps(index))

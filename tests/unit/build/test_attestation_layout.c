@@ -44,12 +44,9 @@ static void make_layer(struct made *m, struct build_result *r)
 static void make_image(struct made *m)
 {
 	cleanup_build_result struct build_result r = { 0 };
-	cleanup_strvec struct strvec names = { 0 };
-	const struct build_image_options options = { .names = &names };
 
 	make_layer(m, &r);
-	assert_int_equal(strvec_add(&names, NAME), 0);
-	if (build_image_keep(&m->build, &r, &options, &m->image, &m->e) < 0)
+	if (build_image_make(&m->build, &r, NULL, &m->image, &m->e) < 0)
 		fail_msg("%s", m->e.text);
 }
 
@@ -57,15 +54,17 @@ static void make_index(struct made *m)
 {
 	cleanup_attestation struct attestation a = { 0 };
 	cleanup_buf struct buf predicate = BUF_INIT(64);
-	size_t at;
+	cleanup_strvec struct strvec names = { 0 };
+	struct digest digest;
 
+	assert_int_equal(strvec_add(&names, NAME), 0);
 	assert_int_equal(buf_add_str(&predicate, "{}"), 0);
 	assert_int_equal(attestation_add(&a, "https://x/1", &predicate, &m->e), 0);
-	assert_int_equal(attestation_make(&a, &m->image.manifest, NULL, &m->said, &m->e), 0);
+	assert_int_equal(attestation_make(&a, &m->image.record.manifest, NULL, &m->said, &m->e), 0);
 	assert_int_equal(attestation_manifest_keep(m->build.store, &m->said, &m->e), 0);
-	if (manifest_list_add_stored(m->build.store, &m->index, NAME, &at, &m->e) < 0)
+	if (build_index_bind(&m->build, &m->image, 1, &m->said.self, 1, NULL, &names, &m->index, &digest,
+			     &m->e) < 0)
 		fail_msg("%s", m->e.text);
-	assert_int_equal(manifest_list_add_attestation(&m->index, &m->said, &m->e), 0);
 }
 
 static int setup(void **state)
@@ -168,7 +167,7 @@ static void a_layout_gets_the_index_with_all_that_it_names(void **state)
 	struct made *m = *state;
 
 	put(m, &options, &index);
-	assert_string_equal(index.manifests[0].digest.text, m->image.manifest.text);
+	assert_string_equal(index.manifests[0].digest.text, m->image.record.manifest.text);
 	assert_string_equal(index.manifests[0].platform.architecture, "amd64");
 	assert_string_equal(index.manifests[1].digest.text, m->said.self.digest.text);
 	assert_attested(m, &index);
@@ -183,8 +182,20 @@ static void an_image_that_is_compressed_on_its_way_takes_its_attestation_along(v
 	struct made *m = *state;
 
 	put(m, &options, &index);
-	assert_string_not_equal(index.manifests[0].digest.text, m->image.manifest.text);
+	assert_string_not_equal(index.manifests[0].digest.text, m->image.record.manifest.text);
 	assert_string_not_equal(index.manifests[1].digest.text, m->said.self.digest.text);
+	assert_attested(m, &index);
+}
+
+static void a_collection_leaves_all_of_it(void **state)
+{
+	const struct push_options options = { .cancel_fd = -1 };
+	cleanup_image_index struct image_index index = { 0 };
+	struct made *m = *state;
+	uint64_t freed;
+
+	assert_int_equal(store_gc(m->build.store, true, &freed, &m->e), 0);
+	put(m, &options, &index);
 	assert_attested(m, &index);
 }
 
@@ -218,7 +229,8 @@ static void what_is_in_a_registry_only_is_refused(void **state)
 	assert_int_equal(manifest_list_put(m->build.store, &m->index, &names, &options, m->layout, &digest,
 					   &m->e),
 			 -EOPNOTSUPP);
-	(void)snprintf(expected, sizeof(expected), "manifest %s is not of the store", m->image.manifest.text);
+	(void)snprintf(expected, sizeof(expected), "manifest %s is not of the store",
+		       m->image.record.manifest.text);
 	assert_string_equal(m->e.text, expected);
 }
 
@@ -229,6 +241,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_layout_gets_the_index_with_all_that_it_names),
 		TEST(an_image_that_is_compressed_on_its_way_takes_its_attestation_along),
+		TEST(a_collection_leaves_all_of_it),
 		TEST(dockers_form_has_no_indexes),
 		TEST(what_is_in_a_registry_only_is_refused),
 	};
