@@ -89,6 +89,9 @@ int image_index_decode(const char *text, size_t len, struct image_index *ret, st
 int document_kind(const char *text, size_t len, const char *content_type, enum media_kind *ret,
 		  struct err *e) MUST_CHECK;
 
+/* An index's entry that is no image but what BuildKit says of one: provenance, SBOMs. */
+bool descriptor_is_attestation(const struct descriptor *d);
+
 /* Picks from an index the entry for the best platform of `list`; the first of equals. Skips attestations (platform unknown/unknown, or
  * annotation vnd.docker.reference.type). Entries without a platform that are indexes or the only image entry count as
  * candidates of the last rank. -ENODATA with the list of what there is: "no image for linux/arm64; there is: linux/amd64, ...". */

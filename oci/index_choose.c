@@ -9,8 +9,7 @@
 
 #define SHOWN_MAX 300 /* bytes of "there is: ..." */
 
-/* BuildKit stores provenance and SBOMs as manifests of an index. */
-static bool is_attestation(const struct descriptor *d)
+bool descriptor_is_attestation(const struct descriptor *d)
 {
 	if (d->has_platform && strcmp(d->platform.os, "unknown") == 0 &&
 	    strcmp(d->platform.architecture, "unknown") == 0)
@@ -23,7 +22,7 @@ static bool may_be_image(const struct descriptor *d)
 {
 	enum media_kind kind = d->media_type ? media_kind_of(d->media_type) : MEDIA_MANIFEST;
 
-	return (kind == MEDIA_MANIFEST || kind == MEDIA_INDEX) && !is_attestation(d);
+	return (kind == MEDIA_MANIFEST || kind == MEDIA_INDEX) && !descriptor_is_attestation(d);
 }
 
 static bool is_index(const struct descriptor *d)

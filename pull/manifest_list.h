@@ -50,16 +50,44 @@ int manifest_list_look(const struct store *s, const char *text, const struct cop
 int manifest_list_find(const struct image_index *index, const char *text, size_t *ret,
 		       struct err *e) MUST_CHECK;
 
+/* Attestations whose documents the store keeps (attestation_manifest_keep) need no MANIFEST_LIST_SOURCE. On a push, and on the way into a layout, they follow the manifest that they are about
+ * wherever that becomes another. */
+
 struct manifest_list_push {
 	bool is_docker;
 	struct copy_options copy;   /* for members from registries and files, and for the list itself */
 	struct push_options stored; /* for those of the store */
 };
 
+/* Brings what the list names into an OCI layout, and adds the index itself under `names` (canonical references; may be empty). All must be of the store: -EOPNOTSUPP for others, and for docker's
+ * form, which has no indexes. Images whose manifests change on the way, and attestations of these, have others in `index` afterwards. The caller finishes the layout. */
+int manifest_list_put(const struct store *s, struct image_index *index, const struct strvec *names,
+		      const struct push_options *options, struct layout *layout, struct digest *ret,
+		      struct err *e) MUST_CHECK;
+
 /* Brings what the list names to the repository of `target` where it is not there, and puts the index under its tag. An image of the store that cannot go under the
  * digest that it was pulled with (pull/push.h) has another in `index` afterwards. */
 int manifest_list_push(const struct store *s, struct image_index *index, const struct transport *target,
 		       const struct manifest_list_push *options, struct digest *ret,
 		       struct err *e) MUST_CHECK;
+
+/* --- inside pull/ --- */
+
+struct attestation_manifest;
+
+/* An image of the store by its manifest, not by the name that it was added by, which may be another image's by now. *ret: a reference by digest, owned. -ENOENT. */
+int manifest_list_find_stored(const struct store *s, const char *name, const struct digest *manifest,
+			      char **ret, struct err *e) MUST_CHECK;
+
+/* An entry that is an attestation of the store: one that does not say that it is from elsewhere. */
+bool manifest_list_is_attestation(const struct descriptor *d);
+
+/* The digests of all entries; owned. NULL: out of memory. */
+struct digest *manifest_list_digests(const struct image_index *index) MUST_CHECK;
+
+/* The attestation that entry `at` is, of what has become of its image by now; the entry follows it. `was`: the digests of all entries before that. */
+int manifest_list_move_attestation(const struct store *s, struct image_index *index, size_t at,
+				   const struct digest *was, struct attestation_manifest *ret,
+				   struct err *e) MUST_CHECK;
 
 #endif

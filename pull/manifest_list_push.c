@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "pull/attestation_manifest.h"
 #include "pull/endpoint.h"
 #include "pull/hash.h"
 #include "pull/manifest_list.h"
@@ -59,9 +60,8 @@ static int push_copied(const struct store *s, const char *source, struct descrip
 
 /* --- members of the store ---------------------------------------------------------------------------------------- */
 
-/* By what it is, not by the name that it was added by, which may be another image's by now. */
-static int find_stored(const struct store *s, const char *name, const struct digest *manifest, char **ret,
-		       struct err *e)
+int manifest_list_find_stored(const struct store *s, const char *name, const struct digest *manifest,
+			      char **ret, struct err *e)
 {
 	struct image_record *items = NULL;
 	size_t len = 0, damaged = 0, i = 0;
@@ -91,7 +91,7 @@ static int push_stored(const struct store *s, const char *name, struct descripto
 	struct push_options untagged = *options;
 	struct push_result result = { 0 };
 	char *type;
-	int r = find_stored(s, name, &d->digest, &image, e);
+	int r = manifest_list_find_stored(s, name, &d->digest, &image, e);
 
 	untagged.untagged = true;
 	if (r == 0 && !to)
@@ -108,6 +108,61 @@ static int push_stored(const struct store *s, const char *name, struct descripto
 	d->digest = result.digest;
 	d->size_bytes = result.size_bytes;
 	return 0;
+}
+
+/* --- attestations of the store ----------------------------------------------------------------------------------- */
+
+static const struct digest *now(const struct image_index *index, const struct digest *was,
+				const struct digest *image)
+{
+	for (size_t i = 0; i < index->manifests_len; i++)
+		if (digest_equal(&was[i], image))
+			return &index->manifests[i].digest;
+	return image;
+}
+
+int manifest_list_move_attestation(const struct store *s, struct image_index *index, size_t at,
+				   const struct digest *was, struct attestation_manifest *ret, struct err *e)
+{
+	struct descriptor *d = &index->manifests[at];
+	cleanup_attestation_manifest struct attestation_manifest a = { 0 };
+	const struct digest *image;
+	int r = attestation_manifest_load(s, d, &a, e);
+
+	if (r < 0)
+		return r;
+	image = now(index, was, &a.image);
+	if (digest_equal(image, &a.image)) {
+		*ret = a;
+		a = (struct attestation_manifest){ 0 };
+		return 0;
+	}
+	r = attestation_manifest_move(&a, image, ret, e);
+	if (r < 0)
+		return r;
+	descriptor_done(d);
+	return descriptor_copy(&ret->self, d, e);
+}
+
+static int push_attestation(const struct store *s, struct image_index *index, size_t at,
+			    const struct digest *was, const struct transport *target,
+			    const struct manifest_list_push *options, struct err *e)
+{
+	const struct digest digest = index->manifests[at].digest;
+	cleanup_attestation_manifest struct attestation_manifest a = { 0 };
+	int r = manifest_list_move_attestation(s, index, at, was, &a, e);
+
+	if (r == 0)
+		r = attestation_manifest_push(s, &a, target, &options->copy, e);
+	return r < 0 && r != -EINTR ? err_wrap(e, "manifest %s", digest.text) : r;
+}
+
+bool manifest_list_is_attestation(const struct descriptor *d)
+{
+	const char *source = strvec_get_env(&d->annotations, MANIFEST_LIST_SOURCE);
+
+	return attestation_manifest_is(d) &&
+	       (!source || strncmp(source, MANIFEST_LIST_STORE, sizeof(MANIFEST_LIST_STORE) - 1) == 0);
 }
 
 /* --- the whole --------------------------------------------------------------------------------------------------- */
@@ -157,19 +212,43 @@ static int push_text(const struct transport *target, const struct buf *text, con
 	return r;
 }
 
+struct digest *manifest_list_digests(const struct image_index *index)
+{
+	struct digest *list = calloc(index->manifests_len + 1, sizeof(*list));
+
+	for (size_t i = 0; list && i < index->manifests_len; i++)
+		list[i] = index->manifests[i].digest;
+	return list;
+}
+
+/* Attestations come behind all that they may be about, as these may have other digests where they arrive. */
+static int push_entries(const struct store *s, struct image_index *index, const struct transport *target,
+			const struct manifest_list_push *options, struct err *e)
+{
+	cleanup_free struct digest *was = manifest_list_digests(index);
+	int r = was ? 0 : err_code(e, -ENOMEM, "cannot push a manifest list");
+
+	for (size_t i = 0; r == 0 && i < index->manifests_len; i++)
+		if (!manifest_list_is_attestation(&index->manifests[i]))
+			r = push_entry(s, &index->manifests[i], target, options, e);
+	for (size_t i = 0; r == 0 && i < index->manifests_len; i++)
+		if (manifest_list_is_attestation(&index->manifests[i]))
+			r = push_attestation(s, index, i, was, target, options, e);
+	return r;
+}
+
 int manifest_list_push(const struct store *s, struct image_index *index, const struct transport *target,
 		       const struct manifest_list_push *options, struct digest *ret, struct err *e)
 {
 	cleanup_buf struct buf text = BUF_INIT(MANIFEST_MAX_BYTES);
-	int r = 0;
+	int r;
 
 	if (target->kind != TRANSPORT_REGISTRY || !target->reference.tag ||
 	    digest_is_set(&target->reference.digest))
 		return err_set(e, -EINVAL, "a manifest list is pushed to a tag of a registry");
 	if (index->manifests_len == 0)
 		return err_set(e, -EINVAL, "the list is empty (sampan manifest add)");
-	for (size_t i = 0; r == 0 && i < index->manifests_len; i++)
-		r = push_entry(s, &index->manifests[i], target, options, e);
+	r = push_entries(s, index, target, options, e);
 	if (r == 0)
 		r = manifest_list_text(index, options->is_docker, &text, e);
 	return r < 0 ? r

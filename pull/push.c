@@ -203,6 +203,22 @@ static int add_image(const struct push *p, const struct strvec *names, struct la
 	return layout_add_image(layout, &image, e);
 }
 
+/* What has begun. */
+static int to_layout(struct push *p, struct layout *layout, struct err *e)
+{
+	int r;
+
+	p->transfer.layout = layout;
+	if (layout_wants_plain(layout))
+		p->transfer.compression = (struct compression){ .kind = COMPRESSION_NONE };
+	r = stored_image_list(p->store, &p->image, NULL, NULL, &p->transfer, e);
+	if (r == 0)
+		r = transfer_run(&p->transfer, e);
+	if (r == 0)
+		r = finish_image(p, !layout_wants_plain(layout), e);
+	return r < 0 ? r : put_documents(p, layout, e);
+}
+
 int push_to_layout(const struct store *s, const char *source, const struct strvec *names,
 		   const struct push_options *options, struct layout *layout, bool *ret_changed,
 		   struct err *e)
@@ -212,19 +228,28 @@ int push_to_layout(const struct store *s, const char *source, const struct strve
 
 	if (r < 0)
 		return r;
-	p.transfer.layout = layout;
-	if (layout_wants_plain(layout))
-		p.transfer.compression = (struct compression){ .kind = COMPRESSION_NONE };
-	r = stored_image_list(s, &p.image, NULL, NULL, &p.transfer, e);
-	if (r == 0)
-		r = transfer_run(&p.transfer, e);
-	if (r == 0)
-		r = finish_image(&p, !layout_wants_plain(layout), e);
-	if (r == 0)
-		r = put_documents(&p, layout, e);
+	r = to_layout(&p, layout, e);
 	if (r == 0)
 		r = add_image(&p, names, layout, e);
 	/* docker's form has tars, and knows of no blobs. */
 	*ret_changed = layout_wants_plain(layout) ? p.image.has_other_diff_ids : p.image.is_changed;
 	return r < 0 && r != -EINTR ? err_wrap(e, "cannot save '%s'", source) : r;
+}
+
+int push_member_to_layout(const struct store *s, const char *source, const struct push_options *options,
+			  struct layout *layout, struct push_result *ret, struct err *e)
+{
+	cleanup_push struct push p = { .store = s, .options = options, .lock_fd = -1, .staging.fd = -1 };
+	int r = begin(&p, source, e);
+
+	if (r < 0)
+		return r;
+	r = to_layout(&p, layout, e);
+	if (r < 0)
+		return r != -EINTR ? err_wrap(e, "cannot save '%s'", source) : r;
+	*ret = (struct push_result){ .digest = p.image.manifest_digest,
+				     .size_bytes = p.image.manifest_text.len,
+				     .is_changed = p.image.is_changed,
+				     .media_type = p.image.is_changed ? p.image.manifest_type : NULL };
+	return 0;
 }

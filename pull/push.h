@@ -56,4 +56,8 @@ int push_to_layout(const struct store *s, const char *source, const struct strve
 		   const struct push_options *options, struct layout *layout, bool *ret_changed,
 		   struct err *e) MUST_CHECK;
 
+/* The same without a place in index.json: for a manifest that an index names. */
+int push_member_to_layout(const struct store *s, const char *source, const struct push_options *options,
+			  struct layout *layout, struct push_result *ret, struct err *e) MUST_CHECK;
+
 #endif

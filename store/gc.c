@@ -12,6 +12,8 @@
 
 #include "common/cleanup.h"
 #include "common/file.h"
+#include "oci/descriptor.h"
+#include "store/blob.h"
 #include "store/container.h"
 #include "store/container_name.h"
 #include "store/container_record.h"
@@ -45,6 +47,64 @@ static int use_digest(struct gc *gc, const struct digest *digest)
 	return digest_is_set(digest) ? strvec_add(&gc->used, digest->text) : 0;
 }
 
+static int use_documents(struct gc *gc, const struct manifest *m)
+{
+	int r = use_digest(gc, &m->config.digest);
+
+	for (size_t i = 0; r == 0 && i < m->layers_len; i++)
+		r = use_digest(gc, &m->layers[i].digest);
+	return r;
+}
+
+/* Appends what is there. */
+static int read_document(const struct gc *gc, const struct digest *digest, struct buf *out)
+{
+	struct err ignored;
+	int r = blob_get(gc->store, digest, out, &ignored);
+
+	return r == -ENOENT || r == -EFBIG ? 0 : r;
+}
+
+static int use_attestation(struct gc *gc, const struct digest *digest)
+{
+	cleanup_buf struct buf text = BUF_INIT(MANIFEST_MAX_BYTES);
+	cleanup_manifest struct manifest m = { 0 };
+	struct err ignored; /* what is no manifest names nothing */
+	int r = read_document(gc, digest, &text);
+
+	if (r < 0 || text.len == 0)
+		return r;
+	r = manifest_decode(text.data, text.len, &m, &ignored);
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	r = use_digest(gc, digest);
+	return r < 0 ? r : use_documents(gc, &m);
+}
+
+/* Its attestations hang on it alone. Of one that was pulled the store has not what else it names: that is no damage. */
+static int use_index(struct gc *gc, const struct digest *digest)
+{
+	cleanup_buf struct buf text = BUF_INIT(MANIFEST_MAX_BYTES);
+	cleanup_image_index struct image_index index = { 0 };
+	struct err ignored;
+	int r;
+
+	if (!digest_is_set(digest))
+		return 0;
+	r = use_digest(gc, digest);
+	if (r == 0)
+		r = read_document(gc, digest, &text);
+	if (r < 0 || text.len == 0)
+		return r;
+	r = image_index_decode(text.data, text.len, &index, &ignored);
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	for (size_t i = 0; r == 0 && i < index.manifests_len; i++)
+		if (descriptor_is_attestation(&index.manifests[i]))
+			r = use_attestation(gc, &index.manifests[i].digest);
+	return r;
+}
+
 static int use_image(struct gc *gc, const struct image_record *r)
 {
 	int ret = strvec_add_all(&gc->used, &r->layers);
@@ -52,7 +112,7 @@ static int use_image(struct gc *gc, const struct image_record *r)
 	if (ret == 0)
 		ret = strvec_add_all(&gc->used, &r->hidden);
 	if (ret == 0)
-		ret = use_digest(gc, &r->index);
+		ret = use_index(gc, &r->index);
 	if (ret == 0)
 		ret = use_digest(gc, &r->manifest);
 	if (ret == 0)

@@ -75,6 +75,42 @@ static void all_three_documents_of_an_image_stay(void **state)
 	assert_true(has_blob(f->store, 'a') && has_blob(f->store, 'b') && has_blob(f->store, 'c'));
 }
 
+#define DIGEST_(d) "sha256:" d d d d d d d d d d d d d d d d
+#define ENTRY_(d, type)                                                                                    \
+	"{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"size\":10,\"digest\":\"" DIGEST_( \
+		d) "\"" type "}"
+#define ATTESTED_ ",\"annotations\":{\"vnd.docker.reference.type\":\"attestation-manifest\"}"
+
+static void attestations_stay_with_the_index_that_names_them_and_images_do_not(void **state)
+{
+	struct fixture *f = *state;
+	struct image_record r = { .index = digest_of('a'),
+				  .manifest = digest_of('b'),
+				  .config = digest_of('b') };
+	struct err e;
+
+	add_blob(f->store, 'a',
+		 "{\"schemaVersion\":2,\"manifests\":[" ENTRY_("bbbb", "") "," ENTRY_(
+			 "cccc", ATTESTED_) "," ENTRY_("dddd", "") "," ENTRY_("9999", ATTESTED_) "]}");
+	add_blob(f->store, 'b', TINY_CONFIG);
+	add_blob(f->store, 'c',
+		 "{\"schemaVersion\":2,\"config\":" ENTRY_("eeee", "") ",\"layers\":[" ENTRY_("ffff",
+											      "") "]}");
+	add_blob(f->store, 'd', "another platform's");
+	add_blob(f->store, 'e', "config");
+	add_blob(f->store, 'f', "statement");
+	r.name = strdup("docker.io/library/x:latest");
+	assert_int_equal(image_bind(f->store, &r, &e), 0);
+	image_record_done(&r);
+	assert_int_equal(collect(f->store), strlen("another platform's"));
+	for (const char *digit = "abcef"; *digit; digit++)
+		assert_true(has_blob(f->store, *digit));
+	assert_int_equal(image_unbind(f->store, "docker.io/library/x:latest", &e), 0);
+	assert_true(collect(f->store) > 0);
+	for (const char *digit = "abcef"; *digit; digit++)
+		assert_false(has_blob(f->store, *digit));
+}
+
 static void the_kept_blob_of_a_layer_stays_as_long_as_the_layer(void **state)
 {
 	struct fixture *f = *state;
@@ -321,6 +357,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_images_use_stays_and_the_rest_goes),
 		TEST(all_three_documents_of_an_image_stay),
+		TEST(attestations_stay_with_the_index_that_names_them_and_images_do_not),
 		TEST(the_kept_blob_of_a_layer_stays_as_long_as_the_layer),
 		TEST(a_container_keeps_the_layers_of_an_image_that_is_gone),
 		TEST(what_somebody_is_removing_is_left_to_him_while_he_lives),

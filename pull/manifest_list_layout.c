@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lists of images of the store, in files. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "pull/attestation_manifest.h"
+#include "pull/hash.h"
+#include "pull/manifest_list.h"
+
+static int follow(struct descriptor *d, const struct push_result *result, struct err *e)
+{
+	char *type;
+
+	if (!result->is_changed)
+		return 0;
+	type = strdup(result->media_type);
+	if (!type)
+		return err_code(e, -ENOMEM, "cannot keep a media type");
+	free(d->media_type);
+	d->media_type = type;
+	d->digest = result->digest;
+	d->size_bytes = result->size_bytes;
+	return 0;
+}
+
+static int put_image(const struct store *s, struct descriptor *d, const struct push_options *options,
+		     struct layout *layout, struct err *e)
+{
+	const char *source = strvec_get_env(&d->annotations, MANIFEST_LIST_SOURCE);
+	const size_t prefix = sizeof(MANIFEST_LIST_STORE) - 1;
+	cleanup_free char *image = NULL;
+	struct push_result result = { 0 };
+	int r;
+
+	if (!source || strncmp(source, MANIFEST_LIST_STORE, prefix) != 0)
+		return err_set(e, -EOPNOTSUPP, "manifest %s is not of the store", d->digest.text);
+	r = manifest_list_find_stored(s, source + prefix, &d->digest, &image, e);
+	if (r == 0)
+		r = push_member_to_layout(s, image, options, layout, &result, e);
+	return r < 0 ? r : follow(d, &result, e);
+}
+
+static int put_attestation(const struct store *s, struct image_index *index, size_t at,
+			   const struct digest *was, struct layout *layout, struct err *e)
+{
+	cleanup_attestation_manifest struct attestation_manifest a = { 0 };
+	int r = manifest_list_move_attestation(s, index, at, was, &a, e);
+
+	return r < 0 ? r : attestation_manifest_put(&a, layout, e);
+}
+
+static int put_entries(const struct store *s, struct image_index *index, const struct push_options *options,
+		       struct layout *layout, struct err *e)
+{
+	cleanup_free struct digest *was = manifest_list_digests(index);
+	int r = was ? 0 : err_code(e, -ENOMEM, "cannot write a manifest list");
+
+	for (size_t i = 0; r == 0 && i < index->manifests_len; i++)
+		if (!manifest_list_is_attestation(&index->manifests[i]))
+			r = put_image(s, &index->manifests[i], options, layout, e);
+	for (size_t i = 0; r == 0 && i < index->manifests_len; i++)
+		if (manifest_list_is_attestation(&index->manifests[i]))
+			r = put_attestation(s, index, i, was, layout, e);
+	return r;
+}
+
+static int put_index(const struct image_index *index, const struct strvec *names, struct layout *layout,
+		     struct digest *ret, struct err *e)
+{
+	cleanup_buf struct buf text = BUF_INIT(MANIFEST_MAX_BYTES);
+	struct descriptor top = { .media_type = (char *)(uintptr_t)manifest_list_type(false) };
+	const struct layout_image image = { .top = &top, .names = names };
+	int r = manifest_list_text(index, false, &text, e);
+
+	if (r == 0)
+		r = hash_bytes("sha256", text.data, text.len, &top.digest, e);
+	top.size_bytes = text.len;
+	if (r == 0)
+		r = layout_put_document(layout, &top.digest, false, text.data, text.len, e);
+	if (r == 0)
+		r = layout_add_image(layout, &image, e);
+	if (r == 0)
+		*ret = top.digest;
+	return r;
+}
+
+int manifest_list_put(const struct store *s, struct image_index *index, const struct strvec *names,
+		      const struct push_options *options, struct layout *layout, struct digest *ret,
+		      struct err *e)
+{
+	int r;
+
+	if (layout_wants_plain(layout))
+		return err_set(e, -EOPNOTSUPP, "docker's form of images has no indexes");
+	r = put_entries(s, index, options, layout, e);
+	return r < 0 ? r : put_index(index, names, layout, ret, e);
+}
