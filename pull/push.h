@@ -27,6 +27,7 @@ struct push_options {
 	const char *auth_file; /* NULL: where auth_find (pull/auth_file.h) looks */
 	unsigned int jobs;     /* 0: TRANSFER_DEFAULT_JOBS */
 	int cancel_fd;         /* -1: none */
+	const struct digest *manifest; /* of the image, which need not have a name: `source` is only what it is called. The caller holds the store's lock. NULL: `source` names it */
 	bool untagged;         /* the manifest goes under its digest; the target's tag is left alone */
 	bool anew; /* layers are compressed as `compression` says, even if the registry has others */
 	struct compression compression; /* with `anew` */
