@@ -20,6 +20,65 @@ void cache_records_done(struct cache_records *c)
 	*c = (struct cache_records){ 0 };
 }
 
+static int no_memory(struct err *e)
+{
+	return err_code(e, -ENOMEM, "cannot describe a build cache");
+}
+
+static int too_many(struct err *e)
+{
+	return err_set(e, -EFBIG, "a build cache has at most %d steps", CACHE_STEPS_MAX);
+}
+
+/* --- steps ---------------------------------------------------------------------------------------------- */
+
+void cache_steps_done(struct cache_steps *c)
+{
+	free(c->items);
+	strvec_done(&c->texts);
+	*c = (struct cache_steps){ 0 };
+}
+
+static struct build_step *find_step(struct cache_steps *c, const struct digest *key)
+{
+	for (size_t i = 0; i < c->len; i++)
+		if (digest_equal(&c->items[i].key, key))
+			return &c->items[i];
+	return NULL;
+}
+
+static int add_step(struct cache_steps *c, const struct build_step *step, struct err *e)
+{
+	struct build_step *known = find_step(c, &step->key);
+
+	if (known) {
+		known->in_image |= step->in_image;
+		return 0;
+	}
+	if (c->len == CACHE_STEPS_MAX)
+		return too_many(e);
+	if (strvec_add(&c->texts, step->text ? step->text : "") < 0)
+		return no_memory(e);
+	c->items[c->len] = *step;
+	c->items[c->len++].text = c->texts.items[c->texts.len - 1];
+	return 0;
+}
+
+int cache_steps_add(struct cache_steps *c, const struct build_result *r, struct err *e)
+{
+	struct build_step *items = reallocarray(c->items, c->len + r->steps_len + 1, sizeof(*items));
+	int ret = 0;
+
+	if (!items)
+		return no_memory(e);
+	c->items = items;
+	if (c->len == 0)
+		c->platform = r->config.platform;
+	for (size_t i = 0; ret == 0 && i < r->steps_len; i++)
+		ret = add_step(c, &r->steps[i], e);
+	return ret;
+}
+
 /* --- writing -------------------------------------------------------------------------------------------- */
 
 /* Not cut inside of a character. Owned; NULL: out of memory. */
@@ -37,7 +96,7 @@ static int write_step(struct json_out *o, const struct build_step *step, struct 
 	cleanup_free char *text = short_text(step->text ? step->text : "");
 
 	if (!text)
-		return err_code(e, -ENOMEM, "cannot describe a build cache");
+		return no_memory(e);
 	json_out_object(o, NULL);
 	json_out_string(o, "key", step->key.text);
 	if (digest_is_set(&step->before))
@@ -51,7 +110,8 @@ static int write_step(struct json_out *o, const struct build_step *step, struct 
 	return 0;
 }
 
-int cache_records_write(const struct build_result *r, bool is_max, struct buf *out, struct err *e)
+int cache_records_write(const struct build_step *steps, size_t steps_len, bool is_max, struct buf *out,
+			struct err *e)
 {
 	cleanup_json_out struct json_out *o = json_out_new(false, CACHE_LABEL_MAX);
 	size_t n = 0, len;
@@ -61,19 +121,19 @@ int cache_records_write(const struct build_result *r, bool is_max, struct buf *o
 	json_out_object(o, NULL);
 	json_out_u64(o, "version", CACHE_VERSION);
 	json_out_array(o, "steps");
-	for (size_t i = 0; ret == 0 && i < r->steps_len; i++) {
-		if (!cache_has_step(&r->steps[i], is_max))
+	for (size_t i = 0; ret == 0 && i < steps_len; i++) {
+		if (!cache_has_step(&steps[i], is_max))
 			continue;
 		if (n++ == CACHE_STEPS_MAX)
-			return err_set(e, -EFBIG, "a build cache has at most %d steps", CACHE_STEPS_MAX);
-		ret = write_step(o, &r->steps[i], e);
+			return too_many(e);
+		ret = write_step(o, &steps[i], e);
 	}
 	json_out_end(o);
 	json_out_end(o);
 	if (ret == 0)
 		ret = json_out_finish(o, &text, &len, e);
 	if (ret == 0 && buf_add(out, text, len) < 0)
-		ret = err_code(e, -ENOMEM, "cannot describe a build cache");
+		ret = no_memory(e);
 	return ret;
 }
 

@@ -37,6 +37,19 @@ struct cache_records {
 void cache_records_done(struct cache_records *c);
 #define cleanup_cache_records __attribute__((cleanup(cache_records_done)))
 
+/* The steps of a build, for all its platforms. Zeroed when empty. */
+struct cache_steps {
+	struct build_step *items; /* texts are in `texts` */
+	size_t len;
+	struct strvec texts;
+	struct platform platform; /* of the first image */
+};
+void cache_steps_done(struct cache_steps *c);
+#define cleanup_cache_steps __attribute__((cleanup(cache_steps_done)))
+
+/* Adds the steps of one platform's result, which need not live longer. A key that is there stays what it is. -EFBIG over CACHE_STEPS_MAX, -ENOMEM. */
+int cache_steps_add(struct cache_steps *c, const struct build_result *r, struct err *e) MUST_CHECK;
+
 /* Whether a step of a build goes into its cache: with mode=min only those whose layers the image has. */
 static inline bool cache_has_step(const struct build_step *step, bool is_max)
 {
@@ -44,7 +57,8 @@ static inline bool cache_has_step(const struct build_step *step, bool is_max)
 }
 
 /* Appends the label's value. -EFBIG over CACHE_STEPS_MAX or CACHE_LABEL_MAX, -ENOMEM. */
-int cache_records_write(const struct build_result *r, bool is_max, struct buf *out, struct err *e) MUST_CHECK;
+int cache_records_write(const struct build_step *steps, size_t len, bool is_max, struct buf *out,
+			struct err *e) MUST_CHECK;
 
 /* What an image says that its layers are. -ENODATA it says nothing; -EOPNOTSUPP it is of another version; -EINVAL, -EFBIG it is not what we would write: a
  * key that is no digest, a layer that the image does not have. */

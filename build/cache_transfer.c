@@ -6,7 +6,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "build/cache_records.h"
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "oci/image_config.h"
@@ -79,11 +78,13 @@ static bool knows(const struct import *i, const struct digest *key)
 }
 
 /* Before any layer is downloaded. */
-static int accept_cache(void *arg, const struct image_config *config, struct err *e)
+static int accept_cache(void *arg, const struct image_config *config, const struct digest *digest,
+			struct err *e)
 {
 	struct import *i = arg;
 	int r = cache_records_read(config, &i->records, e);
 
+	(void)digest;
 	if (r < 0) {
 		i->refused = r;
 		i->why = *e;
@@ -227,7 +228,7 @@ static bool has_layer(const struct parcel *p, const struct digest *diff_id)
 	return false;
 }
 
-static int list_layers(const struct build *b, const struct build_result *r, bool is_max, struct parcel *p,
+static int list_layers(const struct build *b, const struct cache_steps *steps, bool is_max, struct parcel *p,
 		       struct err *e)
 {
 	int ret = 0;
@@ -236,8 +237,8 @@ static int list_layers(const struct build *b, const struct build_result *r, bool
 	p->diff_ids = calloc(MANIFEST_MAX_LAYERS, sizeof(*p->diff_ids));
 	if (!p->layers || !p->diff_ids)
 		return no_memory(e);
-	for (size_t i = 0; ret == 0 && i < r->steps_len; i++) {
-		const struct build_step *step = &r->steps[i];
+	for (size_t i = 0; ret == 0 && i < steps->len; i++) {
+		const struct build_step *step = &steps->items[i];
 
 		if (!cache_has_step(step, is_max))
 			continue;
@@ -252,16 +253,16 @@ static int list_layers(const struct build *b, const struct build_result *r, bool
 	return ret;
 }
 
-static int write_config(const struct build_result *r, bool is_max, struct parcel *p, struct err *e)
+static int write_config(const struct cache_steps *steps, bool is_max, struct parcel *p, struct err *e)
 {
-	struct image_config config = { .platform = r->config.platform,
+	struct image_config config = { .platform = steps->platform,
 				       .diff_ids = p->diff_ids, /* a view */
 				       .diff_ids_len = p->len };
 	struct buf label = BUF_INIT(CACHE_LABEL_MAX + sizeof(CACHE_LABEL));
 	int ret = buf_add_str(&label, CACHE_LABEL "=") < 0 ? no_memory(e) : 0;
 
 	if (ret == 0)
-		ret = cache_records_write(r, is_max, &label, e);
+		ret = cache_records_write(steps->items, steps->len, is_max, &label, e);
 	if (ret == 0 && strvec_add(&config.labels, label.data) < 0)
 		ret = no_memory(e);
 	if (ret == 0)
@@ -329,17 +330,17 @@ static int send_parcel(const struct build *b, const struct build_cache_place *to
 	return r;
 }
 
-static int export_steps(const struct build *b, const struct build_result *r, const struct build_cache_place *to,
+static int export_steps(const struct build *b, const struct cache_steps *steps, const struct build_cache_place *to,
 			const struct push_options *options, struct build_cache_exported *ret, struct err *e)
 {
 	cleanup_parcel struct parcel p = { .config = BUF_INIT(CONFIG_MAX_BYTES),
 					   .manifest = BUF_INIT(MANIFEST_MAX_BYTES) };
 	struct digest digest;
-	int n = list_layers(b, r, to->is_max, &p, e);
+	int n = list_layers(b, steps, to->is_max, &p, e);
 
 	if (n < 0 || p.steps == 0)
 		return n;
-	n = write_config(r, to->is_max, &p, e);
+	n = write_config(steps, to->is_max, &p, e);
 	if (n == 0)
 		n = write_manifest(&p, e);
 	if (n == 0)
@@ -349,7 +350,7 @@ static int export_steps(const struct build *b, const struct build_result *r, con
 	return n;
 }
 
-int build_cache_export(const struct build *b, const struct build_result *r, const struct build_cache_place *to,
+int build_cache_export(const struct build *b, const struct cache_steps *steps, const struct build_cache_place *to,
 		       const struct push_options *options, struct build_cache_exported *ret, struct err *e)
 {
 	int n;
@@ -357,7 +358,7 @@ int build_cache_export(const struct build *b, const struct build_result *r, cons
 	*ret = (struct build_cache_exported){ 0 };
 	if (to->kind == BUILD_CACHE_INLINE)
 		return 0;
-	n = export_steps(b, r, to, options, ret, e);
+	n = export_steps(b, steps, to, options, ret, e);
 	if (n == 0 || n == -EINTR)
 		return n;
 	(void)err_wrap(e, "cannot write the build cache");
@@ -377,7 +378,7 @@ int build_cache_label(struct build_result *r, bool with, struct err *e)
 	if (buf_add_str(&label, CACHE_LABEL "=") < 0)
 		n = no_memory(e);
 	if (n == 0)
-		n = cache_records_write(r, false, &label, e);
+		n = cache_records_write(r->steps, r->steps_len, false, &label, e);
 	if (n == 0 && strvec_set_env(&r->config.labels, label.data) < 0)
 		n = no_memory(e);
 	buf_done(&label);

@@ -29,13 +29,13 @@ int build_caches_import(const struct build *b, const struct build_caches *from,
 	return 0;
 }
 
-int build_caches_export(const struct build *b, const struct build_result *r, const struct build_caches *to,
+int build_caches_export(const struct build *b, const struct cache_steps *steps, const struct build_caches *to,
 			const struct push_options *options, bool quiet, struct err *e)
 {
 	for (size_t i = 0; i < to->len; i++) {
 		const struct build_cache_place *p = &to->items[i];
 		struct build_cache_exported result;
-		int n = build_cache_export(b, r, p, options, &result, e);
+		int n = build_cache_export(b, steps, p, options, &result, e);
 
 		if (n < 0)
 			return n;

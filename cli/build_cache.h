@@ -10,7 +10,7 @@ int build_caches_import(const struct build *b, const struct build_caches *from,
 			const struct pull_options *options, bool quiet, struct err *e) MUST_CHECK;
 
 /* Writes them all, but for those inside of the image. Errors of build_cache_export. */
-int build_caches_export(const struct build *b, const struct build_result *r, const struct build_caches *to,
+int build_caches_export(const struct build *b, const struct cache_steps *steps, const struct build_caches *to,
 			const struct push_options *options, bool quiet, struct err *e) MUST_CHECK;
 
 #endif

@@ -252,6 +252,12 @@ static bool is_up_to_date(const struct pull *p)
 
 /* --- the whole --- */
 
+/* Of what the name points at. */
+static const struct digest *top_digest(const struct pull *p)
+{
+	return digest_is_set(&p->image.index_digest) ? &p->image.index_digest : &p->image.manifest_digest;
+}
+
 static int familiar_name(const struct pull *p, char **ret, struct err *e)
 {
 	cleanup_reference struct reference ref = { 0 };
@@ -264,12 +270,10 @@ static int familiar_name(const struct pull *p, char **ret, struct err *e)
 
 static int make_result(const struct pull *p, bool was_up_to_date, struct pull_result *ret, struct err *e)
 {
-	cleanup_pull_result struct pull_result result = { .digest = p->image.manifest_digest,
+	cleanup_pull_result struct pull_result result = { .digest = *top_digest(p),
 							  .was_up_to_date = was_up_to_date };
 	int r = 0;
 
-	if (digest_is_set(&p->image.index_digest))
-		result.digest = p->image.index_digest;
 	if (!p->options->nameless)
 		r = familiar_name(p, &result.familiar, e);
 	if (r < 0)
@@ -345,7 +349,7 @@ static int resolve(struct pull *p, struct err *e)
 	if (r == 0)
 		r = check_signatures(p, e);
 	if (r == 0 && p->options->accept)
-		r = p->options->accept(p->options->accept_arg, &p->image.config, e);
+		r = p->options->accept(p->options->accept_arg, &p->image.config, top_digest(p), e);
 	return r < 0 ? r : fetch_plan(&p->fetch, &p->image.manifest, &p->image.config, e);
 }
 

@@ -65,8 +65,10 @@ struct pull_options {
 	/* Nothing is bound, and the result has no names: layers and documents are in the store for as long as the caller, who has held its lock (shared) since before, does
 	 * so, or gives them another root. */
 	bool nameless;
-	/* Whether the image is one that the caller wants, before its layers are. What it returns, if that is negative, is the end of the pull. NULL: all are. */
-	int (*accept)(void *arg, const struct image_config *config, struct err *e);
+	/* Whether the image is one that the caller wants, before its layers are fetched; `digest` is as in the result. What it returns, if that is negative, is the end of the
+	 * pull. NULL: all are. */
+	int (*accept)(void *arg, const struct image_config *config, const struct digest *digest,
+		      struct err *e);
 	void *accept_arg;
 	int cancel_fd;            /* readable: stop, clean up, -EINTR; -1: none */
 	const char *auth_file;    /* NULL: where auth_find (pull/auth_file.h) looks */
