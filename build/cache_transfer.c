@@ -317,10 +317,9 @@ static int send_parcel(const struct build *b, const struct build_cache_place *to
 		return store_explain_full(b->store, e);
 	o.manifest = &p->manifest_digest;
 	o.untagged = false;
-	if (to->has_compression) {
-		o.anew = true;
-		o.compression = to->compression;
-	}
+	o.anew = to->has_compression;
+	o.compress_tars = true;
+	o.compression = to->has_compression ? to->compression : (struct compression){ .kind = COMPRESSION_GZIP };
 	*ret = (struct digest){ 0 };
 	if (to->kind == BUILD_CACHE_LOCAL)
 		return write_folder(b, to, &o, e);

@@ -59,7 +59,7 @@ struct build_cache_exported {
 	struct digest digest; /* of the manifest that the registry has now; unset: none */
 };
 
-/* Writes the cache of a build, which is one for all platforms; what `to` had is replaced. A build without steps that make layers has none, and nothing is written then. Nothing of the cache stays in the store. `b` is
+/* Writes the cache of a build, which is one for all platforms; what `to` had is replaced. A build without steps that make layers has none, and nothing is written then. Nothing of the cache stays in the store. Compression is `to`'s, gzip by default; what was pulled goes as it was. `b` is
  * open. For BUILD_CACHE_INLINE, nothing is done: see below. 1: it failed, and the user said that this does not matter; *e says why. Errors of push_image and push_to_layout;
  * -EFBIG more layers than an image may have. */
 int build_cache_export(const struct build *b, const struct cache_steps *steps,

@@ -150,9 +150,9 @@ int stored_image_list(const struct store *s, const struct stored_image *i, const
 		b->is_lost = !key;
 		b->kind = media_kind_of(i->manifest.layers[n].media_type ? i->manifest.layers[n].media_type
 									 : "");
-		b->phase = t->anew && key ? TRANSFER_ABSENT : TRANSFER_WAITING;
 		if (key)
 			(void)snprintf(b->key, sizeof(b->key), "%s", key);
+		b->phase = transfer_makes_anew(t, b) && key ? TRANSFER_ABSENT : TRANSFER_WAITING;
 	}
 	if (domain)
 		find_mounts(s, domain, path, t);
