@@ -93,6 +93,7 @@ struct build {
 	struct staging staging; /* after build_stage; a build that finds all does without */
 	int lock_fd;            /* of the store, shared */
 	struct stat_cache *stat_cache;
+	size_t names_len; /* in `staging`, so far: several executions have each their own */
 };
 #define BUILD_EMPTY ((struct build){ .staging.fd = -1, .lock_fd = -1 })
 

@@ -155,7 +155,8 @@ static int read_size(const struct json_in *in, const void *arg, void *member, st
 	const uint64_t *size = member;
 	int r = json_read_u64(in, arg, member, e);
 
-	return r == 0 && *size > DESCRIPTOR_MAX_BYTES ? json_error(in, -EFBIG, e, "no layer is that large") : r;
+	return r == 0 && *size > DESCRIPTOR_MAX_BYTES ? json_error(in, -EFBIG, e, "no layer is that large")
+						      : r;
 }
 
 static int read_time(const struct json_in *in, const void *arg, void *member, struct err *e)
@@ -219,7 +220,8 @@ static int check_layers(const struct image_config *config, const struct cache_re
 	return 0;
 }
 
-static int read_label(const char *text, const struct image_config *config, struct cache_records *c, struct err *e)
+static int read_label(const char *text, const struct image_config *config, struct cache_records *c,
+		      struct err *e)
 {
 	size_t len = strlen(text);
 	struct label label = { 0 };
@@ -245,7 +247,8 @@ int cache_records_read(const struct image_config *config, struct cache_records *
 	int r;
 
 	if (!text)
-		return err_set(e, -ENODATA, "the image has no label '" CACHE_LABEL "', so it is no build cache of ours");
+		return err_set(e, -ENODATA,
+			       "the image has no label '" CACHE_LABEL "', so it is no build cache of ours");
 	r = read_label(text, config, &c, e);
 	if (r < 0)
 		return err_wrap(e, "label '" CACHE_LABEL "'");

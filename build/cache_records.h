@@ -20,8 +20,8 @@
 #define CACHE_LABEL     "org.sampan.build.cache"
 #define CACHE_VERSION   1
 #define CACHE_STEPS_MAX 4096
-#define CACHE_TEXT_MAX  512         /* bytes of an instruction that travel */
-#define CACHE_LABEL_MAX (4u << 20)  /* bytes */
+#define CACHE_TEXT_MAX  512        /* bytes of an instruction that travel */
+#define CACHE_LABEL_MAX (4u << 20) /* bytes */
 
 struct cache_step {
 	struct digest key, before; /* before: unset where there is none */
@@ -62,6 +62,7 @@ int cache_records_write(const struct build_step *steps, size_t len, bool is_max,
 
 /* What an image says that its layers are. -ENODATA it says nothing; -EOPNOTSUPP it is of another version; -EINVAL, -EFBIG it is not what we would write: a
  * key that is no digest, a layer that the image does not have. */
-int cache_records_read(const struct image_config *config, struct cache_records *ret, struct err *e) MUST_CHECK;
+int cache_records_read(const struct image_config *config, struct cache_records *ret,
+		       struct err *e) MUST_CHECK;
 
 #endif

@@ -19,14 +19,6 @@
 
 #define LAYOUT_NAME "localhost/build-cache" /* of the image in a folder */
 
-void build_cache_place_done(struct build_cache_place *p)
-{
-	free(p->ref);
-	free(p->dir);
-	free(p->tag);
-	*p = (struct build_cache_place){ 0 };
-}
-
 static int no_memory(struct err *e)
 {
 	return err_code(e, -ENOMEM, "cannot move a build cache");
@@ -58,7 +50,7 @@ struct import {
 	const struct store *store;
 	int64_t now_s;
 	struct cache_records records;
-	int refused;     /* what is wrong with it: the code of `why` */
+	int refused; /* what is wrong with it: the code of `why` */
 	struct err why;
 	bool knows_all;
 };
@@ -162,7 +154,8 @@ int build_cache_import(const struct build *b, const struct build_cache_place *fr
 
 	if (r != 0) {
 		if (r != -EINTR)
-			(void)err_wrap(e, "build cache '%s'", from->kind == BUILD_CACHE_REGISTRY ? from->ref : from->dir);
+			(void)err_wrap(e, "build cache '%s'",
+				       from->kind == BUILD_CACHE_REGISTRY ? from->ref : from->dir);
 		return r;
 	}
 	result.steps = i.records.len;
@@ -205,7 +198,8 @@ static int describe(const struct build *b, const struct step_layer *layer, struc
 
 	if (r < 0)
 		return r;
-	*d = (struct descriptor){ .media_type = (char *)(uintptr_t)compression_media_type(COMPRESSION_NONE, false),
+	*d = (struct descriptor){ .media_type =
+					  (char *)(uintptr_t)compression_media_type(COMPRESSION_NONE, false),
 				  .digest = layer->diff_id,
 				  .size_bytes = layer->tar_bytes };
 	if (meta.media_type && !digest_equal(&meta.blob, &meta.diff_id)) {
@@ -291,8 +285,8 @@ static int put_documents(const struct store *s, const struct parcel *p, struct e
 	return r < 0 ? r : blob_put(s, &p->manifest_digest, p->manifest.data, p->manifest.len, e);
 }
 
-static int write_folder(const struct build *b, const struct build_cache_place *to, const struct push_options *o,
-			struct err *e)
+static int write_folder(const struct build *b, const struct build_cache_place *to,
+			const struct push_options *o, struct err *e)
 {
 	cleanup_layout struct layout *layout = NULL;
 	cleanup_strvec struct strvec names = { 0 };
@@ -319,7 +313,8 @@ static int send_parcel(const struct build *b, const struct build_cache_place *to
 	o.untagged = false;
 	o.anew = to->has_compression;
 	o.compress_tars = true;
-	o.compression = to->has_compression ? to->compression : (struct compression){ .kind = COMPRESSION_GZIP };
+	o.compression =
+		to->has_compression ? to->compression : (struct compression){ .kind = COMPRESSION_GZIP };
 	*ret = (struct digest){ 0 };
 	if (to->kind == BUILD_CACHE_LOCAL)
 		return write_folder(b, to, &o, e);
@@ -329,8 +324,9 @@ static int send_parcel(const struct build *b, const struct build_cache_place *to
 	return r;
 }
 
-static int export_steps(const struct build *b, const struct cache_steps *steps, const struct build_cache_place *to,
-			const struct push_options *options, struct build_cache_exported *ret, struct err *e)
+static int export_steps(const struct build *b, const struct cache_steps *steps,
+			const struct build_cache_place *to, const struct push_options *options,
+			struct build_cache_exported *ret, struct err *e)
 {
 	cleanup_parcel struct parcel p = { .config = BUF_INIT(CONFIG_MAX_BYTES),
 					   .manifest = BUF_INIT(MANIFEST_MAX_BYTES) };
@@ -349,8 +345,9 @@ static int export_steps(const struct build *b, const struct cache_steps *steps, 
 	return n;
 }
 
-int build_cache_export(const struct build *b, const struct cache_steps *steps, const struct build_cache_place *to,
-		       const struct push_options *options, struct build_cache_exported *ret, struct err *e)
+int build_cache_export(const struct build *b, const struct cache_steps *steps,
+		       const struct build_cache_place *to, const struct push_options *options,
+		       struct build_cache_exported *ret, struct err *e)
 {
 	int n;
 

@@ -12,34 +12,12 @@
 #include <stddef.h>
 
 #include "build/build.h"
+#include "build/cache_place.h"
 #include "build/cache_records.h"
 #include "common/digest.h"
 #include "common/err.h"
-#include "pull/encoder.h"
 #include "pull/pull.h"
 #include "pull/push.h"
-
-#define BUILD_CACHE_TAG "latest" /* in a folder */
-
-enum build_cache_kind {
-	BUILD_CACHE_REGISTRY,
-	BUILD_CACHE_LOCAL,  /* an OCI layout in a directory */
-	BUILD_CACHE_INLINE, /* in the image that is built; only written as such */
-};
-
-/* Where a cache goes, or comes from. */
-struct build_cache_place {
-	enum build_cache_kind kind;
-	char *ref;            /* of a registry, canonical */
-	char *dir, *tag;      /* of a folder; tag NULL: BUILD_CACHE_TAG */
-	struct digest digest; /* of the manifest, instead of the tag; only to read. Unset: none */
-	bool is_max;          /* the steps of all stages, not only those that the image has */
-	bool ignore_error;
-	bool has_compression; /* layers are compressed like this, even if the registry has others */
-	struct compression compression;
-};
-void build_cache_place_done(struct build_cache_place *p);
-#define cleanup_build_cache_place __attribute__((cleanup(build_cache_place_done)))
 
 struct build_cache_imported {
 	size_t steps; /* that the cache has */

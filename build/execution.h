@@ -70,7 +70,6 @@ struct execution {
 	struct schedule schedule;
 	struct step_job *jobs;
 	size_t jobs_len;
-	size_t trees_len; /* mounted so far, for their names */
 	int64_t now_s;
 	bool is_new;
 };

@@ -193,7 +193,7 @@ static int begin_step(struct execution *x, struct step_job *j, struct err *e)
 	x->is_new = true;
 	if (o->begun)
 		o->begun(o->arg, j->stage, j->step);
-	(void)snprintf(j->name, sizeof(j->name), "step-%zu-%zu", j->stage, j->step);
+	(void)snprintf(j->name, sizeof(j->name), "step-%zu", x->build->names_len++);
 	r = build_stage(x->build, e);
 	return r < 0 ? r : step_job_start(x, j, e);
 }

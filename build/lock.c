@@ -45,7 +45,8 @@ static int compare(const struct lock_entry *a, const char *reference, const stru
 	return strcmp(of_a, of_b);
 }
 
-const struct lock_entry *lock_find(const struct lock *l, const char *reference, const struct platform *platform)
+const struct lock_entry *lock_find(const struct lock *l, const char *reference,
+				   const struct platform *platform)
 {
 	for (size_t i = 0; i < l->len; i++)
 		if (compare(&l->items[i], reference, platform) == 0)
@@ -56,7 +57,9 @@ const struct lock_entry *lock_find(const struct lock *l, const char *reference, 
 static int insert(struct lock *l, size_t at, const char *reference, const struct platform *platform,
 		  const struct digest *digest, struct err *e)
 {
-	struct lock_entry entry = { .reference = strdup(reference), .platform = *platform, .digest = *digest };
+	struct lock_entry entry = { .reference = strdup(reference),
+				    .platform = *platform,
+				    .digest = *digest };
 	struct lock_entry *items = reallocarray(l->items, l->len + 1, sizeof(*items));
 
 	if (items)
@@ -148,7 +151,8 @@ static int check_order(const struct lock *l, struct err *e)
 {
 	for (size_t i = 1; i < l->len; i++)
 		if (compare(&l->items[i - 1], l->items[i].reference, &l->items[i].platform) >= 0)
-			return err_set(e, -EINVAL, "images[%zu]: out of order, or there twice (run `sampan lock`)", i);
+			return err_set(e, -EINVAL,
+				       "images[%zu]: out of order, or there twice (run `sampan lock`)", i);
 	return 0;
 }
 
@@ -283,8 +287,8 @@ int lock_pin(void *arg, const char *reference, const struct platform *platform, 
 		return 0;
 	}
 	if (is_layout(reference))
-		return err_set(e, -EACCES, "'%s' has no digest, and layouts are not in %s (append @DIGEST)", reference,
-			       p->name);
+		return err_set(e, -EACCES, "'%s' has no digest, and layouts are not in %s (append @DIGEST)",
+			       reference, p->name);
 	entry = lock_find(&p->lock, reference, platform);
 	if (entry)
 		return name_pinned(entry, ret, e);

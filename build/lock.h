@@ -45,7 +45,8 @@ int lock_set(struct lock *l, const char *reference, const struct platform *platf
 	     const struct digest *digest, struct err *e) MUST_CHECK;
 
 /* NULL: there is none. Borrowed. */
-const struct lock_entry *lock_find(const struct lock *l, const char *reference, const struct platform *platform);
+const struct lock_entry *lock_find(const struct lock *l, const char *reference,
+				   const struct platform *platform);
 
 /* Adds, without digests, all images that a plan reads: bases, and sources of COPY and of mounts; neither those of a fixed digest nor OCI layouts. */
 int lock_add_plan(struct lock *l, const struct build_plan *plan, struct err *e) MUST_CHECK;

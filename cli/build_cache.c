@@ -23,8 +23,8 @@ int build_caches_import(const struct build *b, const struct build_caches *from,
 		if (r > 0)
 			cli_error("warning: %s", e->text);
 		else if (!quiet)
-			(void)fprintf(stderr, "importing cache from %s: %zu of %zu steps are new\n", name_of(p),
-				      result.news, result.steps);
+			(void)fprintf(stderr, "importing cache from %s: %zu of %zu steps are new\n",
+				      name_of(p), result.news, result.steps);
 	}
 	return 0;
 }

@@ -3,6 +3,7 @@
 #ifndef SAMPAN_CLI_BUILD_CACHE_H
 #define SAMPAN_CLI_BUILD_CACHE_H
 
+#include "build/cache_transfer.h"
 #include "cli/build_cache_flags.h"
 
 /* Reads them all, in their order. One that cannot be had is a warning. Errors of build_cache_import. */

@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* --cache-to and --cache-from of `sampan build`: docker's texts.
- *
- *	REF                                                     type=registry,ref=REF
- *	type=registry,ref=REF[,mode=min|max]
- *	type=local,dest=DIR[,mode=min|max][,tag=TAG]            to write; to read: type=local,src=DIR[,tag=TAG][,digest=DIGEST]
- *	type=inline                                             to write
- *
- * To write also: ignore-error=BOOL, compression=gzip|zstd|uncompressed, compression-level=N. What says how BuildKit's own format is written (oci-mediatypes,
- * image-manifest, force-compression) is taken, and changes nothing. */
+/* --cache-to and --cache-from of `sampan build`: docker's texts (build/cache_place.h). */
 #ifndef SAMPAN_CLI_BUILD_CACHE_FLAGS_H
 #define SAMPAN_CLI_BUILD_CACHE_FLAGS_H
 
-#include "build/cache_transfer.h"
+#include <stdbool.h>
+
+#include "build/cache_place.h"
 #include "common/err.h"
 #include "common/strvec.h"
 

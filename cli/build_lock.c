@@ -36,7 +36,8 @@ char *build_lock_path(const struct build_input *in)
 static int find_path(const struct build_input *in, char **ret, struct err *e)
 {
 	if (!in->path)
-		return err_set(e, -EINVAL, "a lock file is beside the Dockerfile, and this one is in no folder");
+		return err_set(e, -EINVAL,
+			       "a lock file is beside the Dockerfile, and this one is in no folder");
 	*ret = build_lock_path(in);
 	return *ret ? 0 : no_memory(e);
 }
@@ -46,7 +47,8 @@ static int find_path(const struct build_input *in, char **ret, struct err *e)
 static int open_file(const struct build_input *in, const char *path, int *ret_fd, struct err *e)
 {
 	const int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-	cleanup_fd int fd = in->is_in_context ? rootfd_try_open(in->items[0].fd, path, flags) : open(path, flags);
+	cleanup_fd int fd =
+		in->is_in_context ? rootfd_try_open(in->items[0].fd, path, flags) : open(path, flags);
 	struct stat st;
 	int code = fd >= 0 ? 0 : in->is_in_context ? fd : -errno;
 
@@ -97,7 +99,8 @@ int build_lock_read(const struct build_input *in, struct lock_pins *ret, struct 
 static int open_folder(const struct build_input *in, const char *path, int *ret_fd, struct err *e)
 {
 	const char *slash = strrchr(path, '/');
-	cleanup_free char *dir = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+	cleanup_free char *dir =
+		slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
 
 	if (!dir)
 		return no_memory(e);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "build/build.h"
 #include "build/plan.h"
 #include "build/remote_context.h"
 #include "cli/build_flags.h"
@@ -16,7 +17,6 @@
 #include "oci/reference.h"
 #include "pull/pull.h"
 #include "pull/stored.h"
-#include "store/layer.h"
 #include "store/store.h"
 
 #define LAYOUT_PREFIX "oci-layout://"
@@ -66,7 +66,7 @@ struct locking {
 	const char *context;
 	int signals_fd;
 	struct store *store;
-	struct staging staging;
+	struct build build; /* for contexts that are not here */
 	struct build_settings settings;
 	struct build_input input;
 	struct looked_up *images;
@@ -87,8 +87,8 @@ static void locking_done(struct locking *l)
 	free(l->images);
 	lock_done(&l->lock);
 	build_input_done(&l->input);
-	if (l->store)
-		staging_end(l->store, &l->staging);
+	if (l->build.store)
+		build_close(&l->build);
 	build_settings_done(&l->settings);
 	store_close(l->store);
 	cleanup_fd_fn(&l->signals_fd);
@@ -236,8 +236,8 @@ static int differs(const struct lock_entry *entry, const char *what, const char 
 	char platform[3 * PLATFORM_FIELD_MAX];
 
 	platform_format(&entry->platform, platform);
-	return err_set(e, -ESTALE, "'%s' is not up to date: '%s' for %s %s (run `sampan lock`)", path, entry->reference,
-		       platform, what);
+	return err_set(e, -ESTALE, "'%s' is not up to date: '%s' for %s %s (run `sampan lock`)", path,
+		       entry->reference, platform, what);
 }
 
 static int check_lock(const struct locking *l, const char *path, struct err *e)
@@ -268,15 +268,17 @@ static int open_all(struct locking *l, const struct image_globals *g, struct err
 	int r;
 
 	if (remote_context_kind(l->context) != REMOTE_CONTEXT_FOLDER)
-		return err_set(e, -EINVAL, "'%s' is no folder: a lock file is written beside the Dockerfile", l->context);
+		return err_set(e, -EINVAL, "'%s' is no folder: a lock file is written beside the Dockerfile",
+			       l->context);
 	if (l->flags->file && strcmp(l->flags->file, "-") == 0)
-		return err_set(e, -EINVAL, "a lock file is written beside the Dockerfile, which standard input is not");
+		return err_set(e, -EINVAL,
+			       "a lock file is written beside the Dockerfile, which standard input is not");
 	r = build_settings_read(l->flags, &l->settings, e);
 	if (r == 0)
 		r = store_open(g->root, &l->store, e);
 	if (r == 0)
-		r = staging_begin(l->store, &l->staging, e);
-	return r < 0 ? r : build_input_open(l->flags, l->context, &l->staging, l->signals_fd, &l->input, e);
+		r = build_open(l->store, &l->build, e);
+	return r < 0 ? r : build_input_open(l->flags, l->context, &l->build, l->signals_fd, &l->input, e);
 }
 
 static int lock_images(struct locking *l, const struct image_globals *g, bool only_check, struct err *e)
@@ -316,7 +318,7 @@ int image_lock(int argc, char **argv, const struct image_globals *g)
 	}
 	l->flags = &f.build;
 	l->context = n > 0 ? argv[1] : ".";
-	l->staging.fd = -1;
+	l->build = BUILD_EMPTY;
 	l->signals_fd = -1;
 	r = image_watch_signals(&l->signals_fd, &e);
 	if (r == 0)
