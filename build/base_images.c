@@ -240,7 +240,7 @@ int base_images_config(void *arg, const char *reference, const struct platform *
 	const struct digest *digest;
 	int r = base_images_get(b, reference, platform, &i, e);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = image_config_copy(&i->image.config, ret_config, e);
 	if (r < 0 || strchr(reference, '@') || is_layout(reference))

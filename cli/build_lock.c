@@ -33,13 +33,17 @@ char *build_lock_path(const struct build_input *in)
 	return asprintf(&path, "%s" LOCK_SUFFIX, in->path) < 0 ? NULL : path;
 }
 
-static int find_path(const struct build_input *in, char **ret, struct err *e)
+/* Owned; NULL: *e says why. */
+static char *find_path(const struct build_input *in, struct err *e)
 {
+	char *path = in->path ? build_lock_path(in) : NULL;
+
 	if (!in->path)
-		return err_set(e, -EINVAL,
-			       "a lock file is beside the Dockerfile, and this one is in no folder");
-	*ret = build_lock_path(in);
-	return *ret ? 0 : no_memory(e);
+		(void)err_set(e, -EINVAL,
+			      "a lock file is beside the Dockerfile, and this one is in no folder");
+	else if (!path)
+		(void)no_memory(e);
+	return path;
 }
 
 /* --- reading -------------------------------------------------------------------------------------------- */
@@ -80,11 +84,12 @@ static int read_text(const struct build_input *in, const char *path, struct buf 
 int build_lock_read(const struct build_input *in, struct lock_pins *ret, struct err *e)
 {
 	cleanup_buf struct buf text = BUF_INIT(LOCK_FILE_MAX);
-	cleanup_free char *path = NULL;
-	int r = find_path(in, &path, e);
+	cleanup_free char *path = find_path(in, e);
+	int r;
 
-	if (r == 0)
-		r = read_text(in, path, &text, e);
+	if (!path)
+		return e->code;
+	r = read_text(in, path, &text, e);
 	if (r < 0)
 		return r;
 	r = lock_read(text.data ? text.data : "", text.len, &ret->lock, e);
@@ -122,12 +127,13 @@ static bool is_there(const struct build_input *in, const char *path, const struc
 int build_lock_write(const struct build_input *in, const struct lock *lock, bool *ret_changed, struct err *e)
 {
 	cleanup_buf struct buf text = BUF_INIT(LOCK_FILE_MAX);
-	cleanup_free char *path = NULL;
+	cleanup_free char *path = find_path(in, e);
 	cleanup_fd int dir_fd = -1;
-	int r = find_path(in, &path, e);
+	int r;
 
-	if (r == 0)
-		r = lock_write(lock, &text, e);
+	if (!path)
+		return e->code;
+	r = lock_write(lock, &text, e);
 	if (r < 0)
 		return r;
 	*ret_changed = !is_there(in, path, &text);

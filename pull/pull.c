@@ -268,18 +268,25 @@ static int familiar_name(const struct pull *p, char **ret, struct err *e)
 	return r;
 }
 
+static int add_names(const struct pull *p, struct pull_result *r, struct err *e)
+{
+	int code = familiar_name(p, &r->familiar, e);
+
+	if (code < 0)
+		return code;
+	if (!r->familiar || strvec_add_all(&r->names, &p->image.names) < 0)
+		return err_code(e, -ENOMEM, "cannot pull '%s'", p->name);
+	return 0;
+}
+
 static int make_result(const struct pull *p, bool was_up_to_date, struct pull_result *ret, struct err *e)
 {
 	cleanup_pull_result struct pull_result result = { .digest = *top_digest(p),
 							  .was_up_to_date = was_up_to_date };
-	int r = 0;
+	int r = p->options->nameless ? 0 : add_names(p, &result, e);
 
-	if (!p->options->nameless)
-		r = familiar_name(p, &result.familiar, e);
 	if (r < 0)
 		return r;
-	if ((!result.familiar && !p->options->nameless) || strvec_add_all(&result.names, &p->image.names) < 0)
-		return err_code(e, -ENOMEM, "cannot pull '%s'", p->name);
 	*ret = result;
 	result = (struct pull_result){ 0 };
 	return 0;

@@ -70,8 +70,8 @@ struct pull_options {
 	int (*accept)(void *arg, const struct image_config *config, const struct digest *digest,
 		      struct err *e);
 	void *accept_arg;
-	int cancel_fd;            /* readable: stop, clean up, -EINTR; -1: none */
-	const char *auth_file;    /* NULL: where auth_find (pull/auth_file.h) looks */
+	int cancel_fd;         /* readable: stop, clean up, -EINTR; -1: none */
+	const char *auth_file; /* NULL: where auth_find (pull/auth_file.h) looks */
 	struct pull_observer observer;
 };
 

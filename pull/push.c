@@ -41,9 +41,8 @@ static int begin(struct push *p, const char *source, struct err *e)
 	int r = store_lock(p->store, false, &p->lock_fd, e);
 
 	if (r == 0)
-		r = p->options->manifest
-			    ? stored_image_open(p->store, p->options->manifest, &p->image, e)
-			    : stored_image_load(p->store, source, &p->image, e);
+		r = p->options->manifest ? stored_image_open(p->store, p->options->manifest, &p->image, e)
+					 : stored_image_load(p->store, source, &p->image, e);
 	if (r == 0)
 		r = staging_begin(p->store, &p->staging, e);
 	p->transfer.store = p->store;

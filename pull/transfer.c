@@ -184,8 +184,8 @@ static bool open_kept(const struct transfer *t, struct transfer_blob *b)
 	struct stat st;
 	struct err ignored; /* then it is made again */
 
-	if (transfer_makes_anew(t, b) || blob_open(t->store, &b->digest, &fd, &ignored) < 0 || fstat(fd, &st) < 0 ||
-	    (uint64_t)st.st_size != b->size_bytes)
+	if (transfer_makes_anew(t, b) || blob_open(t->store, &b->digest, &fd, &ignored) < 0 ||
+	    fstat(fd, &st) < 0 || (uint64_t)st.st_size != b->size_bytes)
 		return false;
 	b->fd = fd_take(&fd);
 	b->is_kept = true;
