@@ -128,7 +128,8 @@ struct build_result {
 	const struct base_image *base; /* borrowed; NULL: from scratch */
 	struct step_layer *made;       /* above it */
 	size_t made_len;
-	struct build_step *steps; /* each key once, each after those before it; without what is not to be remembered */
+	struct build_step
+		*steps; /* each key once, each after those before it; without what is not to be remembered */
 	size_t steps_len;
 	bool is_new; /* some step was made, not found */
 };

@@ -119,7 +119,8 @@ static void add_step(const struct stage_run *s, size_t n, bool in_image, struct 
 	if (!made->is_remembered)
 		return;
 	for (size_t i = 0; i < ret->steps_len; i++)
-		if (digest_equal(&ret->steps[i].key, &made->key)) { /* of the stage that this one is based on */
+		if (digest_equal(&ret->steps[i].key,
+				 &made->key)) { /* of the stage that this one is based on */
 			ret->steps[i].in_image |= in_image;
 			return;
 		}

@@ -110,7 +110,7 @@ int build_result_make(struct execution *x, struct build_result *ret, struct err 
 struct step_report {
 	struct err error; /* code 0: it is made */
 	int32_t exit_code;
-	bool found; /* somebody else has made it meanwhile */
+	bool found;         /* somebody else has made it meanwhile */
 	bool is_remembered; /* the cache has it: what the step saw is what its key says */
 	struct step_layer layer;
 };

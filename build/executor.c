@@ -95,7 +95,8 @@ static int begin_stage(struct execution *x, size_t stage, struct err *e)
 }
 
 /* What follows a step that saw something else than its key says is keyed by what that made, lest the cache has it for what the key says. */
-static int key_apart(const struct digest *key, const struct digest *diff_id, struct digest *ret, struct err *e)
+static int key_apart(const struct digest *key, const struct digest *diff_id, struct digest *ret,
+		     struct err *e)
 {
 	char text[2 * DIGEST_TEXT_MAX + 16];
 	int len = snprintf(text, sizeof(text), "changed %s %s", key->text, diff_id->text);

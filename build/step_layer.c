@@ -218,7 +218,8 @@ int step_layer_commit(const struct store *s, const struct staging *st, const cha
 	return r;
 }
 
-static int load(const struct store *s, const char *key, struct step_layer *ret, bool *ret_was_tar, struct err *e)
+static int load(const struct store *s, const char *key, struct step_layer *ret, bool *ret_was_tar,
+		struct err *e)
 {
 	struct layer_meta meta = { 0 };
 	int r = layer_meta_read(s, key, &meta, e);
