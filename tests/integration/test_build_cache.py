@@ -68,15 +68,17 @@ def is_all_cached(done):
     return done.stderr.count("CACHED") == STEPS
 
 
-def test_a_cache_of_all_steps_makes_a_build_elsewhere_find_them_all(sampan, other, registry, context):
+def test_a_cache_of_all_steps_makes_a_build_elsewhere_find_them_all(sampan, other, registry, context, tmp_path):
     ref = registry.ref("caches/max:latest")
-    first = build(sampan, context, "--cache-to", f"type=registry,ref={ref},mode=max")
+    here, there = tmp_path / "here.json", tmp_path / "there.json"
+    first = build(sampan, context, "--cache-to", f"type=registry,ref={ref},mode=max", "--metadata-file", here)
     assert f"exporting cache to {ref}: {STEPS} steps, {STEPS} layers\n" in first.stderr
     manifest, config, records = cache_of(registry, "caches/max")
     assert records["version"] == 1 and len(records["steps"]) == STEPS
     assert all(layer["mediaType"] == "application/vnd.oci.image.layer.v1.tar+gzip" for layer in manifest["layers"])
     assert len(manifest["layers"]) == len(config["rootfs"]["diff_ids"]) == STEPS
-    second = build(other, context, "--cache-from", ref)
+    second = build(other, context, "--cache-from", ref, "--metadata-file", there)
+    assert here.read_text() == there.read_text()
     assert f"importing cache from {ref}: {STEPS} of {STEPS} steps are new\n" in second.stderr
     assert is_all_cached(second), second.stderr
     assert steps(other) == steps(sampan)
