@@ -206,6 +206,7 @@ int base_images_get(struct base_images *b, const char *reference, const struct p
 		    const struct base_image **ret, struct err *e)
 {
 	cleanup_base_image struct base_image *i = NULL;
+	cleanup_free char *pinned = NULL;
 	int r;
 
 	for (size_t n = 0; n < b->len; n++)
@@ -219,10 +220,11 @@ int base_images_get(struct base_images *b, const char *reference, const struct p
 		return err_code(e, -ENOMEM, "cannot keep an image");
 	i->reference = strdup(reference);
 	i->platform = *platform;
-	r = i->reference ? get(b, reference, platform, &i->image, e)
-			 : err_code(e, -ENOMEM, "cannot keep an image");
-	if (r == 0 && b->allowed)
-		r = b->allowed(b->allowed_arg, reference, &i->image.record, e);
+	r = i->reference ? 0 : err_code(e, -ENOMEM, "cannot keep an image");
+	if (r == 0 && b->pin)
+		r = b->pin(b->pin_arg, reference, platform, &pinned, e);
+	if (r == 0)
+		r = get(b, pinned ? pinned : reference, platform, &i->image, e);
 	if (r == 0)
 		r = add(b, i, e);
 	if (r == 0)
@@ -238,7 +240,7 @@ int base_images_config(void *arg, const char *reference, const struct platform *
 	const struct digest *digest;
 	int r = base_images_get(b, reference, platform, &i, e);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
 	r = image_config_copy(&i->image.config, ret_config, e);
 	if (r < 0 || strchr(reference, '@') || is_layout(reference))

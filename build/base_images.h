@@ -29,9 +29,10 @@ struct base_images {
 	const struct store *store;
 	enum base_pull pull;
 	struct pull_options options; /* platform and any_platform are set for each */
-	/* Whether `reference` may be used with this digest, for --locked. NULL: any may. */
-	int (*allowed)(void *arg, const char *reference, const struct image_record *found, struct err *e);
-	void *allowed_arg;
+	/* What is used in the place of `reference`, for --locked: NAME@DIGEST (owned), or NULL for itself. NULL: nothing is pinned. */
+	int (*pin)(void *arg, const char *reference, const struct platform *platform, char **ret,
+		   struct err *e);
+	void *pin_arg;
 	void (*begun)(void *arg, const char *reference, const struct platform *p); /* a pull; may be NULL */
 	void *begun_arg;
 	struct base_image **items;

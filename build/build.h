@@ -95,6 +95,7 @@ struct build {
 	struct staging staging; /* after build_stage; a build that finds all does without */
 	int lock_fd;            /* of the store, shared */
 	struct stat_cache *stat_cache;
+	size_t names_len; /* in `staging`, so far: several executions have each their own */
 };
 #define BUILD_EMPTY ((struct build){ .staging.fd = -1, .lock_fd = -1 })
 
@@ -114,6 +115,14 @@ struct build_failure {
 	int exit_code; /* of a command; 0: it is something else that went wrong */
 };
 
+/* A step that has a layer, of whatever stage. */
+struct build_step {
+	struct digest key, before; /* build/step_key.h */
+	struct step_layer layer;
+	const char *text; /* the plan's */
+	bool in_image;    /* its layer is one of the image's */
+};
+
 struct build_result {
 	struct image_config config;    /* whole, as it is to be written */
 	struct strvec layers;          /* keys, base first */
@@ -121,6 +130,9 @@ struct build_result {
 	const struct base_image *base; /* borrowed; NULL: from scratch */
 	struct step_layer *made;       /* above it */
 	size_t made_len;
+	struct build_step
+		*steps; /* each key once, each after those before it; without what is not to be remembered */
+	size_t steps_len;
 	bool is_new; /* some step was made, not found */
 };
 void build_result_done(struct build_result *r);

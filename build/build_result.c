@@ -12,6 +12,7 @@ void build_result_done(struct build_result *r)
 	strvec_done(&r->layers);
 	strvec_done(&r->hidden);
 	free(r->made);
+	free(r->steps);
 	*r = (struct build_result){ 0 };
 }
 
@@ -50,9 +51,12 @@ static int time_layers(const struct stage_run *s, struct image_config *c, struct
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < s->made_len; i++)
-		if (s->made_history[i] < c->history_len && !c->history[s->made_history[i]].created)
-			r = set_time(&c->history[s->made_history[i]].created, s->made[i].created, e);
+	for (size_t i = 0; r == 0 && i < s->made_len; i++) {
+		size_t n = s->made_steps[i].history;
+
+		if (n < c->history_len && !c->history[n].created)
+			r = set_time(&c->history[n].created, s->made[i].created, e);
+	}
 	return r;
 }
 
@@ -106,6 +110,42 @@ static int copy_layers(const struct stage_run *s, struct build_result *ret, stru
 	return 0;
 }
 
+/* --- steps ---------------------------------------------------------------------------------------------- */
+
+static void add_step(const struct stage_run *s, size_t n, bool in_image, struct build_result *ret)
+{
+	const struct made_step *made = &s->made_steps[n];
+
+	if (!made->is_remembered)
+		return;
+	for (size_t i = 0; i < ret->steps_len; i++)
+		if (digest_equal(&ret->steps[i].key,
+				 &made->key)) { /* of the stage that this one is based on */
+			ret->steps[i].in_image |= in_image;
+			return;
+		}
+	ret->steps[ret->steps_len++] = (struct build_step){ .key = made->key,
+							    .before = made->before,
+							    .layer = s->made[n],
+							    .text = made->text,
+							    .in_image = in_image };
+}
+
+static int copy_steps(const struct execution *x, struct build_result *ret, struct err *e)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < x->plan->len; i++)
+		len += x->stages[i].made_len;
+	ret->steps = calloc(len + 1, sizeof(*ret->steps));
+	if (!ret->steps)
+		return no_memory(e);
+	for (size_t i = 0; i < x->plan->len; i++)
+		for (size_t n = 0; n < x->stages[i].made_len; n++)
+			add_step(&x->stages[i], n, i == x->plan->target, ret);
+	return 0;
+}
+
 int build_result_make(struct execution *x, struct build_result *ret, struct err *e)
 {
 	const struct stage_run *s = &x->stages[x->plan->target];
@@ -118,6 +158,8 @@ int build_result_make(struct execution *x, struct build_result *ret, struct err 
 		r = set_times(s, &result.config, e);
 	if (r == 0)
 		r = copy_layers(s, &result, e);
+	if (r == 0)
+		r = copy_steps(x, &result, e);
 	if (r < 0)
 		return r;
 	*ret = result;

@@ -26,11 +26,19 @@ struct tree_ref {
 	bool owners;       /* are its own */
 };
 
+/* What a layer was made by. */
+struct made_step {
+	size_t history; /* index of its entry in the configuration */
+	struct digest key, before;
+	const char *text; /* the plan's */
+	bool is_remembered;
+};
+
 struct stage_run {
 	struct digest key; /* of what has been made so far */
 	struct strvec layers;
 	struct step_layer *made;
-	size_t *made_history; /* index of the entry in the configuration, for each */
+	struct made_step *made_steps; /* for each */
 	size_t made_len;
 	const struct base_image *base;
 	struct tree tree;
@@ -62,7 +70,6 @@ struct execution {
 	struct schedule schedule;
 	struct step_job *jobs;
 	size_t jobs_len;
-	size_t trees_len; /* mounted so far, for their names */
 	int64_t now_s;
 	bool is_new;
 };
@@ -103,7 +110,8 @@ int build_result_make(struct execution *x, struct build_result *ret, struct err 
 struct step_report {
 	struct err error; /* code 0: it is made */
 	int32_t exit_code;
-	bool found; /* somebody else has made it meanwhile */
+	bool found;         /* somebody else has made it meanwhile */
+	bool is_remembered; /* the cache has it: what the step saw is what its key says */
 	struct step_layer layer;
 };
 

@@ -15,6 +15,7 @@
 #include "common/cleanup.h"
 #include "common/process.h"
 #include "common/timestamp.h"
+#include "pull/hash.h"
 #include "store/step_cache.h"
 
 #define OUTPUT_BYTES 65536
@@ -25,7 +26,7 @@ static void stage_run_done(struct stage_run *s)
 {
 	strvec_done(&s->layers);
 	free(s->made);
-	free(s->made_history);
+	free(s->made_steps);
 	cleanup_fd_fn(&s->tree.fd);
 	free(s->tree.path);
 }
@@ -33,15 +34,15 @@ static void stage_run_done(struct stage_run *s)
 static int grow(struct stage_run *s, size_t len)
 {
 	struct step_layer *made = reallocarray(s->made, len + 1, sizeof(*made));
-	size_t *history;
+	struct made_step *steps;
 
 	if (!made)
 		return -ENOMEM;
 	s->made = made;
-	history = reallocarray(s->made_history, len + 1, sizeof(*history));
-	if (!history)
+	steps = reallocarray(s->made_steps, len + 1, sizeof(*steps));
+	if (!steps)
 		return -ENOMEM;
-	s->made_history = history;
+	s->made_steps = steps;
 	return 0;
 }
 
@@ -54,7 +55,7 @@ static int take_over(struct stage_run *s, const struct stage_run *from)
 		return r;
 	for (size_t i = 0; i < from->made_len; i++) {
 		s->made[i] = from->made[i];
-		s->made_history[i] = from->made_history[i];
+		s->made_steps[i] = from->made_steps[i];
 	}
 	s->made_len = from->made_len;
 	s->base = from->base;
@@ -93,16 +94,35 @@ static int begin_stage(struct execution *x, size_t stage, struct err *e)
 	return step_key_begin(p, base, &s->key, e);
 }
 
-static int add_layer(struct execution *x, const struct step_job *j, const struct step_layer *layer,
+/* What follows a step that saw something else than its key says is keyed by what that made, lest the cache has it for what the key says. */
+static int key_apart(const struct digest *key, const struct digest *diff_id, struct digest *ret,
 		     struct err *e)
 {
-	struct stage_run *s = &x->stages[j->stage];
+	char text[2 * DIGEST_TEXT_MAX + 16];
+	int len = snprintf(text, sizeof(text), "changed %s %s", key->text, diff_id->text);
 
+	return hash_bytes("sha256", text, (size_t)len, ret, e);
+}
+
+static int add_layer(struct execution *x, const struct step_job *j, const struct step_layer *layer,
+		     bool is_remembered, struct err *e)
+{
+	const struct plan_step *step = execution_step(x, j->stage, j->step);
+	struct stage_run *s = &x->stages[j->stage];
+	struct digest key = j->key;
+	int r = is_remembered ? 0 : key_apart(&j->key, &layer->diff_id, &key, e);
+
+	if (r < 0)
+		return r;
 	if (grow(s, s->made_len) < 0 || strvec_add(&s->layers, layer->key) < 0)
 		return err_code(e, -ENOMEM, "cannot keep a layer");
 	s->made[s->made_len] = *layer;
-	s->made_history[s->made_len++] = execution_step(x, j->stage, j->step)->history;
-	s->key = j->key;
+	s->made_steps[s->made_len++] = (struct made_step){ .history = step->history,
+							   .key = j->key,
+							   .before = j->before,
+							   .text = step->text,
+							   .is_remembered = is_remembered };
+	s->key = key;
 	schedule_made(&x->schedule, j->stage);
 	return 0;
 }
@@ -146,9 +166,9 @@ static int look_up(struct execution *x, struct step_job *j, struct err *e)
 		return 0;
 	if (r < 0)
 		return r;
-	if (step_layer_load(x->build->store, record.layer, &layer, &ignored) < 0)
+	if (step_layer_find(x->build->store, &record, &layer, &ignored) < 0)
 		return 0; /* damaged: made again */
-	r = add_layer(x, j, &layer, e);
+	r = add_layer(x, j, &layer, true, e);
 	return r < 0 ? r : 1;
 }
 
@@ -174,7 +194,7 @@ static int begin_step(struct execution *x, struct step_job *j, struct err *e)
 	x->is_new = true;
 	if (o->begun)
 		o->begun(o->arg, j->stage, j->step);
-	(void)snprintf(j->name, sizeof(j->name), "step-%zu-%zu", j->stage, j->step);
+	(void)snprintf(j->name, sizeof(j->name), "step-%zu", x->build->names_len++);
 	r = build_stage(x->build, e);
 	return r < 0 ? r : step_job_start(x, j, e);
 }
@@ -244,7 +264,7 @@ static int end_step(struct execution *x, struct step_job *j, struct build_failur
 	if (j->output_fd >= 0)
 		pass_output(x, j);
 	if (r == 0)
-		r = add_layer(x, j, &report.layer, e);
+		r = add_layer(x, j, &report.layer, report.is_remembered, e);
 	tell_end(x, j, r < 0 ? BUILD_STEP_FAILED : report.found ? BUILD_STEP_CACHED : BUILD_STEP_MADE);
 	if (r < 0)
 		*failure = (struct build_failure){ .set = true,

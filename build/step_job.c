@@ -82,7 +82,8 @@ static bool find_made(struct execution *x, const struct step_job *j, struct step
 	if (x->params->no_cache ||
 	    step_cache_find(x->build->store, &j->key, x->now_s, &record, &ignored) < 0 || !record.layer)
 		return false;
-	report->found = step_layer_load(x->build->store, record.layer, &report->layer, &ignored) == 0;
+	report->found = step_layer_find(x->build->store, &record, &report->layer, &ignored) == 0;
+	report->is_remembered = report->found;
 	return report->found;
 }
 
@@ -107,6 +108,7 @@ static int put_record(struct execution *x, const struct step_job *j, struct step
 		.layer = layer->key,
 		.diff_id = layer->diff_id,
 		.size_bytes = layer->tar_bytes,
+		.created = layer->created,
 		.text = execution_step(x, j->stage, j->step)->text,
 	};
 
@@ -168,7 +170,8 @@ static int work(struct execution *x, struct step_job *j, struct step_report *rep
 	r = make_layer(x, j, report, e);
 	if (r < 0)
 		return store_explain_full(x->build->store, e);
-	return saw_what_it_was(x, j) ? put_record(x, j, &report->layer, e) : 0;
+	report->is_remembered = saw_what_it_was(x, j);
+	return report->is_remembered ? put_record(x, j, &report->layer, e) : 0;
 }
 
 static void child(struct execution *x, struct step_job *j, int report_fd, int output_fd)

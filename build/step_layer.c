@@ -205,26 +205,55 @@ int step_layer_commit(const struct store *s, const struct staging *st, const cha
 	if (r < 0)
 		return r;
 	set_created(epoch, &layer);
-	if (layer_exists(
-		    s,
-		    layer.key)) /* what is equal needs no place of its own; its time is that of the first */
-		return step_layer_load(s, layer.key, ret, e);
+	if (layer_exists(s, layer.key)) {
+		/* What is equal needs no place of its own; its time is that of the first. */
+		r = step_layer_load(s, layer.key, ret, e);
+		if (r == 0)
+			ret->tar_bytes = layer.tar_bytes;
+		return r;
+	}
 	r = keep(s, st, name, &layer, e);
 	if (r == 0)
 		*ret = layer;
 	return r;
 }
 
-int step_layer_load(const struct store *s, const char *key, struct step_layer *ret, struct err *e)
+static int load(const struct store *s, const char *key, struct step_layer *ret, bool *ret_was_tar,
+		struct err *e)
 {
 	struct layer_meta meta = { 0 };
 	int r = layer_meta_read(s, key, &meta, e);
 
 	if (r < 0)
 		return r;
+	*ret_was_tar = digest_equal(&meta.blob, &meta.diff_id);
 	*ret = (struct step_layer){ .diff_id = meta.diff_id, .tar_bytes = meta.blob_size };
 	(void)snprintf(ret->key, sizeof(ret->key), "%.64s", key);
 	(void)snprintf(ret->created, sizeof(ret->created), "%s", meta.created ? meta.created : "");
 	layer_meta_done(&meta);
+	return 0;
+}
+
+int step_layer_load(const struct store *s, const char *key, struct step_layer *ret, struct err *e)
+{
+	bool was_tar;
+
+	return load(s, key, ret, &was_tar, e);
+}
+
+int step_layer_find(const struct store *s, const struct step_record *record, struct step_layer *ret,
+		    struct err *e)
+{
+	struct timespec t;
+	bool was_tar;
+	int r = load(s, record->layer, ret, &was_tar, e);
+
+	if (r < 0)
+		return r;
+	if (!was_tar)
+		ret->tar_bytes = record->size_bytes;
+	if (record->created && strlen(record->created) < sizeof(ret->created) &&
+	    timestamp_parse(record->created, &t) == 0)
+		(void)snprintf(ret->created, sizeof(ret->created), "%s", record->created);
 	return 0;
 }

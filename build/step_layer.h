@@ -9,6 +9,7 @@
 #include "common/err.h"
 #include "common/timestamp.h"
 #include "store/layer.h"
+#include "store/step_cache.h"
 #include "store/store.h"
 
 struct step_layer {
@@ -23,7 +24,11 @@ struct step_layer {
 int step_layer_commit(const struct store *s, const struct staging *st, const char *name, const int64_t *epoch,
 		      struct step_layer *ret, struct err *e) MUST_CHECK;
 
-/* One that the store has. -ENOENT, -EBADMSG. */
+/* One that the store has. Its tar's size is not known where it was pulled: it is the blob's then. -ENOENT, -EBADMSG. */
 int step_layer_load(const struct store *s, const char *key, struct step_layer *ret, struct err *e) MUST_CHECK;
+
+/* The layer of a record, which knows better than the store when it was made, and how large its tar is. -ENOENT, -EBADMSG. */
+int step_layer_find(const struct store *s, const struct step_record *record, struct step_layer *ret,
+		    struct err *e) MUST_CHECK;
 
 #endif

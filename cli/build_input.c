@@ -122,7 +122,8 @@ static int parse_in_context(struct build_input *in, const char *const *names, si
 
 		if (fd < 0)
 			continue;
-		*ret_name = names[i];
+		*ret_name = in->path = names[i];
+		in->is_in_context = true;
 		return parse(fd, names[i], in, e);
 	}
 	return err_set(e, -ENOENT, "failed to read dockerfile: open %s: no such file or directory", names[0]);
@@ -141,7 +142,10 @@ static int parse_file(struct build_input *in, const char *path, struct err *e)
 	cleanup_fd int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	const char *name;
 
-	return fd >= 0 ? parse(fd, base_name(path), in, e) : parse_in_context(in, &path, 1, &name, e);
+	if (fd < 0)
+		return parse_in_context(in, &path, 1, &name, e);
+	in->path = path;
+	return parse(fd, base_name(path), in, e);
 }
 
 static int read_dockerfile(const struct build_flags *f, struct build_input *in, const char **ret_name,

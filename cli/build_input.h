@@ -23,6 +23,8 @@ struct build_input {
 	size_t len;
 	struct build_folder folders[BUILD_CONTEXTS_MAX]; /* the same, for build_params */
 	struct dockerfile dockerfile;
+	const char *path;   /* where that was found; NULL: it came from standard input, or with an archive */
+	bool is_in_context; /* `path` is one in the context, else from where we are */
 };
 #define cleanup_build_input __attribute__((cleanup(build_input_done)))
 void build_input_done(struct build_input *i);

@@ -124,6 +124,7 @@ static const struct rule ARGUMENT_RULES[] = {
 	{ "sampan cp", "DEST_PATH", "@places @files" },
 	{ "sampan search", "REGISTRY", "" },
 	{ "sampan init", "DIR", "@directories" },
+	{ "sampan lock", "CONTEXT", "@directories" },
 	{ "sampan binfmt", "ARCH", ARCHITECTURES },
 	{ NULL, "CONTAINER", "@containers" },
 	{ NULL, "NAME|ID", "@containers @images" },

@@ -21,7 +21,7 @@ static const struct {
 	{ "fsck", image_fsck },     { "copy", image_copy },     { "manifest", image_manifest },
 	{ "import", image_import }, { "export", image_export }, { "search", image_search },
 	{ "cp", image_cp },         { "commit", image_commit }, { "yaml", image_yaml },
-	{ "init", image_init },     { "binfmt", image_binfmt },
+	{ "init", image_init },     { "binfmt", image_binfmt }, { "lock", image_lock },
 };
 
 struct image_options {

@@ -71,6 +71,7 @@ static const struct command COMMANDS[] = {
 	{ "network", cmd_network, "Manage networks" },
 	{ "builder", cmd_builder, "Look after the cache of builds" },
 	{ "system", cmd_system, "Show how much space is taken up" },
+	{ "lock", cmd_delegated, "Write down the digests of the images that a Dockerfile uses" },
 	{ "init", cmd_delegated, "Write a Dockerfile for the project in a folder" },
 	{ "binfmt", cmd_delegated, "Run programs of other CPUs" },
 	{ "fsck", cmd_delegated, "Check the store for damage, and repair it" },

@@ -252,28 +252,43 @@ static bool is_up_to_date(const struct pull *p)
 
 /* --- the whole --- */
 
-static int make_result(const struct pull *p, bool was_up_to_date, struct pull_result *ret, struct err *e)
+/* Of what the name points at. */
+static const struct digest *top_digest(const struct pull *p)
+{
+	return digest_is_set(&p->image.index_digest) ? &p->image.index_digest : &p->image.manifest_digest;
+}
+
+static int familiar_name(const struct pull *p, char **ret, struct err *e)
 {
 	cleanup_reference struct reference ref = { 0 };
-	cleanup_free char *familiar = NULL;
-	struct strvec names = { 0 };
 	int r = reference_parse(p->image.names.items[0], &ref, e);
+
+	if (r == 0)
+		*ret = reference_familiar(&ref);
+	return r;
+}
+
+static int add_names(const struct pull *p, struct pull_result *r, struct err *e)
+{
+	int code = familiar_name(p, &r->familiar, e);
+
+	if (code < 0)
+		return code;
+	if (!r->familiar || strvec_add_all(&r->names, &p->image.names) < 0)
+		return err_code(e, -ENOMEM, "cannot pull '%s'", p->name);
+	return 0;
+}
+
+static int make_result(const struct pull *p, bool was_up_to_date, struct pull_result *ret, struct err *e)
+{
+	cleanup_pull_result struct pull_result result = { .digest = *top_digest(p),
+							  .was_up_to_date = was_up_to_date };
+	int r = p->options->nameless ? 0 : add_names(p, &result, e);
 
 	if (r < 0)
 		return r;
-	familiar = reference_familiar(&ref);
-	if (!familiar || strvec_add_all(&names, &p->image.names) < 0) {
-		strvec_done(&names);
-		return err_code(e, -ENOMEM, "cannot pull '%s'", p->name);
-	}
-	*ret = (struct pull_result){
-		.names = names,
-		.familiar = ptr_take(familiar),
-		.digest = p->image.manifest_digest,
-		.was_up_to_date = was_up_to_date,
-	};
-	if (digest_is_set(&p->image.index_digest))
-		ret->digest = p->image.index_digest;
+	*ret = result;
+	result = (struct pull_result){ 0 };
 	return 0;
 }
 
@@ -336,8 +351,12 @@ static int resolve(struct pull *p, struct err *e)
 		return r;
 	p->fetch.workers_len = 1;
 	r = resolve_image(&rv, &p->image, e);
+	if (p->options->nameless)
+		strvec_done(&p->image.names);
 	if (r == 0)
 		r = check_signatures(p, e);
+	if (r == 0 && p->options->accept)
+		r = p->options->accept(p->options->accept_arg, &p->image.config, top_digest(p), e);
 	return r < 0 ? r : fetch_plan(&p->fetch, &p->image.manifest, &p->image.config, e);
 }
 

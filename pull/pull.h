@@ -50,6 +50,8 @@ struct pull_observer {
 	void *arg;
 };
 
+struct image_config;
+
 struct pull_options {
 	bool has_platform;
 	struct platform platform; /* asked for; normalised */
@@ -60,14 +62,22 @@ struct pull_options {
 	bool check_space;         /* refuse what will not fit, by an estimate, before it is downloaded */
 	bool keep_previous;       /* the image that a name moves away from stays, bound to its digest */
 	unsigned int jobs;        /* layers at a time; 0: PULL_DEFAULT_JOBS */
-	int cancel_fd;            /* readable: stop, clean up, -EINTR; -1: none */
-	const char *auth_file;    /* NULL: where auth_find (pull/auth_file.h) looks */
+	/* Nothing is bound, and the result has no names: layers and documents are in the store for as long as the caller, who has held its lock (shared) since before, does
+	 * so, or gives them another root. */
+	bool nameless;
+	/* Whether the image is one that the caller wants, before its layers are fetched; `digest` is as in the result. What it returns, if that is negative, is the end of the
+	 * pull. NULL: all are. */
+	int (*accept)(void *arg, const struct image_config *config, const struct digest *digest,
+		      struct err *e);
+	void *accept_arg;
+	int cancel_fd;         /* readable: stop, clean up, -EINTR; -1: none */
+	const char *auth_file; /* NULL: where auth_find (pull/auth_file.h) looks */
 	struct pull_observer observer;
 };
 
 struct pull_result {
-	struct strvec names; /* canonical, all that were bound; at least one */
-	char *familiar;      /* the first as people see it */
+	struct strvec names; /* canonical, all that were bound; at least one, but for `nameless` */
+	char *familiar;      /* the first as people see it; NULL for `nameless` */
 	struct digest
 		digest; /* of what the name points at: the index where there is one, else the manifest */
 	bool was_up_to_date;

@@ -41,13 +41,15 @@ static int begin(struct push *p, const char *source, struct err *e)
 	int r = store_lock(p->store, false, &p->lock_fd, e);
 
 	if (r == 0)
-		r = stored_image_load(p->store, source, &p->image, e);
+		r = p->options->manifest ? stored_image_open(p->store, p->options->manifest, &p->image, e)
+					 : stored_image_load(p->store, source, &p->image, e);
 	if (r == 0)
 		r = staging_begin(p->store, &p->staging, e);
 	p->transfer.store = p->store;
 	p->transfer.staging_fd = p->staging.fd;
 	p->transfer.compression = p->options->compression;
 	p->transfer.anew = p->options->anew;
+	p->transfer.compress_tars = p->options->compress_tars;
 	p->transfer.jobs = p->options->jobs;
 	p->transfer.cancel_fd = p->options->cancel_fd;
 	p->transfer.observer = p->options->observer;

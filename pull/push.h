@@ -27,9 +27,12 @@ struct push_options {
 	const char *auth_file; /* NULL: where auth_find (pull/auth_file.h) looks */
 	unsigned int jobs;     /* 0: TRANSFER_DEFAULT_JOBS */
 	int cancel_fd;         /* -1: none */
-	bool untagged;         /* the manifest goes under its digest; the target's tag is left alone */
-	bool anew; /* layers are compressed as `compression` says, even if the registry has others */
-	struct compression compression; /* with `anew` */
+	const struct digest *
+		manifest; /* of the image, which need not have a name: `source` is only what it is called. The caller holds the store's lock. NULL: `source` names it */
+	bool untagged;    /* the manifest goes under its digest; the target's tag is left alone */
+	bool anew;        /* layers are compressed as `compression` says, even if the registry has others */
+	bool compress_tars; /* layers that are no more than tars, as those that were made here are, too; the others go as they were */
+	struct compression compression; /* with either */
 	struct transfer_observer observer;
 	void (*changed)(void *arg, const struct push_change *change); /* NULL: nobody wants to know */
 	void *changed_arg;

@@ -29,6 +29,8 @@ static int load(const struct store *s, struct stored_image *i, struct err *e)
 	if (r == 0)
 		r = manifest_decode(i->manifest_text.data ? i->manifest_text.data : "", i->manifest_text.len,
 				    &i->manifest, e);
+	if (r == 0 && !digest_is_set(&i->record.config))
+		i->record.config = i->manifest.config.digest;
 	if (r == 0)
 		r = image_load_config(s, &i->record, &i->config, &i->config_text, e);
 	if (r == 0 && i->config.diff_ids_len != i->manifest.layers_len)
@@ -48,6 +50,23 @@ int stored_image_load(const struct store *s, const char *what, struct stored_ima
 	r = load(s, &i, e);
 	if (r < 0)
 		return err_wrap(e, "image '%s'", what);
+	*ret = i;
+	i = (struct stored_image){ 0 };
+	return 0;
+}
+
+int stored_image_open(const struct store *s, const struct digest *manifest, struct stored_image *ret,
+		      struct err *e)
+{
+	cleanup_stored_image struct stored_image i = { .record.manifest = *manifest,
+						       .manifest_text = BUF_INIT(MANIFEST_MAX_BYTES),
+						       .config_text = BUF_INIT(CONFIG_MAX_BYTES) };
+	int r;
+
+	i.record.name = strdup(manifest->text); /* for messages */
+	r = i.record.name ? load(s, &i, e) : err_code(e, -ENOMEM, "cannot load an image");
+	if (r < 0)
+		return err_wrap(e, "image %s", manifest->text);
 	*ret = i;
 	i = (struct stored_image){ 0 };
 	return 0;
@@ -131,9 +150,9 @@ int stored_image_list(const struct store *s, const struct stored_image *i, const
 		b->is_lost = !key;
 		b->kind = media_kind_of(i->manifest.layers[n].media_type ? i->manifest.layers[n].media_type
 									 : "");
-		b->phase = t->anew && key ? TRANSFER_ABSENT : TRANSFER_WAITING;
 		if (key)
 			(void)snprintf(b->key, sizeof(b->key), "%s", key);
+		b->phase = transfer_makes_anew(t, b) && key ? TRANSFER_ABSENT : TRANSFER_WAITING;
 	}
 	if (domain)
 		find_mounts(s, domain, path, t);

@@ -32,6 +32,10 @@ void stored_image_done(struct stored_image *i);
 int stored_image_load(const struct store *s, const char *what, struct stored_image *ret,
 		      struct err *e) MUST_CHECK;
 
+/* The image of a manifest, whether it has a name or not: its record has the digests of manifest and configuration, and the former for a name. -ENOENT, -EBADMSG. */
+int stored_image_open(const struct store *s, const struct digest *manifest, struct stored_image *ret,
+		      struct err *e) MUST_CHECK;
+
 /* Fills the transfer's list with the layers, base first. `domain` and `path` are of the repository that they go to, for mounts from others of that
  * registry; NULL: no registry. */
 int stored_image_list(const struct store *s, const struct stored_image *i, const char *domain,

@@ -184,8 +184,8 @@ static bool open_kept(const struct transfer *t, struct transfer_blob *b)
 	struct stat st;
 	struct err ignored; /* then it is made again */
 
-	if (t->anew || blob_open(t->store, &b->digest, &fd, &ignored) < 0 || fstat(fd, &st) < 0 ||
-	    (uint64_t)st.st_size != b->size_bytes)
+	if (transfer_makes_anew(t, b) || blob_open(t->store, &b->digest, &fd, &ignored) < 0 ||
+	    fstat(fd, &st) < 0 || (uint64_t)st.st_size != b->size_bytes)
 		return false;
 	b->fd = fd_take(&fd);
 	b->is_kept = true;
@@ -194,7 +194,7 @@ static bool open_kept(const struct transfer *t, struct transfer_blob *b)
 
 static int start_packing(struct transfer *t, struct transfer_blob *b, struct err *e)
 {
-	bool anew = t->anew || wants_plain(t);
+	bool anew = transfer_makes_anew(t, b) || wants_plain(t);
 	int r;
 
 	if (open_kept(t, b))

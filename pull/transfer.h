@@ -75,6 +75,7 @@ struct transfer {
 	struct registry_options *registry; /* where they go to; NULL: to `layout` */
 	struct layout *layout;
 	bool anew; /* layers of the store are packed, and as `compression` says; false: they are made as they were pulled */
+	bool compress_tars; /* those of them that are tars without compression are packed like that, and the others as they were pulled */
 	struct compression compression; /* of those, and of blobs that are to be compressed */
 	unsigned int jobs;              /* 0: TRANSFER_DEFAULT_JOBS */
 	int cancel_fd;
@@ -85,6 +86,12 @@ struct transfer {
 	struct worker downloads[TRANSFER_JOBS_MAX], uploads[TRANSFER_JOBS_MAX];
 	size_t downloads_len, uploads_len;
 };
+
+/* Whether a layer of the store goes as `compression` says, whatever it was pulled as. */
+static inline bool transfer_makes_anew(const struct transfer *t, const struct transfer_blob *b)
+{
+	return t->anew || (t->compress_tars && b->key[0] && b->kind == MEDIA_LAYER);
+}
 
 /* Ends all processes and frees the blobs. */
 void transfer_done(struct transfer *t);

@@ -121,8 +121,9 @@ int image_keep_previous(const struct store *s, const char *canonical_name, const
 
 	if (r < 0)
 		return r;
-	if (!ref.tag || image_lookup(s, &ref, &record, &ignored) < 0 ||
-	    digest_equal(&record.manifest, manifest))
+	if (image_lookup(s, &ref, &record, &ignored) < 0 || digest_equal(&record.manifest, manifest))
+		return 0;
+	if (!ref.tag && !digest_equal(&ref.digest, &record.index)) /* an index has several images */
 		return 0;
 	free(record.name);
 	free(record.bound);

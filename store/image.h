@@ -30,7 +30,7 @@ void image_record_done(struct image_record *r);
 int image_bind(const struct store *s, const struct image_record *r, struct err *e) MUST_CHECK;
 
 /* If the name is bound to another manifest than *manifest, binds the image that it is bound to as NAME@DIGEST too, so that it outlives the name's
- * moving on. A name that has no tag, is not bound, or whose record is damaged, has nothing to keep. */
+ * moving on. A name that is the digest of a manifest, is not bound, or whose record is damaged, has nothing to keep. */
 int image_keep_previous(const struct store *s, const char *canonical_name, const struct digest *manifest,
 			struct err *e) MUST_CHECK;
 

@@ -22,6 +22,7 @@ void step_record_done(struct step_record *r)
 {
 	free(r->layer);
 	free(r->text);
+	free(r->created);
 	*r = (struct step_record){ 0 };
 }
 
@@ -32,6 +33,7 @@ static const struct json_field RECORD[] = {
 	{ "diffID", offsetof(struct step_record, diff_id), json_read_digest },
 	{ "size", offsetof(struct step_record, size_bytes), json_read_u64 },
 	{ "text", offsetof(struct step_record, text), json_read_string },
+	{ "created", offsetof(struct step_record, created), json_read_string },
 	{ 0 }
 };
 
@@ -142,6 +144,7 @@ int step_cache_put(const struct store *s, const struct step_record *r, struct er
 		json_out_string(o, "diffID", r->diff_id.text);
 	json_out_u64(o, "size", r->size_bytes);
 	json_out_string(o, "text", kept);
+	json_out_opt_string(o, "created", r->created);
 	json_out_end(o);
 	ret = json_out_finish(o, &text, &len, e);
 	if (ret == 0)

@@ -24,8 +24,9 @@ struct step_record {
 	struct digest before;  /* key of the step that it was made on; unset: of none */
 	char *layer;           /* in layers/; NULL: the step has changed nothing */
 	struct digest diff_id; /* of the layer */
-	uint64_t size_bytes;   /* of the layer's files */
+	uint64_t size_bytes;   /* of the layer's tar */
 	char *text;            /* of the instruction, for people; NULL is as good as "" */
+	char *created;         /* RFC 3339: when the step was made, be it elsewhere; NULL: nobody knows */
 	int64_t used_s; /* when it was last made or found; seconds since 1970. step_cache_put sets it */
 };
 void step_record_done(struct step_record *r);

@@ -84,6 +84,7 @@ static void what_a_step_has_made_is_found_by_its_key(void **state)
 	struct err e;
 
 	r = step_record_of(f, 1, 9, key);
+	r.created = (char *)(uintptr_t) "2026-01-02T03:04:05Z";
 	assert_int_equal(find(f, 1, &found), -ENOENT);
 	assert_int_equal(step_cache_put(f->store, &r, &e), 0);
 	assert_int_equal(find(f, 1, &found), 0);
@@ -91,6 +92,7 @@ static void what_a_step_has_made_is_found_by_its_key(void **state)
 	assert_true(digest_equal(&found.diff_id, &r.diff_id));
 	assert_string_equal(found.layer, key);
 	assert_string_equal(found.text, "RUN make");
+	assert_string_equal(found.created, "2026-01-02T03:04:05Z");
 	assert_int_equal(found.size_bytes, 7);
 	step_record_done(&found);
 	assert_int_equal(find(f, 2, &found), -ENOENT);
