@@ -7,12 +7,16 @@
 
 void build_flags_done(struct build_flags *f)
 {
-	struct strvec *const lists[] = { &f->tags,     &f->build_args, &f->labels,           &f->annotations,
-					 &f->contexts, &f->platforms,  &f->secrets,          &f->ssh,
-					 &f->outputs,  &f->allow,      &f->no_cache_filters, &f->add_hosts };
+	struct strvec *const lists[] = {
+		&f->tags,       &f->build_args, &f->labels,           &f->annotations,
+		&f->contexts,   &f->platforms,  &f->secrets,          &f->ssh,
+		&f->outputs,    &f->allow,      &f->no_cache_filters, &f->add_hosts,
+		&f->cache_from, &f->cache_to
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
 		strvec_done(lists[i]);
+	attest_options_done(&f->attest);
 	run_flags_done(&f->limits);
 }
 
@@ -50,6 +54,21 @@ static int set_progress(const char *text, void *member, struct err *e)
 	return set_choice(text, NAMES, ARRAY_LEN(NAMES), member, e);
 }
 
+static int set_provenance(const char *text, void *member, struct err *e)
+{
+	return attest_options_add(member, "provenance", text, e);
+}
+
+static int set_sbom(const char *text, void *member, struct err *e)
+{
+	return attest_options_add(member, "sbom", text, e);
+}
+
+static int set_attest(const char *text, void *member, struct err *e)
+{
+	return attest_options_add(member, NULL, text, e);
+}
+
 #define FLAG(member)  offsetof(struct build_flags, member)
 #define LIMIT(member) offsetof(struct build_flags, limits.member)
 static const struct option_def OPTIONS[] = {
@@ -57,12 +76,18 @@ static const struct option_def OPTIONS[] = {
 	{ "allow", 0, OPTION_LIST, FLAG(allow), "list",
 	  "Allow RUN what it may not do else: network.host, security.insecure" },
 	{ "annotation", 0, OPTION_LIST, FLAG(annotations), "list", "Annotations of the manifest: KEY=VALUE" },
+	{ "attest", 0, OPTION_CALL, FLAG(attest), "string",
+	  "Say something of the image, in its index: type=provenance[,mode=max], type=sbom", set_attest },
 	{ "authfile", 0, OPTION_STRING, FLAG(auth_file), "path",
 	  "Take credentials from here (default $REGISTRY_AUTH_FILE, or auth.json and docker's config.json)" },
 	{ "build-arg", 0, OPTION_LIST, FLAG(build_args), "list",
 	  "Values of ARGs: NAME=VALUE, or NAME for that of our environment" },
 	{ "build-context", 0, OPTION_LIST, FLAG(contexts), "list",
 	  "Further contexts: NAME=DIR, NAME=docker-image://REF, NAME=oci-layout://DIR, NAME=URL" },
+	{ "cache-from", 0, OPTION_LIST, FLAG(cache_from), "list",
+	  "Take steps from here: REF, type=registry,ref=REF, type=local,src=DIR" },
+	{ "cache-to", 0, OPTION_LIST, FLAG(cache_to), "list",
+	  "Bring steps there: REF, type=registry,ref=REF[,mode=max], type=local,dest=DIR, type=inline" },
 	{ "call", 0, OPTION_STRING, FLAG(call), "string", "What to do: build (default), check" },
 	{ "cgroup-parent", 0, OPTION_STRING, LIMIT(cgroup_parent), "string", "Where the cgroups of RUN go" },
 	{ "check", 0, OPTION_BOOL, FLAG(check), NULL, "Check the Dockerfile, and build nothing" },
@@ -79,6 +104,8 @@ static const struct option_def OPTIONS[] = {
 	{ "jobs", 0, OPTION_U64, FLAG(jobs), "int", "Steps at a time (default as many as there are CPUs)" },
 	{ "label", 0, OPTION_LIST, FLAG(labels), "list", "Labels of the image: KEY=VALUE" },
 	{ "load", 0, OPTION_BOOL, FLAG(load), NULL, "Keep the image in the store, as is done anyway" },
+	{ "locked", 0, OPTION_BOOL, FLAG(locked), NULL,
+	  "Use the images that the lock file beside the Dockerfile has, and no others" },
 	{ "memory", 'm', OPTION_SIZE, LIMIT(memory), "bytes", "Memory limit of RUN" },
 	{ "memory-swap", 0, OPTION_CALL, LIMIT(memory_swap), "bytes",
 	  "Limit of memory and swap together; -1: no limit", run_flags_set_memory_swap },
@@ -95,11 +122,15 @@ static const struct option_def OPTIONS[] = {
 	  "Build for these platforms: OS/ARCH[/VARIANT]" },
 	{ "progress", 0, OPTION_CALL, FLAG(progress), "string",
 	  "How to show what is done: auto, plain, tty, rawjson", set_progress },
+	{ "provenance", 0, OPTION_BOOL, FLAG(attest), "string",
+	  "Say how the image was made: true, mode=min, mode=max (default false)", set_provenance },
 	{ "pull", 0, OPTION_BOOL, FLAG(pull), "string",
 	  "When to pull bases: missing (default), always (--pull alone), never", set_pull },
 	{ "push", 0, OPTION_BOOL, FLAG(push), NULL, "Push the image to the registries of its names" },
 	{ "quiet", 'q', OPTION_BOOL, FLAG(quiet), NULL, "Print the image's ID alone" },
 	{ "rm", 0, OPTION_BOOL, FLAG(ignored), NULL, NULL },
+	{ "sbom", 0, OPTION_BOOL, FLAG(attest), "string",
+	  "List the packages in the image: true (default false)", set_sbom },
 	{ "secret", 0, OPTION_LIST, FLAG(secrets), "list",
 	  "Secrets for RUN: id=ID[,src=PATH][,env=VARIABLE]" },
 	{ "shm-size", 0, OPTION_SIZE, LIMIT(shm_size), "bytes", "Size of /dev/shm of RUN (default 64m)" },

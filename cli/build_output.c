@@ -15,6 +15,7 @@
 #include "common/file.h"
 #include "common/parse.h"
 #include "pull/layout.h"
+#include "pull/manifest_list.h"
 
 void build_outputs_done(struct build_outputs *o)
 {
@@ -298,12 +299,23 @@ int build_output_files(const struct build_outputs *o, struct build *b, const str
 
 /* --- archives ------------------------------------------------------------------------------------------- */
 
+static int put(const struct build_outputs *o, const struct store *s, struct image_index *index,
+	       const struct push_options *options, struct layout *layout, struct err *e)
+{
+	struct digest digest;
+	bool changed;
+
+	if (index)
+		return manifest_list_put(s, index, &o->names, options, layout, &digest, e);
+	return push_to_layout(s, o->names.items[0], &o->names, options, layout, &changed, e);
+}
+
 static int write_archive(const struct build_output *o, const struct build_outputs *all, const struct store *s,
-			 const char *name, const struct push_options *options, struct err *e)
+			 struct image_index *index, const struct push_options *options, struct err *e)
 {
 	enum transport_kind kind =
 		o->kind == BUILD_OUTPUT_OCI ? TRANSPORT_OCI_ARCHIVE : TRANSPORT_DOCKER_ARCHIVE;
-	bool is_dir = o->kind == BUILD_OUTPUT_OCI && o->no_tar, changed;
+	bool is_dir = o->kind == BUILD_OUTPUT_OCI && o->no_tar;
 	cleanup_image_output struct image_output out = { .fd = -1 };
 	cleanup_layout struct layout *layout = NULL;
 	int r = is_dir ? layout_open_dir(o->dest, &layout, e) : image_output_open(o->dest, &out, e);
@@ -311,19 +323,19 @@ static int write_archive(const struct build_output *o, const struct build_output
 	if (r == 0 && !is_dir)
 		r = layout_open_archive(out.fd, kind, &layout, e);
 	if (r == 0)
-		r = push_to_layout(s, name, &all->names, options, layout, &changed, e);
+		r = put(all, s, index, options, layout, e);
 	if (r == 0)
 		r = layout_finish(layout, e);
 	return r < 0 || is_dir ? r : image_output_commit(&out, e);
 }
 
-int build_output_archives(const struct build_outputs *o, const struct store *s, const char *name,
+int build_output_archives(const struct build_outputs *o, const struct store *s, struct image_index *index,
 			  const struct push_options *options, struct err *e)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < o->len; i++)
 		if (o->items[i].kind == BUILD_OUTPUT_DOCKER || o->items[i].kind == BUILD_OUTPUT_OCI)
-			r = write_archive(&o->items[i], o, s, name, options, e);
+			r = write_archive(&o->items[i], o, s, index, options, e);
 	return r;
 }

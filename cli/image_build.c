@@ -5,9 +5,13 @@
 #include <string.h>
 
 #include "build/build_image.h"
+#include "build/squash.h"
 #include "build/tree_view.h"
+#include "cli/build_attest.h"
+#include "cli/build_cache.h"
 #include "cli/build_flags.h"
 #include "cli/build_input.h"
+#include "cli/build_lock.h"
 #include "cli/build_output.h"
 #include "cli/build_progress.h"
 #include "cli/build_report.h"
@@ -33,11 +37,17 @@ struct building {
 	struct build build;
 	struct build_input input;
 	struct base_images bases;
+	struct build_caches cache_from, cache_to;
+	struct cache_steps steps; /* for cache_to */
+	struct lock_pins pins;    /* of --locked */
 	struct build_warnings warnings;
 	struct progress pulls; /* and pushes */
 	struct build_image images[BUILD_PLATFORMS_MAX];
 	size_t images_len;
-	struct image_index index; /* of several */
+	struct descriptor attested[BUILD_PLATFORMS_MAX]; /* what is said of them */
+	size_t attested_len;
+	struct image_index index; /* of several, or of one and what is said of it */
+	char started[TIMESTAMP_MAX];
 	struct build_summary summary;
 	bool is_new; /* a step was made */
 };
@@ -46,9 +56,15 @@ static void building_done(struct building *b)
 {
 	for (size_t i = 0; i < b->images_len; i++)
 		build_image_done(&b->images[i]);
+	for (size_t i = 0; i < b->attested_len; i++)
+		descriptor_done(&b->attested[i]);
 	image_index_done(&b->index);
 	build_warnings_done(&b->warnings);
 	base_images_done(&b->bases);
+	build_caches_done(&b->cache_from);
+	build_caches_done(&b->cache_to);
+	cache_steps_done(&b->steps);
+	lock_pins_done(&b->pins);
 	build_input_done(&b->input);
 	if (b->build.store)
 		build_close(&b->build);
@@ -79,6 +95,8 @@ static void set_bases(struct building *b)
 						      .auth_file = b->flags->auth_file,
 						      .check_space = true,
 						      .cancel_fd = b->signals_fd },
+					 .pin = b->flags->locked ? lock_pin : NULL,
+					 .pin_arg = &b->pins,
 					 .begun = on_pull,
 					 .begun_arg = b };
 	if (!b->flags->quiet)
@@ -119,20 +137,43 @@ static void show_failure(const struct building *b, const struct build_plan *plan
 		build_excerpt(stderr, &b->input.dockerfile, i->first_line, i->last_line);
 }
 
-static int keep_result(struct building *b, const struct build_plan *plan, const struct build_result *result,
+static int attest(struct building *b, const struct build_plan *plan, const struct build_result *result,
+		  struct err *e)
+{
+	const struct build_attested a = { .flags = b->flags,
+					  .plan = plan,
+					  .result = result,
+					  .image = &b->images[b->images_len - 1],
+					  .bases = &b->bases,
+					  .dockerfile = &b->input.dockerfile,
+					  .args = &b->settings.args,
+					  .names = &b->outputs.names,
+					  .own = b->settings.own,
+					  .started = b->started };
+	int r;
+
+	if (!b->flags->attest.provenance && !b->flags->attest.sbom)
+		return 0;
+	r = build_attest(&b->build, &a, &b->attested[b->attested_len], e);
+	b->attested_len += r == 0;
+	return r;
+}
+
+static int keep_result(struct building *b, const struct build_plan *plan, struct build_result *result,
 		       struct err *e)
 {
+	const int64_t *epoch = plan->has_epoch ? &plan->epoch : NULL;
 	bool several = b->settings.platforms_len > 1;
-	int r = 0;
+	int r = b->flags->squash ? build_squash(&b->build, result, epoch, e) : 0;
 
-	if (b->outputs.makes) {
+	if (r == 0 && b->outputs.makes) {
 		r = build_image_make(&b->build, result, &b->outputs.annotations, &b->images[b->images_len],
 				     e);
 		b->images_len += r == 0;
+		if (r == 0)
+			r = attest(b, plan, result, e);
 	}
-	return r < 0 ? r
-		     : build_output_files(&b->outputs, &b->build, result,
-					  plan->has_epoch ? &plan->epoch : NULL, several, e);
+	return r < 0 ? r : build_output_files(&b->outputs, &b->build, result, epoch, several, e);
 }
 
 static int execute(struct building *b, const struct build_plan *plan, struct err *e)
@@ -153,7 +194,10 @@ static int execute(struct building *b, const struct build_plan *plan, struct err
 		return r == -EINTR ? r : err_wrap(e, "failed to solve");
 	}
 	b->is_new = b->is_new || result.is_new;
-	return keep_result(b, plan, &result, e);
+	r = build_cache_label(&result, build_caches_have_inline(&b->cache_to), e);
+	if (r == 0 && b->cache_to.len > 0)
+		r = cache_steps_add(&b->steps, &result, e);
+	return r < 0 ? r : keep_result(b, plan, &result, e);
 }
 
 static int build_platform(struct building *b, const struct platform *target, bool is_first, struct err *e)
@@ -162,6 +206,22 @@ static int build_platform(struct building *b, const struct platform *target, boo
 	int r = make_plan(b, target, is_first, &plan, e);
 
 	return r < 0 || b->flags->check ? r : execute(b, &plan, e);
+}
+
+static int import_caches(struct building *b, struct err *e)
+{
+	const struct build_settings *s = &b->settings;
+	struct pull_options o = b->bases.options;
+	int r = 0;
+
+	if (b->cache_from.len == 0 || b->flags->check)
+		return 0;
+	for (size_t i = 0; r == 0 && i < (s->platforms_len ? s->platforms_len : 1); i++) {
+		o.has_platform = true;
+		o.platform = s->platforms_len ? s->platforms[i] : s->own;
+		r = build_caches_import(&b->build, &b->cache_from, &o, b->flags->quiet, e);
+	}
+	return r;
 }
 
 static int build_platforms(struct building *b, struct err *e)
@@ -178,6 +238,11 @@ static int build_platforms(struct building *b, struct err *e)
 
 /* --- what comes of it ----------------------------------------------------------------------------------- */
 
+static bool has_index(const struct building *b)
+{
+	return b->images_len + b->attested_len > 1;
+}
+
 static int bind(struct building *b, struct err *e)
 {
 	struct build_outputs *o = &b->outputs;
@@ -185,11 +250,12 @@ static int bind(struct building *b, struct err *e)
 
 	b->summary.id = b->images[0].record.config;
 	b->summary.digest = b->images[0].record.manifest;
-	if (b->images_len == 1)
+	if (!has_index(b))
 		return build_image_bind(&b->build, &b->images[0], &o->names, e);
-	r = build_index_bind(&b->build, b->images, b->images_len, NULL, 0, &o->index_annotations, &o->names,
-			     &b->index, &b->summary.digest, e);
-	b->summary.id = b->summary.digest; /* BuildKit's iidfile has it, too */
+	r = build_index_bind(&b->build, b->images, b->images_len, b->attested, b->attested_len,
+			     &o->index_annotations, &o->names, &b->index, &b->summary.digest, e);
+	if (b->images_len > 1)
+		b->summary.id = b->summary.digest; /* BuildKit's iidfile has it, too */
 	return r;
 }
 
@@ -199,9 +265,28 @@ static struct push_options push_options(struct building *b)
 					.auth_file = b->flags->auth_file,
 					.cancel_fd = b->signals_fd,
 					.anew = b->outputs.has_compression,
-					.compression = b->outputs.compression };
+					.compress_tars = true, /* what was made here; bases go as they were */
+					.compression =
+						b->outputs.has_compression
+							? b->outputs.compression
+							: (struct compression){ .kind = COMPRESSION_GZIP } };
 
 	return image_transfer_shown(&o, &b->pulls, b->flags->quiet);
+}
+
+/* A push changes an index where manifests change on their way. */
+static int copy_index(const struct image_index *from, struct image_index *ret, struct err *e)
+{
+	int r = strvec_add_all(&ret->annotations, &from->annotations);
+
+	ret->manifests = calloc(from->manifests_len + 1, sizeof(*ret->manifests));
+	if (r < 0 || !ret->manifests)
+		return err_code(e, -ENOMEM, "cannot push an index");
+	for (size_t i = 0; r == 0 && i < from->manifests_len; i++) {
+		r = descriptor_copy(&from->manifests[i], &ret->manifests[i], e);
+		ret->manifests_len += r == 0;
+	}
+	return r;
 }
 
 static int push_index(struct building *b, const char *name, struct digest *ret, struct err *e)
@@ -211,9 +296,12 @@ static int push_index(struct building *b, const char *name, struct digest *ret, 
 							.target_auth_file = b->flags->auth_file,
 							.cancel_fd = b->signals_fd } };
 	cleanup_transport struct transport target = { 0 };
+	cleanup_image_index struct image_index index = { 0 };
 	int r = transport_parse(name, &target, e);
 
-	return r < 0 ? r : manifest_list_push(b->store, &b->index, &target, &o, ret, e);
+	if (r == 0)
+		r = copy_index(&b->index, &index, e);
+	return r < 0 ? r : manifest_list_push(b->store, &index, &target, &o, ret, e);
 }
 
 static int push(struct building *b, const char *name, struct err *e)
@@ -225,7 +313,7 @@ static int push(struct building *b, const char *name, struct err *e)
 
 	if (!b->flags->quiet)
 		(void)fprintf(stderr, "pushing %s\n", name);
-	if (b->images_len == 1) {
+	if (!has_index(b)) {
 		r = push_image(b->store, name, name, &o, &result, e);
 		digest = result.digest;
 	} else {
@@ -237,6 +325,15 @@ static int push(struct building *b, const char *name, struct err *e)
 	b->summary.digest = digest; /* as its registry has it */
 	image_event_of(b->store, b->globals->state_dir, "push", name);
 	return 0;
+}
+
+static int export_caches(struct building *b, struct err *e)
+{
+	struct push_options o = push_options(b);
+
+	o.anew = false;
+	o.compression = (struct compression){ .kind = COMPRESSION_GZIP };
+	return build_caches_export(&b->build, &b->steps, &b->cache_to, &o, b->flags->quiet, e);
 }
 
 /* What is in no output stays no longer than these need it. */
@@ -258,7 +355,7 @@ static int deliver(struct building *b, struct err *e)
 	for (size_t i = 0; r == 0 && i < o->names.len; i++)
 		image_event_of(b->store, b->globals->state_dir, "build", o->names.items[i]);
 	if (r == 0)
-		r = build_output_archives(o, b->store, o->names.items[0], &push_o, e);
+		r = build_output_archives(o, b->store, has_index(b) ? &b->index : NULL, &push_o, e);
 	for (size_t i = 0; r == 0 && o->push && i < o->names.len; i++)
 		r = push(b, o->names.items[i], e);
 	if (r == 0 && !o->keeps)
@@ -286,6 +383,11 @@ static int build(struct building *b, struct err *e)
 {
 	int r = build_settings_read(b->flags, &b->settings, e);
 
+	timestamp_now(b->started);
+	if (r == 0)
+		r = build_cache_from_parse(&b->flags->cache_from, &b->cache_from, e);
+	if (r == 0)
+		r = build_cache_to_parse(&b->flags->cache_to, &b->cache_to, e);
 	if (r == 0)
 		r = build_outputs_read(b->flags, &b->outputs, e);
 	if (r == 0)
@@ -302,10 +404,17 @@ static int build(struct building *b, struct err *e)
 	b->settings.params.folders = b->input.folders;
 	b->settings.params.folders_len = b->input.len;
 	b->settings.params.cancel_fd = b->signals_fd;
+	if (b->flags->locked)
+		r = build_lock_read(&b->input, &b->pins, e);
 	set_bases(b);
-	r = build_platforms(b, e);
+	if (r == 0)
+		r = import_caches(b, e);
+	if (r == 0)
+		r = build_platforms(b, e);
 	if (r == 0 && b->images_len > 0 && !b->flags->check)
 		r = deliver(b, e);
+	if (r == 0 && !b->flags->check && b->cache_to.len > 0)
+		r = export_caches(b, e);
 	return r;
 }
 
