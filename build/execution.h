@@ -67,6 +67,9 @@ struct execution {
 	bool is_new;
 };
 
+/* What a stage begins with is known from then on; once is enough. Its base has been made by now. */
+int execution_begin_stage(struct execution *x, size_t stage, struct err *e) MUST_CHECK;
+
 /* The tree of what a stage has so far, mounted if need be. Borrowed. */
 int execution_stage_tree(struct execution *x, size_t stage, struct tree **ret, struct err *e) MUST_CHECK;
 

@@ -61,8 +61,7 @@ static int take_over(struct stage_run *s, const struct stage_run *from)
 	return strvec_add_all(&s->layers, &from->layers);
 }
 
-/* What a stage begins with. Its base has been made by now. */
-static int begin_stage(struct execution *x, size_t stage, struct err *e)
+int execution_begin_stage(struct execution *x, size_t stage, struct err *e)
 {
 	const struct plan_stage *p = &x->plan->stages[stage];
 	struct stage_run *s = &x->stages[stage];
@@ -73,7 +72,7 @@ static int begin_stage(struct execution *x, size_t stage, struct err *e)
 		return 0;
 	s->begun = true;
 	if (p->base.kind == PLAN_STAGE) {
-		r = begin_stage(x, p->base.stage, e); /* one without steps has not been begun by anybody */
+		r = execution_begin_stage(x, p->base.stage, e); /* one without steps has not been begun by anybody */
 		if (r < 0)
 			return r;
 		base = &x->stages[p->base.stage].key;
@@ -157,7 +156,7 @@ static int begin_step(struct execution *x, struct step_job *j, struct err *e)
 	const struct build_observer *o = &x->params->observer;
 	cleanup_free struct digest *contents = NULL;
 	size_t len = 0;
-	int r = begin_stage(x, j->stage, e);
+	int r = execution_begin_stage(x, j->stage, e);
 
 	j->before = x->stages[j->stage].key;
 	j->begun_ms = monotonic_ms();
@@ -307,7 +306,7 @@ static int run_steps(struct execution *x, struct build_failure *failure, struct 
 		if (r == 0 && running(x) > 0)
 			r = wait_for_one(x, failure, e);
 	}
-	return r < 0 ? r : begin_stage(x, x->plan->target, e); /* it may have no steps */
+	return r < 0 ? r : execution_begin_stage(x, x->plan->target, e); /* it may have no steps */
 }
 
 /* --- platforms ------------------------------------------------------------------------------------------ */
