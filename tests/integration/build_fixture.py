@@ -18,6 +18,9 @@ BASE = "localhost/box"
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+CONTENT_SHOWN = 4096  # bytes: more would make what pytest says of a difference slow
+
+
 class Link(str):
     """A symbolic link in a context."""
 
@@ -44,7 +47,8 @@ def show(archive, member):
     """"-644 0:0 text" of a file, "d755 0:0" of a directory, "l target", "h target", "c666 0:0 1,3"."""
     owner = f"{member.mode & 0o7777:o} {member.uid}:{member.gid}"
     if member.isfile():
-        return f"-{owner} {archive.extractfile(member).read().decode(errors='replace')}".rstrip("\n")
+        content = archive.extractfile(member).read(CONTENT_SHOWN).decode(errors="replace")
+        return f"-{owner} {content}".rstrip("\n")
     if member.isdir():
         return f"d{owner}"
     if member.issym() or member.islnk():
@@ -59,7 +63,7 @@ def read_tar(file):
 
 
 def merge(layers):
-    """What the layers make together, without the root directory and the times."""
+    """What the layers make together."""
     tree = {}
     for layer in layers:
         for path in layer:
@@ -74,7 +78,6 @@ def merge(layers):
             for p in gone:
                 del tree[p]
         tree.update((p, text) for p, text in layer.items() if not os.path.basename(p).startswith(".wh."))
-    tree.pop(".", None)
     return tree
 
 
@@ -94,7 +97,7 @@ class Built:
 
     @functools.cached_property
     def layout(self):
-        """(manifest, configuration, [layer as read_tar has it])"""
+        """(manifest, configuration, [layer as read_tar has it, without the root directory])"""
         folder = self.builder.folder / f"saved-{self.name.replace('/', '-').replace(':', '-')}"
         self.builder.sampan("save", "-q", "--format", "oci-dir", "--compression-format", "none", "-o", folder, self.name,
                             check=True)
@@ -106,7 +109,7 @@ class Built:
         layers = []
         for descriptor in manifest["layers"]:
             with open(blob(descriptor), "rb") as file:
-                layers.append(read_tar(file))
+                layers.append({path: text for path, text in read_tar(file).items() if path != "."})
         config = json.loads(blob(manifest["config"]).read_text())
         shutil.rmtree(folder)
         return manifest, config, layers

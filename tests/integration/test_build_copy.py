@@ -99,6 +99,12 @@ def test_a_context_of_a_stage_s_name_stands_in_for_the_stage(builder):
     assert built.tree == {"one": "-644 0:0 instead"}
 
 
+def test_a_stage_without_steps_has_the_files_of_its_base(builder):
+    image = builder.load([Layer([file("i", b"image", uid=7, gid=8)])])
+    built = builder(f"FROM {image} AS one\nLABEL a=b\nFROM one AS two\nFROM scratch\nCOPY --from=one i /one\nCOPY --from=two i /two\n")
+    assert built.tree == {"one": "-644 7:8 image", "two": "-644 7:8 image"}
+
+
 def test_chown_takes_numbers_and_names_of_the_image(builder):
     built = builder("""FROM localhost/box
         COPY --chown=5 a /n
