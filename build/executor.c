@@ -123,7 +123,7 @@ int execution_key(const struct execution *x, const struct step_job *j, const str
 			     execution_epoch(x), ret, e);
 }
 
-static bool may_look(const struct execution *x, size_t stage)
+bool execution_may_look(const struct execution *x, size_t stage)
 {
 	const struct strvec *without = x->params->no_cache_stages;
 
@@ -138,7 +138,7 @@ static int look_up(struct execution *x, struct step_job *j, struct err *e)
 	struct err ignored;
 	int r;
 
-	if (!may_look(x, j->stage))
+	if (!execution_may_look(x, j->stage))
 		return 0;
 	r = step_cache_find(x->build->store, &j->key, x->now_s, &record, e);
 	if (r == -ENOENT || (r == 0 && !record.layer))
@@ -422,6 +422,7 @@ int build_stage(struct build *b, struct err *e)
 void build_close(struct build *b)
 {
 	stat_cache_free(b->stat_cache);
+	tree_view_unmount_all(b->store, &b->staging);
 	staging_end(b->store, &b->staging);
 	cleanup_fd_fn(&b->lock_fd);
 	*b = BUILD_EMPTY;
