@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "build/execution.h"
@@ -85,14 +86,15 @@ static int set_process(struct running *c, struct err *e)
 
 /* --- what it may and may not -------------------------------------------------------------------------------- */
 
+/* All of our own bounding set: what we do not have we cannot give. */
 static int add_all_capabilities(struct strvec *to)
 {
-	uint64_t supported = capability_supported();
+	const char *name;
 	int r = 0;
 
-	for (int n = 0; r == 0 && n < 64; n++)
-		if ((supported >> n & 1) && capability_name(n))
-			r = strvec_add(to, capability_name(n));
+	for (int n = 0; r == 0 && (name = capability_name(n)); n++)
+		if (prctl(PR_CAPBSET_READ, (unsigned long)n, 0UL, 0UL, 0UL) == 1)
+			r = strvec_add(to, name);
 	return r;
 }
 
