@@ -314,6 +314,7 @@ def test_a_containerfile_is_taken_where_there_is_no_dockerfile(builder):
     assert builder(None, folder).tree == {"x": "-644 0:0 1"}
     (folder / "Dockerfile").write_text("FROM scratch\nCOPY a /y\n")
     assert builder(None, folder).tree == {"y": "-644 0:0 1"}
+    assert builder(None, folder, "-f", "Containerfile").tree == {"x": "-644 0:0 1"}  # in the context, as buildah has it
 
 
 # --- cache ---------------------------------------------------------------------------------------------------------------------
