@@ -72,7 +72,8 @@ int execution_begin_stage(struct execution *x, size_t stage, struct err *e)
 		return 0;
 	s->begun = true;
 	if (p->base.kind == PLAN_STAGE) {
-		r = execution_begin_stage(x, p->base.stage, e); /* one without steps has not been begun by anybody */
+		r = execution_begin_stage(x, p->base.stage,
+					  e); /* one without steps has not been begun by anybody */
 		if (r < 0)
 			return r;
 		base = &x->stages[p->base.stage].key;
