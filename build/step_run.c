@@ -196,6 +196,27 @@ static int set_limits(struct running *c, struct err *e)
 	return r < 0 ? r : set_cgroup(c, l->cgroup_parent, e);
 }
 
+/* What is not there is no error unless it is required. */
+static int set_devices(struct running *c, struct err *e)
+{
+	const struct build_params *p = c->place->x->params;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < c->run->devices_len; i++) {
+		const struct run_device *d = &c->run->devices[i];
+		const char *name = d->name ? d->name : "";
+
+		r = p->add_device ? p->add_device(name, &c->spec, e)
+				  : err_set(e, -ENOENT, "unresolvable CDI devices %s", name);
+		if (r == -ENOENT && !d->required)
+			r = 0;
+		else if (r == 0 && !p->allow_devices)
+			return err_set(e, -EACCES, "device %s is not allowed (build with --allow device)",
+				       name);
+	}
+	return r;
+}
+
 /* --- files of ours ------------------------------------------------------------------------------------------ */
 
 static int add_hosts(struct running *c, struct err *e)
@@ -254,6 +275,8 @@ static int make_spec(struct running *c, struct err *e)
 		r = set_network(c, e);
 	if (r == 0)
 		r = set_limits(c, e);
+	if (r == 0)
+		r = set_devices(c, e);
 	if (r == 0)
 		r = add_hosts(c, e);
 	if (r == 0)

@@ -2,7 +2,9 @@
 """RUN with every flag: the lines of docs/dockerfile.md of it."""
 import contextlib
 import hashlib
+import json
 import os
+import pathlib
 import re
 import shutil
 import socket
@@ -112,6 +114,23 @@ def test_security(builder):
     assert lines(built, "sandbox") == ["00000000a80425fb"]
     assert int(lines(built, "insecure")[0], 16) > 0xa80425fb
     assert "security.insecure is not allowed (build with --allow security.insecure)" in builder.fails(FROM + "RUN --security=insecure true")
+
+
+def test_devices(builder):
+    kind = f"sampan-test-{os.getpid()}.example.com/thing"
+    path = pathlib.Path(f"/var/run/cdi/sampan-test-{os.getpid()}.json")
+    text = f"{FROM}RUN --device={kind}=one,required echo $CDI >/out; stat -c %F /dev/mynull >>/out\n"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"cdiVersion": "0.6.0", "kind": kind, "devices": [{"name": "one", "containerEdits": {
+        "env": ["CDI=yes"], "deviceNodes": [{"path": "/dev/mynull", "hostPath": "/dev/null"}]}}]}))
+    try:
+        built = builder(text, {}, "--allow", "device")
+        assert lines(built) == ["yes", "character special file"] and sorted(built.tree) == ["out"]
+        assert f"device {kind}=one is not allowed (build with --allow device)" in builder.fails(text, {}, "--no-cache")
+    finally:
+        path.unlink()
+    assert f"unresolvable CDI devices {kind}=one" in builder.fails(text, {}, "--no-cache", "--allow", "device")
+    assert lines(builder(f"{FROM}RUN --device=name={kind}=one echo ${{CDI-no}} >/out\n")) == ["no"]
 
 
 # --- --mount=type=bind --------------------------------------------------------------------------------------------------------
