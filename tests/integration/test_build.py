@@ -318,8 +318,13 @@ def test_the_experimental_check_is_made_where_it_is_asked_for(builder):
     assert "InvalidDefinitionDescription" not in builder(text.partition("\n")[2]).stderr
 
 
-def test_a_base_of_another_platform_is_told(builder):
+def test_a_base_of_another_platform_is_refused(builder):
     other = foreign_architecture()
     layout = write_layout(builder.folder / builder.new("layout"), {"t": Image([Layer([file("i", b"1")])], architecture=other)})
-    shown = builder("FROM base\n", {}, "--build-context", f"base=oci-layout://{layout}:t", "--platform", f"linux/{other}").stderr
-    assert "InvalidBaseImagePlatform" not in shown
+    context = ("--build-context", f"base=oci-layout://{layout}:t")
+    shown = builder.fails("FROM base\n", {}, *context)
+    assert f"Dockerfile:1:6: image '{layout}' is for linux/{other}, not for linux/{machine_architecture()} as --platform asks" in shown
+    built = builder("FROM base\n", {}, *context, "--platform", f"linux/{other}")
+    assert built.image["architecture"] == other and "InvalidBaseImagePlatform" not in built.stderr
+    assert builder(f"ARG P=linux/{other}\nFROM --platform=$P base AS b\nFROM scratch\nCOPY --from=b i /\n", {}, *context).tree == {
+        "i": "-644 0:0 1"}
