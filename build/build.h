@@ -82,7 +82,9 @@ struct build_params {
 	const struct strvec *no_cache_stages; /* of these stages; NULL: of none */
 	bool allow_insecure;                  /* RUN --security=insecure */
 	bool allow_host_network;              /* RUN --network=host */
-	bool allow_devices;
+	bool allow_devices;                   /* RUN --device */
+	/* Gives a CDI device to a container; NULL: there are none. Called in a step's process. -ENOENT there is none of that name. */
+	int (*add_device)(const char *name, struct runtime_spec *spec, struct err *e);
 	unsigned int jobs; /* steps at a time; 0: as many as there are processors */
 	int cancel_fd;     /* readable: stop; -1: none */
 	struct build_observer observer;

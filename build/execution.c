@@ -52,8 +52,10 @@ static int open_tree_of(struct execution *x, const struct strvec *layers, struct
 int execution_stage_tree(struct execution *x, size_t stage, struct tree **ret, struct err *e)
 {
 	struct stage_run *s = &x->stages[stage];
-	int r = 0;
+	int r = execution_begin_stage(x, stage, e); /* one without steps has not been begun by anybody */
 
+	if (r < 0)
+		return r;
 	if (s->tree.fd >= 0 && s->tree.layers_len != s->layers.len)
 		tree_close(&s->tree);
 	if (s->tree.fd < 0)
@@ -113,12 +115,23 @@ static int folder(const struct execution *x, const struct plan_source *source, s
 	return 0;
 }
 
+/* A stage without steps whose base is a folder is that folder. */
+static const struct plan_source *folder_behind(const struct execution *x, const struct plan_source *source)
+{
+	while (source->kind == PLAN_STAGE && x->plan->stages[source->stage].len == 0 &&
+	       (x->plan->stages[source->stage].base.kind == PLAN_STAGE ||
+		x->plan->stages[source->stage].base.kind == PLAN_NAMED))
+		source = &x->plan->stages[source->stage].base;
+	return source;
+}
+
 int execution_source(struct execution *x, const struct plan_source *source, struct tree_ref *ret,
 		     struct err *e)
 {
 	struct tree *tree = NULL;
 	int r;
 
+	source = folder_behind(x, source);
 	switch (source->kind) {
 	case PLAN_STAGE:
 		r = execution_stage_tree(x, source->stage, &tree, e);

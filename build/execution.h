@@ -74,6 +74,9 @@ struct execution {
 	bool is_new;
 };
 
+/* What a stage begins with is known from then on; once is enough. Its base has been made by now. */
+int execution_begin_stage(struct execution *x, size_t stage, struct err *e) MUST_CHECK;
+
 /* The tree of what a stage has so far, mounted if need be. Borrowed. */
 int execution_stage_tree(struct execution *x, size_t stage, struct tree **ret, struct err *e) MUST_CHECK;
 
@@ -94,6 +97,9 @@ static inline const struct plan_step *execution_step(const struct execution *x, 
 /* The key of a job's step, of what it sees. */
 int execution_key(const struct execution *x, const struct step_job *j, const struct digest *contents,
 		  size_t len, struct digest *ret, struct err *e) MUST_CHECK;
+
+/* Whether what was made before may be taken: --no-cache, --no-cache-filter. */
+bool execution_may_look(const struct execution *x, size_t stage);
 
 /* SOURCE_DATE_EPOCH; NULL: none. */
 static inline const int64_t *execution_epoch(const struct execution *x)

@@ -62,8 +62,7 @@ static int take_over(struct stage_run *s, const struct stage_run *from)
 	return strvec_add_all(&s->layers, &from->layers);
 }
 
-/* What a stage begins with. Its base has been made by now. */
-static int begin_stage(struct execution *x, size_t stage, struct err *e)
+int execution_begin_stage(struct execution *x, size_t stage, struct err *e)
 {
 	const struct plan_stage *p = &x->plan->stages[stage];
 	struct stage_run *s = &x->stages[stage];
@@ -74,7 +73,8 @@ static int begin_stage(struct execution *x, size_t stage, struct err *e)
 		return 0;
 	s->begun = true;
 	if (p->base.kind == PLAN_STAGE) {
-		r = begin_stage(x, p->base.stage, e); /* one without steps has not been begun by anybody */
+		r = execution_begin_stage(x, p->base.stage,
+					  e); /* one without steps has not been begun by anybody */
 		if (r < 0)
 			return r;
 		base = &x->stages[p->base.stage].key;
@@ -144,7 +144,7 @@ int execution_key(const struct execution *x, const struct step_job *j, const str
 			     execution_epoch(x), ret, e);
 }
 
-static bool may_look(const struct execution *x, size_t stage)
+bool execution_may_look(const struct execution *x, size_t stage)
 {
 	const struct strvec *without = x->params->no_cache_stages;
 
@@ -159,7 +159,7 @@ static int look_up(struct execution *x, struct step_job *j, struct err *e)
 	struct err ignored;
 	int r;
 
-	if (!may_look(x, j->stage))
+	if (!execution_may_look(x, j->stage))
 		return 0;
 	r = step_cache_find(x->build->store, &j->key, x->now_s, &record, e);
 	if (r == -ENOENT || (r == 0 && !record.layer))
@@ -177,7 +177,7 @@ static int begin_step(struct execution *x, struct step_job *j, struct err *e)
 	const struct build_observer *o = &x->params->observer;
 	cleanup_free struct digest *contents = NULL;
 	size_t len = 0;
-	int r = begin_stage(x, j->stage, e);
+	int r = execution_begin_stage(x, j->stage, e);
 
 	j->before = x->stages[j->stage].key;
 	j->begun_ms = monotonic_ms();
@@ -327,7 +327,7 @@ static int run_steps(struct execution *x, struct build_failure *failure, struct 
 		if (r == 0 && running(x) > 0)
 			r = wait_for_one(x, failure, e);
 	}
-	return r < 0 ? r : begin_stage(x, x->plan->target, e); /* it may have no steps */
+	return r < 0 ? r : execution_begin_stage(x, x->plan->target, e); /* it may have no steps */
 }
 
 /* --- platforms ------------------------------------------------------------------------------------------ */
@@ -443,6 +443,7 @@ int build_stage(struct build *b, struct err *e)
 void build_close(struct build *b)
 {
 	stat_cache_free(b->stat_cache);
+	tree_view_unmount_all(b->store, &b->staging);
 	staging_end(b->store, &b->staging);
 	cleanup_fd_fn(&b->lock_fd);
 	*b = BUILD_EMPTY;

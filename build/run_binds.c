@@ -302,6 +302,12 @@ static int add_tmpfs(struct run_binds *b, const struct run_mount *m, struct err 
 	struct spec_mount *mount = spec_add_mount(b->spec, m->target, "tmpfs", "tmpfs");
 	int r = mount ? strvec_add(&mount->options, "nosuid") : -ENOMEM;
 
+	if (r == 0 && m->readonly)
+		r = strvec_add(&mount->options, "ro");
+	if (r == 0 && m->nodev)
+		r = strvec_add(&mount->options, "nodev");
+	if (r == 0 && m->noexec)
+		r = strvec_add(&mount->options, "noexec");
 	if (r == 0)
 		r = strvec_addf(&mount->options, "mode=%o", m->mode.set ? m->mode.value : 01777u);
 	if (r == 0 && m->size_bytes > 0)

@@ -79,7 +79,7 @@ static bool find_made(struct execution *x, const struct step_job *j, struct step
 	cleanup_step_record struct step_record record = { 0 };
 	struct err ignored; /* what cannot be read is made again */
 
-	if (x->params->no_cache ||
+	if (!execution_may_look(x, j->stage) ||
 	    step_cache_find(x->build->store, &j->key, x->now_s, &record, &ignored) < 0 || !record.layer)
 		return false;
 	report->found = step_layer_find(x->build->store, &record, &report->layer, &ignored) == 0;

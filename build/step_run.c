@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "build/execution.h"
@@ -85,14 +86,15 @@ static int set_process(struct running *c, struct err *e)
 
 /* --- what it may and may not -------------------------------------------------------------------------------- */
 
+/* All of our own bounding set: what we do not have we cannot give. */
 static int add_all_capabilities(struct strvec *to)
 {
-	uint64_t supported = capability_supported();
+	const char *name;
 	int r = 0;
 
-	for (int n = 0; r == 0 && n < 64; n++)
-		if ((supported >> n & 1) && capability_name(n))
-			r = strvec_add(to, capability_name(n));
+	for (int n = 0; r == 0 && (name = capability_name(n)); n++)
+		if (prctl(PR_CAPBSET_READ, (unsigned long)n, 0UL, 0UL, 0UL) == 1)
+			r = strvec_add(to, name);
 	return r;
 }
 
@@ -194,6 +196,27 @@ static int set_limits(struct running *c, struct err *e)
 	return r < 0 ? r : set_cgroup(c, l->cgroup_parent, e);
 }
 
+/* What is not there is no error unless it is required. */
+static int set_devices(struct running *c, struct err *e)
+{
+	const struct build_params *p = c->place->x->params;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < c->run->devices_len; i++) {
+		const struct run_device *d = &c->run->devices[i];
+		const char *name = d->name ? d->name : "";
+
+		r = p->add_device ? p->add_device(name, &c->spec, e)
+				  : err_set(e, -ENOENT, "unresolvable CDI devices %s", name);
+		if (r == -ENOENT && !d->required)
+			r = 0;
+		else if (r == 0 && !p->allow_devices)
+			return err_set(e, -EACCES, "device %s is not allowed (build with --allow device)",
+				       name);
+	}
+	return r;
+}
+
 /* --- files of ours ------------------------------------------------------------------------------------------ */
 
 static int add_hosts(struct running *c, struct err *e)
@@ -252,6 +275,8 @@ static int make_spec(struct running *c, struct err *e)
 		r = set_network(c, e);
 	if (r == 0)
 		r = set_limits(c, e);
+	if (r == 0)
+		r = set_devices(c, e);
 	if (r == 0)
 		r = add_hosts(c, e);
 	if (r == 0)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/tree_view.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -155,6 +157,30 @@ int tree_view_open(const struct store *s, const struct staging *st, const char *
 		return r;
 	*ret_path = strdup(path);
 	return *ret_path ? 0 : no_memory(e);
+}
+
+void tree_view_unmount_all(const struct store *s, const struct staging *st)
+{
+	char path[PATH_MAX];
+	const struct dirent *entry;
+	DIR *dir;
+	int n = snprintf(path, sizeof(path), "%s/staging/%s", store_root_path(s), st->name);
+
+	if (st->fd < 0 || n < 0 || (size_t)n >= sizeof(path))
+		return;
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		cleanup_free char *point = NULL;
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		if (asprintf(&point, "%s/%s", path, entry->d_name) < 0)
+			point = NULL;
+		else
+			(void)umount2(point, MNT_DETACH | UMOUNT_NOFOLLOW); /* most are no mounts */
+	}
+	if (dir)
+		(void)closedir(dir);
 }
 
 /* What the root of an overlay looks like is up to the upper directory. */

@@ -29,6 +29,9 @@ int tree_view_open_detached(const struct store *s, const struct strvec *keys, in
 int tree_view_open(const struct store *s, const struct staging *st, const char *name,
 		   const struct strvec *keys, int *ret_fd, char **ret_path, struct err *e) MUST_CHECK;
 
+/* Unmounts whatever is mounted right below staging/<st>, so that it can be removed. What is open stays so. */
+void tree_view_unmount_all(const struct store *s, const struct staging *st);
+
 /* Makes staging/<st>/<name>/tree, which is to become a layer, as an upper directory on the layers: its root has the mode and the owner of `below_fd` (-1: 0755,
  * root's). *ret is what is to be mounted, its target and work directory beside it. */
 int tree_view_prepare(const struct store *s, const struct staging *st, const char *name,

@@ -5,8 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/run_cdi.h"
 #include "cli/run_resources.h"
 #include "common/cleanup.h"
+#include "oci/cdi.h"
 
 void build_settings_done(struct build_settings *s)
 {
@@ -42,6 +44,18 @@ static int read_args(const struct build_flags *f, struct strvec *ret, struct err
 	return r < 0 ? no_memory(e) : 0;
 }
 
+static int add_device(const char *name, struct runtime_spec *spec, struct err *e)
+{
+	struct run_flags f = { 0 };
+	int r;
+
+	if (!cdi_name_ok(name))
+		return err_set(e, -ENOENT, "unresolvable CDI devices %s", name);
+	r = strvec_add(&f.devices, name) < 0 ? no_memory(e) : run_cdi_apply(&f, spec, e);
+	strvec_done(&f.devices);
+	return r;
+}
+
 static int read_allow(const struct strvec *allow, struct build_params *p, struct err *e)
 {
 	for (size_t i = 0; i < allow->len; i++) {
@@ -52,7 +66,7 @@ static int read_allow(const struct strvec *allow, struct build_params *p, struct
 		else if (strcmp(what, "security.insecure") == 0)
 			p->allow_insecure = true;
 		else if (strncmp(what, "device", strlen("device")) == 0)
-			p->allow_devices = true;
+			p->allow_devices = true; /* all: "device=NAME" is not told apart */
 		else
 			return err_set(e, -EINVAL,
 				       "invalid argument \"%s\" for \"--allow\" flag: there is no such "
@@ -170,6 +184,7 @@ int build_settings_read(const struct build_flags *f, struct build_settings *ret,
 		r = read_platforms(&f->platforms, ret, e);
 	if (r == 0)
 		r = read_allow(&f->allow, p, e);
+	p->add_device = add_device;
 	if (r == 0)
 		r = read_limits(f, ret, e);
 	if (r == 0)

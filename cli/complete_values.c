@@ -29,6 +29,17 @@ struct rule {
 
 /* The first that fits counts. Those for one command come before those for all. */
 static const struct rule OPTION_RULES[] = {
+	{ "sampan build", "allow", "network.host security.insecure device" },
+	{ "sampan build", "build-arg", "@environment" },
+	{ "sampan build", "call", "build check" },
+	{ "sampan build", "network", "default host none" },
+	{ "sampan build", "output",
+	  "type=local,dest= type=tar,dest= type=oci,dest= type=docker type=docker,dest= type=image,name= "
+	  "type=registry,name= @directories" },
+	{ "sampan build", "progress", "auto plain tty rawjson" },
+	{ "sampan build", "secret", "id=" },
+	{ "sampan build", "ssh", "default" },
+	{ "sampan build", "tag", "@images" },
 	{ "sampan save", "format", "docker-archive oci-archive oci-dir" },
 	{ "sampan save", "compression-format", "gzip zstd zstd: none" },
 	{ "sampan manifest push", "format", "oci v2s2" },
@@ -123,6 +134,7 @@ static const struct rule ARGUMENT_RULES[] = {
 	{ "sampan cp", "CONTAINER", "@places @files" },
 	{ "sampan cp", "DEST_PATH", "@places @files" },
 	{ "sampan search", "REGISTRY", "" },
+	{ "sampan build", "PATH", "@directories - https://" },
 	{ "sampan init", "DIR", "@directories" },
 	{ "sampan lock", "CONTEXT", "@directories" },
 	{ "sampan binfmt", "ARCH", ARCHITECTURES },

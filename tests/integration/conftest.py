@@ -21,9 +21,11 @@ import subprocess
 
 import pytest
 
+from build_fixture import Builder
 from busybox_fixture import busybox_index, busybox_path
 from image_fixture import machine_architecture
 from registry_fixture import Registry
+from web_fixture import Web
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
@@ -151,30 +153,56 @@ def unmount_below(top):
             subprocess.run(["umount", "-l", point], check=False, stderr=subprocess.DEVNULL)
 
 
-@pytest.fixture
-def scratch(tmp_path):
-    """A folder for stores and states whose file system can hold an overlay's upper directory."""
-    folder = tmp_path / "scratch"
+@contextlib.contextmanager
+def scratch_below(top):
+    folder = top / "scratch"
     folder.mkdir()
-    if file_system_of(tmp_path) == "overlayfs":
+    if file_system_of(top) == "overlayfs":
         subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=700", "scratch", folder], check=True)
     yield folder
     if os.geteuid() == 0:
         unmount_below(folder)
 
 
-@pytest.fixture
-def sampan(scratch):
-    """`sampan` with a fresh store (.root) and state folder (.state_dir). Containers that a test left are removed."""
+@contextlib.contextmanager
+def sampan_below(folder):
     path = BUILD / "sampan"
-    program = Program(path, "--root", scratch / "store", "--state-dir", scratch / "state")
-    program.root, program.state_dir = scratch / "store", scratch / "state"
+    program = Program(path, "--root", folder / "store", "--state-dir", folder / "state")
+    program.root, program.state_dir = folder / "store", folder / "state"
     yield program
     program.end()
     containers = program.root / "containers"
     for name in os.listdir(containers) if containers.is_dir() else []:
         if not name.startswith("."):  # one that was temporary, whose monitor is about to be done with its files
             program("rm", "-f", name)
+
+
+@pytest.fixture
+def scratch(tmp_path):
+    """A folder for stores and states whose file system can hold an overlay's upper directory."""
+    with scratch_below(tmp_path) as folder:
+        yield folder
+
+
+@pytest.fixture
+def sampan(scratch):
+    """`sampan` with a fresh store (.root) and state folder (.state_dir). Containers that a test left are removed."""
+    with sampan_below(scratch) as program:
+        yield program
+
+
+@pytest.fixture(scope="module")
+def builder(tmp_path_factory):
+    """Builds in a store of the module's own; see build_fixture.py."""
+    with scratch_below(tmp_path_factory.mktemp("builder")) as folder, sampan_below(folder) as program:
+        yield Builder(program, folder)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """A web server of files and repositories of git; see web_fixture.py."""
+    with Web(tmp_path_factory.mktemp("web")) as web:
+        yield web
 
 
 @pytest.fixture

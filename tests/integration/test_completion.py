@@ -62,6 +62,12 @@ def test_other_shells_are_refused(sampan):
     assert done.stderr == "sampan: unknown shell 'tcsh' (there are bash, zsh and fish)\nSee 'sampan completion --help'.\n"
 
 
+def test_values_of_build_are_completed(sampan):
+    assert list(complete(sampan, "build", "--progress", "")) == ["auto", "plain", "tty", "rawjson"]
+    assert list(complete(sampan, "build", "--network", "")) == ["default", "host", "none"]
+    assert "type=local,dest=" in complete(sampan, "build", "-o", "t")
+
+
 def test_bash_completes_commands(sampan):
     assert in_bash(sampan, "sampan sto", "sampan", "sto") == ["stop"]
     assert in_bash(sampan, "sampan network dis", "sampan", "network", "dis") == ["disconnect"]
