@@ -95,6 +95,9 @@ static inline const struct plan_step *execution_step(const struct execution *x, 
 int execution_key(const struct execution *x, const struct step_job *j, const struct digest *contents,
 		  size_t len, struct digest *ret, struct err *e) MUST_CHECK;
 
+/* Whether what others made may be taken for a step of this stage: neither --no-cache nor --no-cache-filter says no. */
+bool execution_may_look(const struct execution *x, size_t stage);
+
 /* SOURCE_DATE_EPOCH; NULL: none. */
 static inline const int64_t *execution_epoch(const struct execution *x)
 {

@@ -144,7 +144,7 @@ int execution_key(const struct execution *x, const struct step_job *j, const str
 			     execution_epoch(x), ret, e);
 }
 
-static bool may_look(const struct execution *x, size_t stage)
+bool execution_may_look(const struct execution *x, size_t stage)
 {
 	const struct strvec *without = x->params->no_cache_stages;
 
@@ -159,7 +159,7 @@ static int look_up(struct execution *x, struct step_job *j, struct err *e)
 	struct err ignored;
 	int r;
 
-	if (!may_look(x, j->stage))
+	if (!execution_may_look(x, j->stage))
 		return 0;
 	r = step_cache_find(x->build->store, &j->key, x->now_s, &record, e);
 	if (r == -ENOENT || (r == 0 && !record.layer))
