@@ -10,6 +10,7 @@
 
 #include "build/binfmt.h"
 #include "build/execution.h"
+#include "build/leftovers.h"
 #include "build/step_key.h"
 #include "build/tree_view.h"
 #include "common/cleanup.h"
@@ -430,6 +431,8 @@ int build_open(const struct store *s, struct build *b, struct err *e)
 
 	b->store = s;
 	r = store_lock(s, false, &b->lock_fd, e);
+	if (r == 0)
+		leftovers_sweep(s);
 	return r < 0 ? r
 		     : stat_cache_open(store_root_fd(s), BUILD_STAT_CACHE, STAT_CACHE_ENTRIES_MAX,
 				       &b->stat_cache, e);
@@ -443,6 +446,8 @@ int build_stage(struct build *b, struct err *e)
 void build_close(struct build *b)
 {
 	stat_cache_free(b->stat_cache);
+	if (b->staging.fd >= 0)
+		leftovers_remove_cgroups(b->store, &b->staging);
 	staging_end(b->store, &b->staging);
 	cleanup_fd_fn(&b->lock_fd);
 	*b = BUILD_EMPTY;

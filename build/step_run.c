@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "build/execution.h"
+#include "build/leftovers.h"
 #include "build/mount_stubs.h"
 #include "build/owner.h"
 #include "build/run_binds.h"
@@ -352,8 +353,8 @@ int step_run_make(const struct step_place *p, int32_t *ret_exit, struct err *e)
 
 	c.binds = (struct run_binds){ .place = p, .spec = &c.spec };
 	(void)snprintf(c.id, sizeof(c.id), "build-%s-%s", b->staging.name, p->job->name);
-	if (r == 0 && asprintf(&c.bundle, "%s/staging/%s/%s.run", store_root_path(b->store), b->staging.name,
-			       p->job->name) < 0) {
+	if (r == 0 && asprintf(&c.bundle, "%s/staging/%s/%s" LEFTOVERS_STATE_SUFFIX,
+			       store_root_path(b->store), b->staging.name, p->job->name) < 0) {
 		c.bundle = NULL;
 		r = no_memory(e);
 	}
