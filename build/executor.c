@@ -189,7 +189,8 @@ static int begin_step(struct execution *x, struct step_job *j, struct err *e)
 	if (r == 0)
 		r = look_up(x, j, e);
 	if (r != 0) {
-		tell_end(x, j, r > 0 ? BUILD_STEP_CACHED : BUILD_STEP_FAILED);
+		if (r != -EINTR)
+			tell_end(x, j, r > 0 ? BUILD_STEP_CACHED : BUILD_STEP_FAILED);
 		return r;
 	}
 	x->is_new = true;
@@ -230,6 +231,8 @@ static int begin_steps(struct execution *x, struct build_failure *failure, struc
 		if (j->stage == SCHEDULE_NONE)
 			return 0;
 		r = begin_step(x, j, e);
+		if (r == -EINTR)
+			return err_set(e, r, "interrupted"); /* no step has failed */
 		if (r < 0) {
 			*failure = (struct build_failure){ .set = true, .stage = j->stage, .step = j->step };
 			return r;
