@@ -180,6 +180,7 @@ static int begin_step(struct execution *x, struct step_job *j, struct err *e)
 	size_t len = 0;
 	int r = begin_stage(x, j->stage, e);
 
+	(void)snprintf(j->name, sizeof(j->name), "step-%zu", x->build->names_len++);
 	j->before = x->stages[j->stage].key;
 	j->begun_ms = monotonic_ms();
 	if (r == 0)
@@ -196,7 +197,6 @@ static int begin_step(struct execution *x, struct step_job *j, struct err *e)
 	x->is_new = true;
 	if (o->begun)
 		o->begun(o->arg, j->stage, j->step);
-	(void)snprintf(j->name, sizeof(j->name), "step-%zu", x->build->names_len++);
 	r = build_stage(x->build, e);
 	return r < 0 ? r : step_job_start(x, j, e);
 }
@@ -449,8 +449,10 @@ int build_stage(struct build *b, struct err *e)
 void build_close(struct build *b)
 {
 	stat_cache_free(b->stat_cache);
-	if (b->staging.fd >= 0)
+	if (b->staging.fd >= 0) {
 		leftovers_remove_cgroups(b->store, &b->staging);
+		tree_view_close_all(b->store, &b->staging, BUILD_VIEW_PREFIX);
+	}
 	staging_end(b->store, &b->staging);
 	cleanup_fd_fn(&b->lock_fd);
 	*b = BUILD_EMPTY;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/tree_view.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
@@ -155,6 +156,26 @@ int tree_view_open(const struct store *s, const struct staging *st, const char *
 		return r;
 	*ret_path = strdup(path);
 	return *ret_path ? 0 : no_memory(e);
+}
+
+void tree_view_close_all(const struct store *s, const struct staging *st, const char *prefix)
+{
+	int fd = openat(st->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *d;
+
+	if (!dir)
+		cleanup_fd_fn(&fd);
+	while (dir && (d = readdir(dir))) {
+		cleanup_free char *path = NULL;
+
+		if (strncmp(d->d_name, prefix, strlen(prefix)) != 0)
+			continue;
+		if (asprintf(&path, "%s/staging/%s/%s", store_root_path(s), st->name, d->d_name) < 0)
+			path = NULL;
+		while (path && umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+			; /* some have others on them, and some were never mounted */
+	}
 }
 
 /* What the root of an overlay looks like is up to the upper directory. */

@@ -29,6 +29,9 @@ int tree_view_open_detached(const struct store *s, const struct strvec *keys, in
 int tree_view_open(const struct store *s, const struct staging *st, const char *name,
 		   const struct strvec *keys, int *ret_fd, char **ret_path, struct err *e) MUST_CHECK;
 
+/* Unmounts what is mounted on directories of staging/<st> whose names begin so: a mount point cannot be removed. What is open stays as it is. */
+void tree_view_close_all(const struct store *s, const struct staging *st, const char *prefix);
+
 /* Makes staging/<st>/<name>/tree, which is to become a layer, as an upper directory on the layers: its root has the mode and the owner of `below_fd` (-1: 0755,
  * root's). *ret is what is to be mounted, its target and work directory beside it. */
 int tree_view_prepare(const struct store *s, const struct staging *st, const char *name,
