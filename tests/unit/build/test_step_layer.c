@@ -111,6 +111,19 @@ static void the_tar_comes_out_again_bit_for_bit(void **state)
 	assert_true(digest_equal(&digest, &layer.diff_id));
 }
 
+static void the_size_of_a_layer_is_that_of_its_files(void **state)
+{
+	const struct fixture *f = *state;
+	struct step_layer layer = make_layer(f->store, LINES("d d", "f d/a text", "f b 12345", "h c b", "l l b"), NULL);
+	struct layer_meta meta = { 0 };
+	struct err e = { 0 };
+
+	assert_int_equal(layer_meta_read(f->store, layer.key, &meta, &e), 0);
+	assert_int_equal(meta.unpacked_size, 9);
+	assert_int_equal(meta.blob_size, layer.tar_bytes);
+	layer_meta_done(&meta);
+}
+
 static void an_empty_tree_is_a_layer(void **state)
 {
 	const struct fixture *f = *state;
@@ -175,6 +188,7 @@ int main(void)
 		FIXTURE_TEST(an_epoch_makes_layers_of_any_time_equal),
 		FIXTURE_TEST(the_time_of_the_root_does_not_count),
 		FIXTURE_TEST(the_tar_comes_out_again_bit_for_bit),
+		FIXTURE_TEST(the_size_of_a_layer_is_that_of_its_files),
 		FIXTURE_TEST(an_empty_tree_is_a_layer),
 		FIXTURE_TEST(a_layer_is_loaded_as_it_was_made),
 		FIXTURE_TEST(a_layer_that_is_not_there_cannot_be_loaded),
