@@ -14,7 +14,7 @@
 #include "tests/unit/build/tree.h"
 #include "tests/unit/store/fixture.h"
 
-#define LINES(...) ((const char *const[]){ __VA_ARGS__, NULL })
+#define LINES(...)             ((const char *const[]){ __VA_ARGS__, NULL })
 #define FIXTURE_TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
 
 /* staging/<st>/<name>/tree of lines (tests/unit/build/tree.h). */

@@ -18,7 +18,9 @@ static struct platform platform_of(const char *text)
 
 static struct base_images images_of(const struct fixture *f, enum base_pull pull)
 {
-	return (struct base_images){ .store = f->store, .pull = pull, .options = { .tls_verify = true, .cancel_fd = -1 } };
+	return (struct base_images){ .store = f->store,
+				     .pull = pull,
+				     .options = { .tls_verify = true, .cancel_fd = -1 } };
 }
 
 static const struct base_image *get(struct base_images *b, const char *name, const char *platform)

@@ -16,7 +16,9 @@ struct exported {
 
 static void in_child(const struct fixture *f, void (*function)(void *))
 {
-	struct exported x = { .f = f, .r = make_result(f->store, "linux/amd64", LINES("d d", "f d/a below", "f b below", "l l /etc/passwd")) };
+	struct exported x = { .f = f,
+			      .r = make_result(f->store, "linux/amd64",
+					       LINES("d d", "f d/a below", "f b below", "l l /etc/passwd")) };
 	struct step_layer upper = make_layer(f->store, LINES("d d", "f04711 d/a above", "h hard d/a"), NULL);
 
 	need_root();
@@ -45,7 +47,8 @@ static struct build isolate(const struct exported *x, struct store **ret, int *r
 static void end(struct build *b, struct store *s)
 {
 	tree_view_close_all(s, &b->staging, BUILD_VIEW_PREFIX);
-	CHILD_CHECK(unlinkat(b->staging.fd, "view-export", AT_REMOVEDIR) == 0 || errno == ENOENT); /* not every kernel needs it */
+	CHILD_CHECK(unlinkat(b->staging.fd, "view-export", AT_REMOVEDIR) == 0 ||
+		    errno == ENOENT); /* not every kernel needs it */
 	staging_end(s, &b->staging);
 	store_close(s);
 }
@@ -73,9 +76,11 @@ static void export_dir(void *arg)
 	CHILD_CHECK(symlinkat("/tmp", out, "other") == 0);
 	CHILD_OK(build_export_dir(&b, &x->r, &epoch, out, &e));
 	CHILD_CHECK(holds(out, "d/a", "above") && holds(out, "b", "below"));
-	CHILD_CHECK(fstatat(out, "d/a", &a, 0) == 0 && (a.st_mode & 07777) == 04711 && a.st_mtim.tv_sec == epoch);
+	CHILD_CHECK(fstatat(out, "d/a", &a, 0) == 0 && (a.st_mode & 07777) == 04711 &&
+		    a.st_mtim.tv_sec == epoch);
 	CHILD_CHECK(fstatat(out, "hard", &hard, 0) == 0 && hard.st_size == a.st_size);
-	CHILD_CHECK(readlinkat(out, "l", target, sizeof(target) - 1) > 0 && strcmp(target, "/etc/passwd") == 0);
+	CHILD_CHECK(readlinkat(out, "l", target, sizeof(target) - 1) > 0 &&
+		    strcmp(target, "/etc/passwd") == 0);
 	CHILD_CHECK(faccessat(out, "mine", F_OK, 0) == 0 && faccessat(out, "other", F_OK, 0) == 0);
 	CHILD_OK(build_export_dir(&b, &x->r, NULL, out, &e)); /* once more, over it */
 	CHILD_CHECK(fstatat(out, "b", &a, 0) == 0 && a.st_mtim.tv_sec == TREE_TIME);
@@ -94,7 +99,8 @@ static void list_tar(int fd, struct buf *names)
 	struct archive_entry *entry;
 
 	CHILD_CHECK(lseek(fd, 0, SEEK_SET) == 0);
-	CHILD_CHECK(archive_read_support_format_tar(a) == ARCHIVE_OK && archive_read_open_fd(a, fd, 10240) == ARCHIVE_OK);
+	CHILD_CHECK(archive_read_support_format_tar(a) == ARCHIVE_OK &&
+		    archive_read_open_fd(a, fd, 10240) == ARCHIVE_OK);
 	while (archive_read_next_header(a, &entry) == ARCHIVE_OK)
 		CHILD_CHECK(buf_printf(names, "%s\n", archive_entry_pathname(entry)) == 0);
 	CHILD_CHECK(archive_read_free(a) == ARCHIVE_OK);
@@ -114,7 +120,8 @@ static void export_tar(void *arg)
 	CHILD_CHECK(tar >= 0 && again >= 0);
 	CHILD_OK(build_export_tar(&b, &x->r, tar, &e));
 	list_tar(tar, &first);
-	CHILD_CHECK(strstr(first.data, "d/\nd/a\n") && strstr(first.data, "hard\n") && strstr(first.data, "l\n"));
+	CHILD_CHECK(strstr(first.data, "d/\nd/a\n") && strstr(first.data, "hard\n") &&
+		    strstr(first.data, "l\n"));
 	CHILD_OK(build_export_dir(&b, &x->r, &epoch, out, &e));
 	CHILD_OK(build_export_dir_tar(out, again, &e));
 	list_tar(again, &second);

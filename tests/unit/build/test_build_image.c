@@ -12,7 +12,8 @@
 
 static const char *const FILES[] = { "f file text", NULL };
 
-static struct build_image make(const struct store *s, const struct build_result *r, const struct strvec *annotations)
+static struct build_image make(const struct store *s, const struct build_result *r,
+			       const struct strvec *annotations)
 {
 	const struct build b = build_of(s);
 	struct build_image image = { 0 };
@@ -64,7 +65,8 @@ static void documents_say_what_was_built(void **state)
 	assert_int_equal(stored.manifest.layers[0].size_bytes, r.made[0].tar_bytes);
 	assert_true(digest_equal(&stored.config.diff_ids[0], &r.made[0].diff_id));
 	assert_string_equal(stored.config.platform.variant, "v6");
-	assert_int_equal(hash_bytes("sha256", stored.config_text.data, stored.config_text.len, &digest, &e), 0);
+	assert_int_equal(hash_bytes("sha256", stored.config_text.data, stored.config_text.len, &digest, &e),
+			 0);
 	assert_true(digest_equal(&digest, &image.record.config));
 	assert_int_equal(image.descriptor.size_bytes, stored.manifest_text.len);
 	assert_int_equal(stored.record.size_bytes, 4); /* "text" */
@@ -216,11 +218,13 @@ static void an_index_has_all_its_members(void **state)
 		char name[160];
 		cleanup_stored_image struct stored_image member = { 0 };
 
-		(void)snprintf(name, sizeof(name), "docker.io/library/built@%s", index.manifests[i].digest.text);
+		(void)snprintf(name, sizeof(name), "docker.io/library/built@%s",
+			       index.manifests[i].digest.text);
 		member = load(f->store, name);
 		assert_string_equal(member.config.platform.architecture, platforms[i] + strlen("linux/"));
 		assert_true(digest_equal(&member.record.index, &digest));
-		assert_string_equal(index.manifests[i].platform.architecture, member.config.platform.architecture);
+		assert_string_equal(index.manifests[i].platform.architecture,
+				    member.config.platform.architecture);
 	}
 }
 

@@ -82,10 +82,10 @@ static void assert_times(const struct executed *d, const char *const *times, siz
 	for (size_t i = 0; i < len; i++)
 		assert_string_equal(c->history[i].created, times[i]);
 }
-#define ASSERT_TIMES(d, ...)                                            \
-	do {                                                            \
-		const char *const times_[] = { __VA_ARGS__ };           \
-		assert_times(d, times_, ARRAY_LEN(times_));             \
+#define ASSERT_TIMES(d, ...)                                  \
+	do {                                                  \
+		const char *const times_[] = { __VA_ARGS__ }; \
+		assert_times(d, times_, ARRAY_LEN(times_));   \
 	} while (0)
 
 static void each_layer_has_a_diff_id_and_an_entry_that_is_not_empty(void **state)

@@ -45,7 +45,8 @@ static void files_and_links_in_staging_are_left_to_others(void **state)
 }
 
 /* A cgroup, and the state of a container that was in it. */
-static bool make_container(const struct fixture *f, const struct staging *st, const char *step, struct cgroup *ret)
+static bool make_container(const struct fixture *f, const struct staging *st, const char *step,
+			   struct cgroup *ret)
 {
 	struct container_state state = { .pid = 1 };
 	char root[160], id[96];
@@ -54,12 +55,13 @@ static bool make_container(const struct fixture *f, const struct staging *st, co
 
 	(void)snprintf(root, sizeof(root), "%s/staging/%s/%s.run", f->root, st->name, step);
 	(void)snprintf(id, sizeof(id), "build-%s-%s", st->name, step);
-	if (cgroup_host_detect(&host, &e) < 0 || cgroup_create(&host, NULL, id, NULL, ret, &e) < 0 || !ret->path)
+	if (cgroup_host_detect(&host, &e) < 0 || cgroup_create(&host, NULL, id, NULL, ret, &e) < 0 ||
+	    !ret->path)
 		return false;
-	state.oci_version = (char *)(uintptr_t)"1.0.2";
+	state.oci_version = (char *)(uintptr_t) "1.0.2";
 	state.id = id;
 	state.bundle = state.rootfs = state.owner = root;
-	state.created = (char *)(uintptr_t)"2026-01-01T00:00:00Z";
+	state.created = (char *)(uintptr_t) "2026-01-01T00:00:00Z";
 	state.cgroup_path = ret->path;
 	assert_int_equal(mkdir(root, 0700), 0);
 	(void)snprintf(root + strlen(root), sizeof(root) - strlen(root), "/%s", id);

@@ -77,8 +77,9 @@ static void a_directory_that_the_command_has_changed_stays(void **state)
 	const struct scratch *s = *state;
 	cleanup_fd int below = -1, upper = -1;
 
-	make_trees(s, LINES("d a", "d b", "d c"), LINES("d0700 a", "d a/m", "d b", "d b/m", "f b/other text", "d c", "d c/m"),
-		   &below, &upper);
+	make_trees(s, LINES("d a", "d b", "d c"),
+		   LINES("d0700 a", "d a/m", "d b", "d b/m", "f b/other text", "d c", "d c/m"), &below,
+		   &upper);
 	remove_one(below, upper, "/a/m");
 	assert_true(is_there(upper, "a")); /* another mode */
 	assert_false(is_there(upper, "a/m"));
@@ -97,8 +98,9 @@ static void what_the_command_has_put_there_stays(void **state)
 	const struct scratch *s = *state;
 	cleanup_fd int below = -1, upper = -1;
 
-	make_trees(s, NONE, LINES("d a", "f a/b text", "d c", "d c/d", "f c/d/e ", "d h", "f h/one ", "h h/two h/one"), &below,
-		   &upper);
+	make_trees(s, NONE,
+		   LINES("d a", "f a/b text", "d c", "d c/d", "f c/d/e ", "d h", "f h/one ", "h h/two h/one"),
+		   &below, &upper);
 	remove_one(below, upper, "/a/b");
 	remove_one(below, upper, "/c/d");
 	remove_one(below, upper, "/h/one");
@@ -123,8 +125,8 @@ static void a_path_through_links_is_that_of_the_tree(void **state)
 	const struct scratch *s = *state;
 	cleanup_fd int below = -1, upper = -1;
 
-	make_trees(s, LINES("d real", "l link /real", "l up ../../../../real"), LINES("d real", "d real/m", "d real/n"), &below,
-		   &upper);
+	make_trees(s, LINES("d real", "l link /real", "l up ../../../../real"),
+		   LINES("d real", "d real/m", "d real/n"), &below, &upper);
 	remove_one(below, upper, "/link/m");
 	remove_one(below, upper, "/up/n");
 	assert_false(is_there(upper, "real"));

@@ -63,7 +63,8 @@ static void what_is_younger_than_the_epoch_gets_its_time_and_the_rest_stays(void
 	const int64_t early = TREE_TIME - 1000, late = TREE_TIME + 1000;
 	const char *const *lines = LINES("d d", "f d/a text", "l d/l a", "p d/p");
 	struct step_layer clamped = make_layer(f->store, lines, &early);
-	struct step_layer kept = make_layer(f->store, LINES("d d", "f d/a text", "l d/l a", "p d/p", "f b text"), &late);
+	struct step_layer kept =
+		make_layer(f->store, LINES("d d", "f d/a text", "l d/l a", "p d/p", "f b text"), &late);
 	const char *const paths[] = { "d", "d/a", "d/l", "d/p" };
 
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
@@ -99,11 +100,13 @@ static void the_tar_comes_out_again_bit_for_bit(void **state)
 	cleanup_buf struct buf tar = BUF_INIT(TAR_MAX);
 	struct digest digest;
 	struct err e;
-	struct step_layer layer =
-		make_layer(f->store,
-			   LINES("d d", "d0700 d/e", "f04755 d/e/suid text", "h d/hard d/e/suid", "l d/link ../x", "p pipe", "f empty ",
-				 "f a-name-that-is-longer-than-what-the-old-header-of-a-tar-has-room-for-which-is-one-hundred-bytes-as-you-know x"),
-			   NULL);
+	struct step_layer layer = make_layer(f->store,
+					     LINES("d d", "d0700 d/e", "f04755 d/e/suid text",
+						   "h d/hard d/e/suid", "l d/link ../x", "p pipe", "f empty ",
+						   "f "
+						   "a-name-that-is-longer-than-what-the-old-header-of-a-tar-"
+						   "has-room-for-which-is-one-hundred-bytes-as-you-know x"),
+					     NULL);
 
 	rebuild(f->store, &layer, &tar);
 	assert_int_equal(tar.len, layer.tar_bytes);
@@ -114,7 +117,8 @@ static void the_tar_comes_out_again_bit_for_bit(void **state)
 static void the_size_of_a_layer_is_that_of_its_files(void **state)
 {
 	const struct fixture *f = *state;
-	struct step_layer layer = make_layer(f->store, LINES("d d", "f d/a text", "f b 12345", "h c b", "l l b"), NULL);
+	struct step_layer layer =
+		make_layer(f->store, LINES("d d", "f d/a text", "f b 12345", "h c b", "l l b"), NULL);
 	struct layer_meta meta = { 0 };
 	struct err e = { 0 };
 

@@ -20,7 +20,7 @@
 /* `args` ends with a NULL. What the result points to is borrowed from them. */
 static inline struct build_flags build_flags_of(const char *const *args)
 {
-	char *argv[BUILD_ARGS_MAX] = { (char *)(uintptr_t)"build", (char *)(uintptr_t)"." };
+	char *argv[BUILD_ARGS_MAX] = { (char *)(uintptr_t) "build", (char *)(uintptr_t) "." };
 	struct build_flags f = { .tls_verify = true };
 	struct err e = { 0 };
 	int argc = 2, n;

@@ -91,7 +91,8 @@ static void a_link_in_the_context_does_not_lead_out_of_it(void **state)
 	assert_int_equal(symlinkat("../outside", s->fd, "context/Dockerfile"), 0);
 	i = open_input(context, NO_FLAGS);
 	assert_int_equal(i->r, -ENOENT);
-	assert_string_equal(i->e.text, "failed to read dockerfile: open Dockerfile: no such file or directory");
+	assert_string_equal(i->e.text,
+			    "failed to read dockerfile: open Dockerfile: no such file or directory");
 }
 
 static void the_dockerfiles_own_ignore_file_comes_first(void **state)
@@ -127,8 +128,9 @@ static void named_contexts_are_folders_or_images(void **state)
 	assert_int_equal(mkdirat(s->fd, "more", 0755), 0);
 	scratch_write(s, "more/.dockerignore", "x\n");
 	(void)snprintf(folder, sizeof(folder), "more=%s", scratch_path(s, "more"));
-	i = open_input(context, (const char *const[]){ "--build-context", folder, "--build-context", "image=docker-image://a",
-						       "--build-context", "layout=oci-layout://b", NULL });
+	i = open_input(context, (const char *const[]){ "--build-context", folder, "--build-context",
+						       "image=docker-image://a", "--build-context",
+						       "layout=oci-layout://b", NULL });
 	assert_stage(i, "Dockerfile");
 	assert_int_equal(i->in.len, 2);
 	assert_string_equal(i->in.folders[1].name, "more");
@@ -150,8 +152,10 @@ static void what_is_no_context_is_refused_in_dockers_words(void **state)
 	const char *context = make_context(s);
 
 	scratch_write(s, "context/Dockerfile", "FROM scratch\n");
-	assert_refused("/nowhere", NO_FLAGS, -ENOENT, "unable to prepare context: path \"/nowhere\" not found");
-	assert_refused("/etc/passwd", NO_FLAGS, -ENOTDIR, "unable to prepare context: \"/etc/passwd\": not a directory");
+	assert_refused("/nowhere", NO_FLAGS, -ENOENT,
+		       "unable to prepare context: path \"/nowhere\" not found");
+	assert_refused("/etc/passwd", NO_FLAGS, -ENOTDIR,
+		       "unable to prepare context: \"/etc/passwd\": not a directory");
 	assert_refused("-", (const char *const[]){ "-f", "-", NULL }, -EINVAL,
 		       "invalid argument: can't use stdin for both build context and dockerfile");
 	assert_refused(context, (const char *const[]){ "--build-context", "x", NULL }, -EINVAL,
@@ -171,7 +175,8 @@ static void a_dockerfile_that_is_too_large_is_refused(void **state)
 
 	scratch_write(s, "context/Dockerfile", "FROM scratch\n");
 	assert_int_equal(truncate(scratch_path(s, "context/Dockerfile"), DOCKERFILE_MAX_BYTES + 1), 0);
-	assert_refused(context, NO_FLAGS, -EFBIG, "failed to read dockerfile 'Dockerfile': longer than 1048576 bytes");
+	assert_refused(context, NO_FLAGS, -EFBIG,
+		       "failed to read dockerfile 'Dockerfile': longer than 1048576 bytes");
 }
 
 static void a_pipe_is_an_empty_dockerfile_and_holds_up_nobody(void **state)

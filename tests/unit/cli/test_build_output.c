@@ -26,7 +26,8 @@ static void assert_refused(const char *const *args, const char *message)
 }
 #define REFUSED(message, ...) assert_refused((const char *const[]){ __VA_ARGS__, NULL }, message)
 
-#define OUTPUT_REFUSED(text, why) REFUSED("invalid argument \"" text "\" for \"-o, --output\" flag: " why, "-o", text)
+#define OUTPUT_REFUSED(text, why) \
+	REFUSED("invalid argument \"" text "\" for \"-o, --output\" flag: " why, "-o", text)
 
 static void without_an_output_an_image_stays_in_the_store(void **state)
 {
@@ -53,7 +54,8 @@ static void names_are_canonical_and_are_there_once(void **state)
 
 static void a_directory_and_a_dash_are_short_for_files_and_a_tar(void **state)
 {
-	cleanup_build_outputs struct build_outputs o = OUTPUTS("-o", "out/dir", "-o", "-", "-o", "type=tar,dest=x.tar");
+	cleanup_build_outputs struct build_outputs o =
+		OUTPUTS("-o", "out/dir", "-o", "-", "-o", "type=tar,dest=x.tar");
 
 	(void)state;
 	assert_int_equal(o.len, 3);
@@ -77,7 +79,8 @@ static void load_keeps_the_image_beside_other_outputs(void **state)
 static void archives_make_an_image_that_does_not_stay(void **state)
 {
 	cleanup_build_outputs struct build_outputs o =
-		OUTPUTS("-o", "type=oci,dest=a.tar", "-o", "type=oci,dest=dir,tar=false", "-o", "type=docker,dest=-");
+		OUTPUTS("-o", "type=oci,dest=a.tar", "-o", "type=oci,dest=dir,tar=false", "-o",
+			"type=docker,dest=-");
 
 	(void)state;
 	assert_true(o.makes);
@@ -115,18 +118,21 @@ static void compression_has_a_type_and_a_level(void **state)
 {
 	cleanup_build_outputs struct build_outputs o =
 		OUTPUTS("-o", "type=image,compression=zstd,compression-level=7,force-compression=true");
-	cleanup_build_outputs struct build_outputs none = OUTPUTS("-o", "type=image,compression=uncompressed");
+	cleanup_build_outputs struct build_outputs none =
+		OUTPUTS("-o", "type=image,compression=uncompressed");
 
 	(void)state;
 	assert_true(o.has_compression && none.has_compression);
-	OUTPUT_REFUSED("type=image,compression-level=x", "non-integer value \"x\" specified for compression-level");
+	OUTPUT_REFUSED("type=image,compression-level=x",
+		       "non-integer value \"x\" specified for compression-level");
 }
 
 static void annotations_are_the_manifests_or_the_indexs(void **state)
 {
 	cleanup_build_outputs struct build_outputs o =
-		OUTPUTS("--annotation", "a=b=c", "--annotation", "index:i=1", "--annotation", "manifest:m=2", "--annotation",
-			"other:x=y", "-o", "type=image,annotation.o=3", "--annotation", "a=d");
+		OUTPUTS("--annotation", "a=b=c", "--annotation", "index:i=1", "--annotation", "manifest:m=2",
+			"--annotation", "other:x=y", "-o", "type=image,annotation.o=3", "--annotation",
+			"a=d");
 
 	(void)state;
 	assert_int_equal(o.annotations.len, 4);
@@ -150,7 +156,9 @@ static void what_is_no_output_is_refused_in_dockers_words(void **state)
 	OUTPUT_REFUSED("type=local,dest=x,y", "invalid value y");
 	OUTPUT_REFUSED("type=local,dest=x,nope=1", "unknown key 'nope'");
 	OUTPUT_REFUSED("type=image,push=perhaps", "non-bool value \"perhaps\" specified for push");
-	REFUSED("invalid tag \"A\": invalid reference 'A': bad reference 'A': the repository name must be in lower case", "-t", "A");
+	REFUSED("invalid tag \"A\": invalid reference 'A': bad reference 'A': the repository name must be in "
+		"lower case",
+		"-t", "A");
 }
 
 static void more_outputs_than_there_is_room_for_are_refused(void **state)
@@ -163,7 +171,8 @@ static void more_outputs_than_there_is_room_for_are_refused(void **state)
 	for (size_t i = 0; i <= BUILD_OUTPUTS_MAX; i++)
 		assert_int_equal(strvec_add(&f.outputs, "out"), 0);
 	assert_int_equal(build_outputs_read(&f, &o, &e), -EFBIG);
-	assert_string_equal(e.text, "invalid argument \"out\" for \"-o, --output\" flag: more than 16 outputs");
+	assert_string_equal(e.text,
+			    "invalid argument \"out\" for \"-o, --output\" flag: more than 16 outputs");
 	build_flags_done(&f);
 }
 

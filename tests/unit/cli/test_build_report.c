@@ -35,10 +35,13 @@ static void an_excerpt_marks_its_lines_among_others(void **state)
 
 	(void)state;
 	build_excerpt(open_shown(&s), &f, 5, 6);
-	assert_shown(&s, "Dockerfile:5\n--------------------\n   2 |     # two\n   3 |     ENV A=1\n   4 |     ENV B=1\n"
-			 "   5 | >>> ENV C=1\n   6 | >>> ENV D=1\n   7 |     ENV E=1\n   8 |     ENV F=1\n--------------------\n");
+	assert_shown(&s, "Dockerfile:5\n--------------------\n   2 |     # two\n   3 |     ENV A=1\n   4 |   "
+			 "  ENV B=1\n"
+			 "   5 | >>> ENV C=1\n   6 | >>> ENV D=1\n   7 |     ENV E=1\n   8 |     ENV "
+			 "F=1\n--------------------\n");
 	build_excerpt(open_shown(&s), &f, 1, 1);
-	assert_shown(&s, "Dockerfile:1\n--------------------\n   1 | >>> FROM scratch\n   2 |     # two\n   3 |     ENV A=1\n"
+	assert_shown(&s, "Dockerfile:1\n--------------------\n   1 | >>> FROM scratch\n   2 |     # two\n   "
+			 "3 |     ENV A=1\n"
 			 "   4 |     ENV B=1\n--------------------\n");
 	build_excerpt(open_shown(&s), &f, 100, 200);
 	assert_shown(&s, "Dockerfile:100\n--------------------\n--------------------\n");
@@ -52,13 +55,16 @@ static void an_excerpt_is_not_obeyed_by_a_terminal(void **state)
 
 	(void)state;
 	build_excerpt(open_shown(&s), &f, 2, 2);
-	assert_shown(&s, "Dockerfile:2\n--------------------\n   1 |     FROM scratch\n   2 | >>> ENV A=?[2J?\n--------------------\n");
+	assert_shown(&s, "Dockerfile:2\n--------------------\n   1 |     FROM scratch\n   2 | >>> ENV "
+			 "A=?[2J?\n--------------------\n");
 	dockerfile_done(&f);
 }
 
 static void warn(struct build_warnings *w, enum check_id check, uint32_t line, const char *text)
 {
-	const struct plan_warning one = { .check = check, .first_line = line, .last_line = line, .text = (char *)(uintptr_t)text };
+	const struct plan_warning one = {
+		.check = check, .first_line = line, .last_line = line, .text = (char *)(uintptr_t)text
+	};
 
 	build_warnings_add(w, &one);
 }
@@ -97,7 +103,8 @@ static void a_report_has_all_of_it_and_an_exit_code(void **state)
 	warn(&w, CHECK_COUNT, 0, "other");
 	assert_int_equal(build_warnings_report(&w, &f, open_shown(&s)), 1);
 	(void)snprintf(expected, sizeof(expected),
-		       "Check complete, 2 warnings have been found!\n\nWARNING: %s - %s\ntext\nDockerfile:1\n--------------------\n"
+		       "Check complete, 2 warnings have been found!\n\nWARNING: %s - "
+		       "%s\ntext\nDockerfile:1\n--------------------\n"
 		       "   1 | >>> FROM scratch\n--------------------\n\nWARNING: other\n",
 		       check_info(0)->name, check_info(0)->url);
 	assert_shown(&s, expected);
@@ -140,7 +147,9 @@ static void files_say_what_was_built(void **state)
 static void a_file_that_cannot_be_written_is_an_error(void **state)
 {
 	const struct strvec names = { 0 };
-	const struct build_summary summary = { .id = digest_of('a'), .digest = digest_of('b'), .names = &names };
+	const struct build_summary summary = { .id = digest_of('a'),
+					       .digest = digest_of('b'),
+					       .names = &names };
 	struct build_flags f = { .iidfile = "/nowhere/iid" };
 	struct err e = { 0 };
 

@@ -80,13 +80,21 @@ static void what_is_no_secret_is_refused_in_dockers_words(void **state)
 {
 	(void)state;
 	assert_int_equal(unsetenv("BUILD_SECRET_NONE"), 0);
-	assert_refused("src=x", -EINVAL, "invalid argument \"src=x\" for \"--secret\" flag: secret missing \"id\"");
-	assert_refused("id=", -EINVAL, "invalid argument \"id=\" for \"--secret\" flag: secret missing \"id\"");
-	assert_refused("id", -EINVAL, "invalid argument \"id\" for \"--secret\" flag: invalid field 'id' must be a key=value pair");
-	assert_refused("id=a,x=y", -EINVAL, "invalid argument \"id=a,x=y\" for \"--secret\" flag: unexpected key 'x' in 'x=y'");
-	assert_refused("id=a,type=x", -EINVAL, "invalid argument \"id=a,type=x\" for \"--secret\" flag: unsupported secret type 'x'");
-	assert_refused("id=a,env=BUILD_SECRET_NONE", -ENOENT, "secret 'a': there is no variable 'BUILD_SECRET_NONE'");
-	assert_refused("id=a,src=/nowhere", -ENOENT, "secret 'a': cannot open '/nowhere': no such file or directory");
+	assert_refused("src=x", -EINVAL,
+		       "invalid argument \"src=x\" for \"--secret\" flag: secret missing \"id\"");
+	assert_refused("id=", -EINVAL,
+		       "invalid argument \"id=\" for \"--secret\" flag: secret missing \"id\"");
+	assert_refused(
+		"id", -EINVAL,
+		"invalid argument \"id\" for \"--secret\" flag: invalid field 'id' must be a key=value pair");
+	assert_refused("id=a,x=y", -EINVAL,
+		       "invalid argument \"id=a,x=y\" for \"--secret\" flag: unexpected key 'x' in 'x=y'");
+	assert_refused("id=a,type=x", -EINVAL,
+		       "invalid argument \"id=a,type=x\" for \"--secret\" flag: unsupported secret type 'x'");
+	assert_refused("id=a,env=BUILD_SECRET_NONE", -ENOENT,
+		       "secret 'a': there is no variable 'BUILD_SECRET_NONE'");
+	assert_refused("id=a,src=/nowhere", -ENOENT,
+		       "secret 'a': cannot open '/nowhere': no such file or directory");
 }
 
 static void a_secret_that_is_too_large_is_refused(void **state)
@@ -148,12 +156,14 @@ static void what_is_no_agent_is_refused(void **state)
 	char text[256], message[512];
 
 	assert_int_equal(unsetenv("SSH_AUTH_SOCK"), 0);
-	assert_ssh_refused("default", -EINVAL, "invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set");
+	assert_ssh_refused("default", -EINVAL,
+			   "invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set");
 	assert_ssh_refused("=x", -EINVAL, "invalid argument \"=x\" for \"--ssh\" flag");
 	assert_ssh_refused("a=/nowhere", -ENOENT, "--ssh a=/nowhere: '/nowhere': no such file or directory");
 	scratch_write(s, "key", "x");
 	(void)snprintf(text, sizeof(text), "a=%s", scratch_path(s, "key"));
-	(void)snprintf(message, sizeof(message), "--ssh %s: '%s' is no socket of an agent (keys: ssh-add them to one)", text, text + 2);
+	(void)snprintf(message, sizeof(message),
+		       "--ssh %s: '%s' is no socket of an agent (keys: ssh-add them to one)", text, text + 2);
 	assert_ssh_refused(text, -EINVAL, message);
 }
 

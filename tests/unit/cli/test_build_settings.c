@@ -46,8 +46,8 @@ static void arguments_without_a_value_are_those_of_our_environment(void **state)
 	(void)state;
 	assert_int_equal(setenv("BUILD_SETTINGS_A", "from here", 1), 0);
 	assert_int_equal(unsetenv("BUILD_SETTINGS_B"), 0);
-	s = SETTINGS("--build-arg", "BUILD_SETTINGS_A", "--build-arg", "BUILD_SETTINGS_B", "--build-arg", "C=", "--build-arg", "D=1",
-		     "--build-arg", "D=2=3");
+	s = SETTINGS("--build-arg", "BUILD_SETTINGS_A", "--build-arg", "BUILD_SETTINGS_B", "--build-arg",
+		     "C=", "--build-arg", "D=1", "--build-arg", "D=2=3");
 	assert_int_equal(s->r, 0);
 	assert_int_equal(s->settings.args.len, 3);
 	assert_string_equal(s->settings.args.items[0], "BUILD_SETTINGS_A=from here");
@@ -73,8 +73,8 @@ static void the_epoch_is_of_the_flag_or_the_environment(void **state)
 
 static void platforms_come_in_lists_and_once(void **state)
 {
-	cleanup_setting struct setting *s = SETTINGS("--platform", "linux/amd64,linux/arm64", "--platform", "linux/arm/v7", "--platform",
-						     "linux/arm64/v8");
+	cleanup_setting struct setting *s = SETTINGS("--platform", "linux/amd64,linux/arm64", "--platform",
+						     "linux/arm/v7", "--platform", "linux/arm64/v8");
 	cleanup_setting struct setting *none = SETTINGS("-q"), *own = SETTINGS("--platform", "local");
 
 	(void)state;
@@ -90,18 +90,23 @@ static void platforms_come_in_lists_and_once(void **state)
 static void entitlements_are_those_that_are_named(void **state)
 {
 	cleanup_setting struct setting *none = SETTINGS("-q");
-	cleanup_setting struct setting *all = SETTINGS("--allow", "network.host", "--allow", "security.insecure", "--allow", "device");
+	cleanup_setting struct setting *all =
+		SETTINGS("--allow", "network.host", "--allow", "security.insecure", "--allow", "device");
 
 	(void)state;
-	assert_false(none->settings.params.allow_host_network || none->settings.params.allow_insecure || none->settings.params.allow_devices);
-	assert_true(all->settings.params.allow_host_network && all->settings.params.allow_insecure && all->settings.params.allow_devices);
-	REFUSED(-EINVAL, "invalid argument \"all\" for \"--allow\" flag: there is no such entitlement", "--allow", "all");
+	assert_false(none->settings.params.allow_host_network || none->settings.params.allow_insecure ||
+		     none->settings.params.allow_devices);
+	assert_true(all->settings.params.allow_host_network && all->settings.params.allow_insecure &&
+		    all->settings.params.allow_devices);
+	REFUSED(-EINVAL, "invalid argument \"all\" for \"--allow\" flag: there is no such entitlement",
+		"--allow", "all");
 }
 
 static void limits_are_those_of_run(void **state)
 {
-	cleanup_setting struct setting *s = SETTINGS("-m", "64m", "--shm-size", "1m", "--ulimit", "nofile=10:20", "--add-host", "a:1.2.3.4",
-						     "--cgroup-parent", "/p", "--network", "none");
+	cleanup_setting struct setting *s =
+		SETTINGS("-m", "64m", "--shm-size", "1m", "--ulimit", "nofile=10:20", "--add-host",
+			 "a:1.2.3.4", "--cgroup-parent", "/p", "--network", "none");
 	const struct build_limits *l = &s->settings.params.limits;
 
 	(void)state;
@@ -113,7 +118,9 @@ static void limits_are_those_of_run(void **state)
 	assert_string_equal(l->add_hosts->items[0], "a:1.2.3.4");
 	assert_string_equal(l->cgroup_parent, "/p");
 	assert_string_equal(l->network, "none");
-	REFUSED(-EINVAL, "invalid argument \"bridge\" for \"--network\" flag: builds have default, host and none", "--network", "bridge");
+	REFUSED(-EINVAL,
+		"invalid argument \"bridge\" for \"--network\" flag: builds have default, host and none",
+		"--network", "bridge");
 }
 
 static void jobs_are_within_bounds(void **state)
@@ -129,7 +136,8 @@ static void jobs_are_within_bounds(void **state)
 
 static void the_cache_is_left_out_for_all_or_for_stages(void **state)
 {
-	cleanup_setting struct setting *none = SETTINGS("-q"), *all = SETTINGS("--no-cache"), *some = SETTINGS("--no-cache-filter", "a");
+	cleanup_setting struct setting *none = SETTINGS("-q"), *all = SETTINGS("--no-cache"),
+				       *some = SETTINGS("--no-cache-filter", "a");
 
 	(void)state;
 	assert_null(none->settings.params.no_cache_stages);

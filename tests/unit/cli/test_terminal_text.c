@@ -35,7 +35,8 @@ static void what_is_text_stays(void **state)
 	(void)state;
 	assert_shown("", "");
 	assert_shown("a\tb c~", "a\tb c~");
-	assert_shown("\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x8b \xc2\xa0", "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x8b \xc2\xa0");
+	assert_shown("\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x8b \xc2\xa0",
+		     "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x8b \xc2\xa0");
 }
 
 static void control_characters_become_question_marks(void **state)
@@ -58,7 +59,8 @@ static void colours_stay(void **state)
 	assert_shown("\033[", "?[");
 	assert_shown("\033", "?");
 	assert_shown("\033[?25l\033[1;2H", "?[?25l?[1;2H");
-	assert_shown("\033[1111111111111111111111111111111111111111m", "?[1111111111111111111111111111111111111111m");
+	assert_shown("\033[1111111111111111111111111111111111111111m",
+		     "?[1111111111111111111111111111111111111111m");
 }
 
 static void a_carriage_return_at_the_end_is_left_out(void **state)
