@@ -100,6 +100,7 @@ NEEDS_ota := engine pull store oci common
 NEEDS_cli := ota build engine pull runtime store cgroups oci common
 LIBS_OF_pull = $(LIBS_IMAGE)
 LIBS_OF_build = $(LIBS_IMAGE)
+LIBS_OF_cli = $(LIBS_IMAGE)
 LIBS_OF_ota = $(LIBS_IMAGE)
 
 # cli/: main_<program>.c and the commands of each program by prefix; the rest is shared by all three.
@@ -171,6 +172,8 @@ $(O)/tests/unit/$(1)/%: $(O)/obj/tests/unit/$(1)/%.o $(call archives,$(1) $(NEED
 	$$(call link,$$^,$$(TEST_LINK_$$(CONFIG)) -lcmocka $$(or $$(LIBS_OF_$(1)),$$(LIBS_BASE)))
 endef
 $(foreach f,$(FOLDERS),$(eval $(call unit_rule,$(f))))
+# What is of sampan-image alone is in no archive.
+$(O)/tests/unit/cli/test_build_output: $(call objects,cli/image_name.c cli/image_output.c)
 .PRECIOUS: $(O)/obj/%.o
 
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)

@@ -25,8 +25,9 @@
 #include "store/layer.h"
 #include "store/store.h"
 
-#define BUILD_JOBS_MAX   64
-#define BUILD_STAT_CACHE "stat-cache" /* in the store */
+#define BUILD_JOBS_MAX    64
+#define BUILD_STAT_CACHE  "stat-cache" /* in the store */
+#define BUILD_VIEW_PREFIX "view-"      /* in staging: where a tree is mounted to be read, until build_close */
 
 /* --- what is asked for ---------------------------------------------------------------------------------- */
 

@@ -7,7 +7,7 @@
 #include "common/file.h"
 #include "pull/tree_tar.h"
 
-#define VIEW_NAME "export"
+#define VIEW_NAME BUILD_VIEW_PREFIX "export"
 
 static int open_view(struct build *b, const struct build_result *r, int *ret_fd, struct err *e)
 {

@@ -102,12 +102,13 @@ struct context_digest_options {
 	/* Whose the files are counts: of another stage's or an image's, if no --chown is given. */
 	bool owners;
 	struct stat_cache *cache; /* NULL: each file is read */
+	const int *cancel_fd;     /* readable: stop; NULL, and -1 in it: nobody stops it */
 };
 
 /* The digest of what the sources of one COPY or ADD select, in their order: names below each match and its own name, types, modes, links,
  * devices, extended attributes, sizes and bytes, and owners if they count. No times; a hard link counts as its content. The stream that is
  * hashed begins with its version: build/context_digest.c. Files are read in place.
- * Errors as context_select's; -EBUSY: a file changed while it was read. */
+ * Errors as context_select's; -EBUSY: a file changed while it was read; -EINTR: stopped, while a file was read. */
 int context_digest(const struct context *c, const char *const *sources, size_t len,
 		   const struct context_digest_options *o, struct digest *ret, struct err *e) MUST_CHECK;
 

@@ -18,6 +18,7 @@
 #include <endian.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -117,6 +118,13 @@ static int hex_value(char c)
 	return c <= '9' ? c - '0' : c - 'a' + 10;
 }
 
+static bool is_cancelled(const struct digesting *d)
+{
+	struct pollfd p = { .fd = d->o->cancel_fd ? *d->o->cancel_fd : -1, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
+}
+
 /* No more than `size`: a file that grows without end is one that changed. */
 static int hash_fd(struct digesting *d, int fd, uint64_t size, unsigned char ret[STAT_CACHE_SHA256_LEN],
 		   struct err *e)
@@ -130,6 +138,8 @@ static int hash_fd(struct digesting *d, int fd, uint64_t size, unsigned char ret
 	while (r == 0 && at < size) {
 		ssize_t n = pread(fd, d->data, READ_BYTES, (off_t)at);
 
+		if (is_cancelled(d))
+			return err_set(e, -EINTR, "interrupted");
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)

@@ -11,7 +11,7 @@
 
 static void name_tree(struct execution *x, char ret[32])
 {
-	(void)snprintf(ret, 32, "view-%zu", x->build->names_len++);
+	(void)snprintf(ret, 32, BUILD_VIEW_PREFIX "%zu", x->build->names_len++);
 }
 
 static void tree_close(struct tree *t)

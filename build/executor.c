@@ -10,6 +10,7 @@
 
 #include "build/binfmt.h"
 #include "build/execution.h"
+#include "build/leftovers.h"
 #include "build/step_key.h"
 #include "build/tree_view.h"
 #include "common/cleanup.h"
@@ -179,6 +180,7 @@ static int begin_step(struct execution *x, struct step_job *j, struct err *e)
 	size_t len = 0;
 	int r = execution_begin_stage(x, j->stage, e);
 
+	(void)snprintf(j->name, sizeof(j->name), "step-%zu", x->build->names_len++);
 	j->before = x->stages[j->stage].key;
 	j->begun_ms = monotonic_ms();
 	if (r == 0)
@@ -188,13 +190,13 @@ static int begin_step(struct execution *x, struct step_job *j, struct err *e)
 	if (r == 0)
 		r = look_up(x, j, e);
 	if (r != 0) {
-		tell_end(x, j, r > 0 ? BUILD_STEP_CACHED : BUILD_STEP_FAILED);
+		if (r != -EINTR)
+			tell_end(x, j, r > 0 ? BUILD_STEP_CACHED : BUILD_STEP_FAILED);
 		return r;
 	}
 	x->is_new = true;
 	if (o->begun)
 		o->begun(o->arg, j->stage, j->step);
-	(void)snprintf(j->name, sizeof(j->name), "step-%zu", x->build->names_len++);
 	r = build_stage(x->build, e);
 	return r < 0 ? r : step_job_start(x, j, e);
 }
@@ -229,6 +231,8 @@ static int begin_steps(struct execution *x, struct build_failure *failure, struc
 		if (j->stage == SCHEDULE_NONE)
 			return 0;
 		r = begin_step(x, j, e);
+		if (r == -EINTR)
+			return err_set(e, r, "interrupted"); /* no step has failed */
 		if (r < 0) {
 			*failure = (struct build_failure){ .set = true, .stage = j->stage, .step = j->step };
 			return r;
@@ -430,6 +434,8 @@ int build_open(const struct store *s, struct build *b, struct err *e)
 
 	b->store = s;
 	r = store_lock(s, false, &b->lock_fd, e);
+	if (r == 0)
+		leftovers_sweep(s);
 	return r < 0 ? r
 		     : stat_cache_open(store_root_fd(s), BUILD_STAT_CACHE, STAT_CACHE_ENTRIES_MAX,
 				       &b->stat_cache, e);
@@ -443,6 +449,8 @@ int build_stage(struct build *b, struct err *e)
 void build_close(struct build *b)
 {
 	stat_cache_free(b->stat_cache);
+	if (b->staging.fd >= 0)
+		leftovers_remove_cgroups(b->store, &b->staging);
 	tree_view_unmount_all(b->store, &b->staging);
 	staging_end(b->store, &b->staging);
 	cleanup_fd_fn(&b->lock_fd);

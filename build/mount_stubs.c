@@ -66,7 +66,8 @@ int mount_stubs_add(struct mount_stubs *s, int below_fd, const char *destination
 
 /* --- afterwards ------------------------------------------------------------------------------------------- */
 
-/* The directory in the upper one that `path` is in; -1: it is not there (any more). */
+/* The directory in the upper one that `path` is in; -1: it is not there (any more). A symlink on the way was put there by the command: what it leads to is no
+ * mount point. */
 static int open_parent(int upper_fd, const char *path, const char **ret_name)
 {
 	cleanup_free char *parent = strdup(path);
@@ -78,7 +79,7 @@ static int open_parent(int upper_fd, const char *path, const char **ret_name)
 	if (!slash)
 		return openat(upper_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	*slash = '\0';
-	return rootfd_try_open(upper_fd, parent, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	return rootfd_try_open_straight(upper_fd, parent, O_RDONLY | O_DIRECTORY);
 }
 
 /* True: it is gone. */
@@ -109,7 +110,7 @@ static bool is_opaque(int fd)
 static bool is_copy(int below_fd, int upper_fd, const char *path)
 {
 	cleanup_fd int below = rootfd_try_open(below_fd, path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
-	cleanup_fd int upper = rootfd_try_open(upper_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	cleanup_fd int upper = rootfd_try_open_straight(upper_fd, path, O_RDONLY | O_DIRECTORY);
 	struct stat a, b;
 
 	if (below < 0 || upper < 0 || fstat(below, &a) < 0 || fstat(upper, &b) < 0)

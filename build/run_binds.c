@@ -250,48 +250,84 @@ static const struct run_cache *find_cache(const struct run_binds *b, const struc
 	return NULL;
 }
 
-static int open_cache(struct run_binds *b, const struct plan_run_mount *m,
-		      const struct cache_mount_request *q, const struct run_cache **ret, struct err *e)
+static int open_cache(struct run_binds *b, const struct plan_run_mount *m, const struct digest *digest,
+		      struct err *e)
 {
+	static const enum cache_mount_sharing SHARING[] = { [RUN_MOUNT_SHARED] = CACHE_MOUNT_SHARED,
+							    [RUN_MOUNT_PRIVATE] = CACHE_MOUNT_PRIVATE,
+							    [RUN_MOUNT_LOCKED] = CACHE_MOUNT_LOCKED };
+	const struct cache_mount_request q = { .id = m->mount.id,
+					       .id_digest = *digest,
+					       .sharing = SHARING[m->mount.sharing],
+					       .mode = or_else(&m->mount.mode, CACHE_MODE),
+					       .uid = or_else(&m->mount.uid, 0),
+					       .gid = or_else(&m->mount.gid, 0),
+					       .now_s = (int64_t)time(NULL) };
 	struct run_cache *caches = reallocarray(b->caches, b->caches_len + 1, sizeof(*caches));
+	struct run_cache *cache;
 	int r;
 
 	if (!caches)
 		return no_memory(e);
 	b->caches = caches;
-	*ret = &caches[b->caches_len];
-	caches[b->caches_len] = (struct run_cache){ .mount = CACHE_MOUNT_EMPTY, .digest = q->id_digest };
-	r = cache_mount_open(b->place->x->build->store, q, &caches[b->caches_len].mount, e);
+	cache = &caches[b->caches_len];
+	*cache = (struct run_cache){ .mount = CACHE_MOUNT_EMPTY, .digest = *digest };
+	r = cache_mount_open(b->place->x->build->store, &q, &cache->mount, e);
 	if (r < 0)
 		return r;
 	b->caches_len++;
-	return (*ret)->mount.made ? fill_cache(b, m, (*ret)->mount.data_fd, e) : 0;
+	return cache->mount.made ? fill_cache(b, m, cache->mount.data_fd, e) : 0;
+}
+
+/* A mount of the step whose cache is to be opened. */
+struct wanted_cache {
+	struct digest digest;
+	const struct plan_run_mount *mount;
+	size_t index;
+};
+
+static int compare_wanted(const void *a, const void *b)
+{
+	const struct wanted_cache *x = a, *y = b;
+	int order = strcmp(x->digest.text, y->digest.text);
+
+	return order ? order : x->index < y->index ? -1 : x->index > y->index;
+}
+
+/* All of them, always in the order of their digests: two steps that lock the same caches would wait for each other for ever. */
+static int open_caches(struct run_binds *b, struct err *e)
+{
+	const struct plan_run *run = &b->place->step->run;
+	cleanup_free struct wanted_cache *wanted = calloc(run->mounts_len + 1, sizeof(*wanted));
+	size_t len = 0;
+	int r = 0;
+
+	if (!wanted)
+		return no_memory(e);
+	for (size_t i = 0; r == 0 && i < run->mounts_len; i++) {
+		if (run->mounts[i].mount.type != RUN_MOUNT_CACHE)
+			continue;
+		wanted[len] = (struct wanted_cache){ .mount = &run->mounts[i], .index = i };
+		r = cache_digest(b, &run->mounts[i], &wanted[len++].digest, e);
+	}
+	qsort(wanted, len, sizeof(*wanted), compare_wanted);
+	for (size_t i = 0; r == 0 && i < len; i++)
+		if (!find_cache(b, &wanted[i].digest)) /* who has its lock need not wait for it */
+			r = open_cache(b, wanted[i].mount, &wanted[i].digest, e);
+	return r;
 }
 
 static int add_cache(struct run_binds *b, const struct plan_run_mount *m, struct err *e)
 {
-	static const enum cache_mount_sharing SHARING[] = { [RUN_MOUNT_SHARED] = CACHE_MOUNT_SHARED,
-							    [RUN_MOUNT_PRIVATE] = CACHE_MOUNT_PRIVATE,
-							    [RUN_MOUNT_LOCKED] = CACHE_MOUNT_LOCKED };
-	const struct store *s = b->place->x->build->store;
-	struct cache_mount_request q = { .id = m->mount.id,
-					 .sharing = SHARING[m->mount.sharing],
-					 .mode = or_else(&m->mount.mode, CACHE_MODE),
-					 .uid = or_else(&m->mount.uid, 0),
-					 .gid = or_else(&m->mount.gid, 0),
-					 .now_s = (int64_t)time(NULL) };
 	const struct run_cache *cache;
 	cleanup_free char *path = NULL;
-	int r = cache_digest(b, m, &q.id_digest, e);
+	struct digest digest;
+	int r = cache_digest(b, m, &digest, e);
 
 	if (r < 0)
 		return r;
-	cache = find_cache(b, &q.id_digest); /* who has its lock need not wait for it */
-	if (!cache)
-		r = open_cache(b, m, &q, &cache, e);
-	if (r < 0)
-		return r;
-	path = cache_mount_data_path(s, cache->mount.name);
+	cache = find_cache(b, &digest); /* it is open */
+	path = cache ? cache_mount_data_path(b->place->x->build->store, cache->mount.name) : NULL;
 	return path ? add_spec(b, m->mount.target, path, &m->mount, m->mount.readonly, e) : no_memory(e);
 }
 
@@ -445,7 +481,7 @@ static int add_one(struct run_binds *b, const struct plan_run_mount *m, struct e
 int run_binds_add(struct run_binds *b, struct err *e)
 {
 	const struct plan_run *run = &b->place->step->run;
-	int r = 0;
+	int r = open_caches(b, e);
 
 	for (size_t i = 0; r == 0 && i < run->mounts_len; i++)
 		r = add_one(b, &run->mounts[i], e);

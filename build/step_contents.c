@@ -25,7 +25,9 @@ static int paths_digest(struct execution *x, const struct plan_copy *c, struct d
 {
 	cleanup_free const char **paths = calloc(c->len + 1, sizeof(*paths));
 	cleanup_ignore struct ignore exclude = { 0 };
-	struct context_digest_options o = { .parents = c->parents, .cache = x->build->stat_cache };
+	struct context_digest_options o = { .parents = c->parents,
+					    .cache = x->build->stat_cache,
+					    .cancel_fd = &x->params->cancel_fd };
 	struct tree_ref from;
 	size_t len = 0;
 	int r;
@@ -72,7 +74,8 @@ static int mount_digest(struct execution *x, const struct plan_run_mount *m, str
 			struct err *e)
 {
 	const char *source = m->mount.source ? m->mount.source : "/";
-	const struct context_digest_options o = { .cache = x->build->stat_cache };
+	const struct context_digest_options o = { .cache = x->build->stat_cache,
+						  .cancel_fd = &x->params->cancel_fd };
 	struct tree_ref from;
 	int r;
 

@@ -115,6 +115,22 @@ static int put_record(struct execution *x, const struct step_job *j, struct step
 	return step_cache_put(x->build->store, &record, e);
 }
 
+/* Stages and images do not change. */
+static bool is_folder(const struct plan_source *from)
+{
+	return from->kind == PLAN_CONTEXT || from->kind == PLAN_NAMED;
+}
+
+static bool reads_folder(const struct plan_step *step)
+{
+	bool reads = step->kind == PLAN_COPY && is_folder(&step->copy.from);
+
+	for (size_t i = 0; step->kind == PLAN_RUN && i < step->run.mounts_len; i++)
+		reads = reads || (step->run.mounts[i].mount.type == RUN_MOUNT_BIND &&
+				  is_folder(&step->run.mounts[i].from));
+	return reads;
+}
+
 /* What the step read may be another by now: then it is used this once, and not remembered. */
 static bool saw_what_it_was(struct execution *x, struct step_job *j)
 {
@@ -124,8 +140,7 @@ static bool saw_what_it_was(struct execution *x, struct step_job *j)
 	struct err ignored;
 	size_t len;
 
-	if (step->kind != PLAN_COPY || step->copy.from.kind == PLAN_STAGE ||
-	    step->copy.from.kind == PLAN_IMAGE)
+	if (!reads_folder(step))
 		return true;
 	return step_contents(x, j, &contents, &len, &ignored) == 0 &&
 	       execution_key(x, j, contents, len, &key, &ignored) == 0 && digest_equal(&key, &j->key);

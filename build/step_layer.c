@@ -81,7 +81,7 @@ struct outlet {
 	struct hash hash;
 	struct tar_split *split;
 	struct split_writer *kept;
-	uint64_t total;
+	uint64_t total, files; /* bytes: of it, and of files' contents in it */
 };
 
 static void outlet_done(struct outlet *o)
@@ -108,6 +108,21 @@ static int on_write(void *arg, const void *data, size_t len, struct err *e)
 	return r < 0 ? r : tar_split_feed(o->split, data, len, e);
 }
 
+static int keep_raw(void *arg, const void *data, size_t len, struct err *e)
+{
+	struct outlet *o = arg;
+
+	return split_writer_raw(o->kept, data, len, e);
+}
+
+static int keep_file(void *arg, const char *path, uint64_t size_bytes, struct err *e)
+{
+	struct outlet *o = arg;
+
+	o->files += size_bytes;
+	return split_writer_file(o->kept, path, size_bytes, e);
+}
+
 static int open_outlet(int split_fd, struct outlet *o, struct err *e)
 {
 	int r = hash_init(&o->hash, "sha256", e);
@@ -115,16 +130,14 @@ static int open_outlet(int split_fd, struct outlet *o, struct err *e)
 	if (r == 0)
 		r = split_writer_new(split_fd, &o->kept, e);
 	if (r == 0) {
-		const struct tar_split_out to = { .raw = split_writer_raw,
-						  .file = split_writer_file,
-						  .arg = o->kept };
+		const struct tar_split_out to = { .raw = keep_raw, .file = keep_file, .arg = o };
 
 		r = tar_split_new(&to, &o->split, e);
 	}
 	return r;
 }
 
-static int make_tar(int tree_fd, int split_fd, struct step_layer *ret, struct err *e)
+static int make_tar(int tree_fd, int split_fd, struct step_layer *ret, uint64_t *ret_files, struct err *e)
 {
 	cleanup_outlet struct outlet o = { 0 };
 	const struct sink sink = { .begin = on_begin, .write = on_write, .arg = &o };
@@ -139,12 +152,14 @@ static int make_tar(int tree_fd, int split_fd, struct step_layer *ret, struct er
 	if (r == 0)
 		r = hash_final(&o.hash, &ret->diff_id, e);
 	ret->tar_bytes = o.total;
+	*ret_files = o.files;
 	return r;
 }
 
 /* --- the layer ------------------------------------------------------------------------------------------ */
 
-static int describe(int dir_fd, const int64_t *epoch, struct step_layer *ret, struct err *e)
+static int describe(int dir_fd, const int64_t *epoch, struct step_layer *ret, uint64_t *ret_files,
+		    struct err *e)
 {
 	cleanup_fd int tree_fd = openat(dir_fd, "tree", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	cleanup_fd int split_fd = -1;
@@ -159,7 +174,7 @@ static int describe(int dir_fd, const int64_t *epoch, struct step_layer *ret, st
 	if (r == 0)
 		r = settle_root(tree_fd, e);
 	if (r == 0)
-		r = make_tar(tree_fd, split_fd, ret, e);
+		r = make_tar(tree_fd, split_fd, ret, ret_files, e);
 	if (r == 0)
 		(void)snprintf(ret->key, sizeof(ret->key), "%.64s", digest_hex(&ret->diff_id));
 	return r;
@@ -175,15 +190,16 @@ static void set_created(const int64_t *epoch, struct step_layer *layer)
 		timestamp_now(layer->created);
 }
 
-static int keep(const struct store *s, const struct staging *st, const char *name, struct step_layer *layer,
-		struct err *e)
+static int keep(const struct store *s, const struct staging *st, const char *name,
+		const struct step_layer *layer, uint64_t files, struct err *e)
 {
 	const struct layer_meta meta = {
 		.diff_id = layer->diff_id,
 		.blob = layer->diff_id,
 		.blob_size = layer->tar_bytes,
+		.unpacked_size = files,
 		.media_type = (char *)(uintptr_t)compression_media_type(COMPRESSION_NONE, false),
-		.created = layer->created,
+		.created = (char *)(uintptr_t)layer->created,
 	};
 	int r = layer_seal(s, st, name, &meta, e);
 
@@ -197,11 +213,12 @@ int step_layer_commit(const struct store *s, const struct staging *st, const cha
 {
 	cleanup_fd int dir_fd = openat(st->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct step_layer layer = { 0 };
+	uint64_t files = 0;
 	int r;
 
 	if (dir_fd < 0)
 		return err_errno(e, "cannot open '%s' in staging", name);
-	r = describe(dir_fd, epoch, &layer, e);
+	r = describe(dir_fd, epoch, &layer, &files, e);
 	if (r < 0)
 		return r;
 	set_created(epoch, &layer);
@@ -212,7 +229,7 @@ int step_layer_commit(const struct store *s, const struct staging *st, const cha
 			ret->tar_bytes = layer.tar_bytes;
 		return r;
 	}
-	r = keep(s, st, name, &layer, e);
+	r = keep(s, st, name, &layer, files, e);
 	if (r == 0)
 		*ret = layer;
 	return r;

@@ -17,7 +17,7 @@ static int make_dir(const struct execution *x, const struct step_job *job, size_
 {
 	char name[96];
 
-	(void)snprintf(name, sizeof(name), "fetch-%zu-%zu-%zu", job->stage, job->step, index);
+	(void)snprintf(name, sizeof(name), "%s.get%zu", job->name, index);
 	return dir_make_open(x->build->staging.fd, name, 0700, ret_fd, e);
 }
 

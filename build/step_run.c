@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "build/execution.h"
+#include "build/leftovers.h"
 #include "build/mount_stubs.h"
 #include "build/owner.h"
 #include "build/run_binds.h"
@@ -318,23 +319,25 @@ static int run(struct running *c, int *ret_status, struct err *e)
 	return r;
 }
 
-/* As BuildKit shows it: its words with blanks between them. */
+/* As BuildKit shows it: its words with blanks between them. What is too long for a message is cut. */
+static void show_command(const struct plan_run *run, char ret[COMMAND_SHOWN + sizeof("...")])
+{
+	size_t len = 0;
+
+	ret[0] = '\0';
+	for (size_t i = 0; i < run->argv.len && len <= COMMAND_SHOWN; i++)
+		len += (size_t)snprintf(ret + len, COMMAND_SHOWN + 1 - len, "%s%s", i ? " " : "",
+					run->argv.items[i]);
+	if (len > COMMAND_SHOWN)
+		(void)snprintf(ret + COMMAND_SHOWN, sizeof("..."), "...");
+}
+
 static int command_failed(const struct running *c, const char *why, int code, struct err *e)
 {
-	struct buf text = BUF_INIT(COMMAND_SHOWN);
-	struct err cause = *e;
-	int r = 0;
+	char text[COMMAND_SHOWN + sizeof("...")];
 
-	for (size_t i = 0; r == 0 && i < c->run->argv.len; i++)
-		r = buf_printf(&text, "%s%s", i ? " " : "", c->run->argv.items[i]);
-	if (why)
-		r = err_set(e, code, "process \"%s%s\" did not complete successfully: %s",
-			    text.data ? text.data : "", r < 0 ? "..." : "", why);
-	else
-		r = err_set(e, code, "process \"%s%s\" did not complete successfully: %s",
-			    text.data ? text.data : "", r < 0 ? "..." : "", cause.text);
-	buf_done(&text);
-	return r;
+	show_command(c->run, text);
+	return err_set(e, code, "process \"%s\" did not complete successfully: %s", text, why);
 }
 
 static int judge(const struct running *c, int status, int32_t *ret_exit, struct err *e)
@@ -375,8 +378,8 @@ int step_run_make(const struct step_place *p, int32_t *ret_exit, struct err *e)
 
 	c.binds = (struct run_binds){ .place = p, .spec = &c.spec };
 	(void)snprintf(c.id, sizeof(c.id), "build-%s-%s", b->staging.name, p->job->name);
-	if (r == 0 && asprintf(&c.bundle, "%s/staging/%s/%s.run", store_root_path(b->store), b->staging.name,
-			       p->job->name) < 0) {
+	if (r == 0 && asprintf(&c.bundle, "%s/staging/%s/%s" LEFTOVERS_STATE_SUFFIX,
+			       store_root_path(b->store), b->staging.name, p->job->name) < 0) {
 		c.bundle = NULL;
 		r = no_memory(e);
 	}
@@ -385,8 +388,13 @@ int step_run_make(const struct step_place *p, int32_t *ret_exit, struct err *e)
 	if (r < 0)
 		return r;
 	r = run(&c, &status, e);
+	if (r < 0 && strstr(e->text, "exec: \"")) {
+		const struct err cause = *e;
+
+		return command_failed(&c, cause.text, r, e);
+	}
 	if (r < 0)
-		return strstr(e->text, "exec: \"") ? command_failed(&c, NULL, r, e) : r;
+		return r;
 	r = judge(&c, status, ret_exit, e);
 	return r < 0 ? r : remove_stubs(&c, e);
 }

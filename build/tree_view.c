@@ -176,8 +176,8 @@ void tree_view_unmount_all(const struct store *s, const struct staging *st)
 			continue;
 		if (asprintf(&point, "%s/%s", path, entry->d_name) < 0)
 			point = NULL;
-		else
-			(void)umount2(point, MNT_DETACH | UMOUNT_NOFOLLOW); /* most are no mounts */
+		while (point && umount2(point, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+			; /* some have others on them, and most are no mounts */
 	}
 	if (dir)
 		(void)closedir(dir);

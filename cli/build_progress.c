@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/terminal_text.h"
 #include "common/cleanup.h"
 
 void build_progress_done(struct build_progress *p)
@@ -66,45 +67,13 @@ void build_progress_title(const struct build_progress *p, const struct build_pro
 
 /* --- plain -------------------------------------------------------------------------------------------------- */
 
-/* Whatever a command or a Dockerfile says: a terminal shall obey none of it. Colours (ESC '[' ... 'm') may stay, as with docker. */
-static size_t colour(const char *at, const char *end)
-{
-	const char *p = at + 1;
-
-	if (p >= end || *p != '[')
-		return 0;
-	for (p++; p < end && ((*p >= '0' && *p <= '9') || *p == ';'); p++)
-		;
-	return p < end && *p == 'm' ? (size_t)(p - at) + 1 : 0;
-}
-
-static void put_safely(FILE *out, const char *text, size_t len)
-{
-	const char *end = text + len;
-
-	for (const char *p = text; p < end; p++) {
-		unsigned char c = (unsigned char)*p, before = p > text ? (unsigned char)p[-1] : 0;
-		size_t n = c == '\033' ? colour(p, end) : 0;
-
-		if (n > 0) {
-			(void)fwrite(p, 1, n, out);
-			p += n - 1;
-		} else if ((c < ' ' && c != '\t') || c == 0x7f ||
-			   (before == 0xc2 && c >= 0x80 && c <= 0x9f)) {
-			(void)fputc(c == '\r' && p + 1 == end ? ' ' : '?', out);
-		} else {
-			(void)fputc(c, out);
-		}
-	}
-}
-
 static void put_title(const struct build_progress *p, const struct build_progress_step *s)
 {
 	cleanup_buf struct buf title = BUF_INIT(BUILD_LINE_MAX);
 
 	build_progress_title(p, s, &title);
 	(void)fprintf(p->out, "#%u ", s->number);
-	put_safely(p->out, title.data ? title.data : "", title.len);
+	terminal_text_put(p->out, title.data ? title.data : "", title.len);
 	(void)fputc('\n', p->out);
 }
 
@@ -126,7 +95,7 @@ static void put_line(const struct build_progress *p, struct build_progress_step 
 	} else {
 		(void)fprintf(p->out, "#%u %lld.%03lld ", s->number, (long long)(ms / 1000),
 			      (long long)(ms % 1000));
-		put_safely(p->out, s->line.data ? s->line.data : "", s->line.len);
+		terminal_text_put(p->out, s->line.data ? s->line.data : "", s->line.len);
 		(void)fputc('\n', p->out);
 	}
 	buf_clear(&s->line);

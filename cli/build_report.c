@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/terminal_text.h"
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/file.h"
@@ -50,7 +51,8 @@ void build_warnings_show(const struct build_warnings *w, FILE *out)
 	for (size_t i = 0; i < w->len; i++) {
 		const char *name = rule(&w->items[i]);
 
-		(void)fprintf(out, " - %s%s%s", name ? name : "", name ? ": " : "", w->items[i].text);
+		(void)fprintf(out, " - %s%s", name ? name : "", name ? ": " : "");
+		terminal_text_put(out, w->items[i].text, strlen(w->items[i].text));
 		if (w->items[i].first_line)
 			(void)fprintf(out, " (line %u)", w->items[i].first_line);
 		(void)fputc('\n', out);
@@ -69,10 +71,11 @@ int build_warnings_report(const struct build_warnings *w, const struct dockerfil
 		const struct plan_warning *one = &w->items[i];
 
 		if (rule(one))
-			(void)fprintf(out, "\nWARNING: %s - %s\n%s\n", rule(one), check_info(one->check)->url,
-				      one->text);
+			(void)fprintf(out, "\nWARNING: %s - %s\n", rule(one), check_info(one->check)->url);
 		else
-			(void)fprintf(out, "\nWARNING: %s\n", one->text);
+			(void)fprintf(out, "\nWARNING: ");
+		terminal_text_put(out, one->text, strlen(one->text));
+		(void)fputc('\n', out);
 		if (one->first_line)
 			build_excerpt(out, f, one->first_line, one->last_line);
 	}
@@ -90,9 +93,11 @@ void build_excerpt(FILE *out, const struct dockerfile *f, uint32_t first_line, u
 		const char *stop = memchr(at, '\n', (size_t)(end - at));
 		size_t len = (size_t)((stop ? stop : end) - at);
 
-		if (n >= from)
-			(void)fprintf(out, "%4u | %s %.*s\n", n,
-				      n >= first_line && n <= last_line ? ">>>" : "   ", (int)len, at);
+		if (n >= from) {
+			(void)fprintf(out, "%4u | %s ", n, n >= first_line && n <= last_line ? ">>>" : "   ");
+			terminal_text_put(out, at, len);
+			(void)fputc('\n', out);
+		}
 		at += len + 1;
 	}
 	(void)fprintf(out, "--------------------\n");

@@ -128,10 +128,16 @@ static void find_own(struct platform *ret)
 		ret->variant[0] = '\0'; /* levels are no names of platforms that people use */
 }
 
+static bool is_same(const struct platform *a, const struct platform *b)
+{
+	return strcmp(a->os, b->os) == 0 && strcmp(a->architecture, b->architecture) == 0 &&
+	       strcmp(a->variant, b->variant) == 0;
+}
+
 static bool has_platform(const struct build_settings *s, const struct platform *p)
 {
 	for (size_t i = 0; i < s->platforms_len; i++)
-		if (memcmp(&s->platforms[i], p, sizeof(*p)) == 0)
+		if (is_same(&s->platforms[i], p))
 			return true;
 	return false;
 }

@@ -15,12 +15,12 @@
 #define EAGAIN_TRIES  64  /* a rename or mount anywhere on the system can make RESOLVE_IN_ROOT start over */
 
 /* A relative "" is the root itself: RESOLVE_IN_ROOT makes "/" the root, too. */
-static int open_in_root(int root_fd, const char *path, int flags, mode_t mode)
+static int open_resolved(int root_fd, const char *path, int flags, mode_t mode, uint64_t resolve)
 {
 	struct open_how how = {
 		.flags = (uint64_t)(unsigned int)(flags | O_CLOEXEC),
 		.mode = flags & (O_CREAT | __O_TMPFILE) ? mode : 0,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+		.resolve = RESOLVE_IN_ROOT | resolve,
 	};
 	long fd;
 
@@ -30,6 +30,11 @@ static int open_in_root(int root_fd, const char *path, int flags, mode_t mode)
 			break;
 	}
 	return fd >= 0 ? (int)fd : -errno;
+}
+
+static int open_in_root(int root_fd, const char *path, int flags, mode_t mode)
+{
+	return open_resolved(root_fd, path, flags, mode, RESOLVE_NO_MAGICLINKS);
 }
 
 /* A mount or rename storm is reported as busy, and a cross-device error as what it means to people. */
@@ -51,6 +56,13 @@ int rootfd_open(int root_fd, const char *path, int flags, mode_t mode, int *ret_
 int rootfd_try_open(int root_fd, const char *path, int flags)
 {
 	int fd = open_in_root(root_fd, path, flags, 0);
+
+	return fd == -EXDEV ? -ELOOP : fd;
+}
+
+int rootfd_try_open_straight(int root_fd, const char *path, int flags)
+{
+	int fd = open_resolved(root_fd, path, flags, 0, RESOLVE_NO_SYMLINKS);
 
 	return fd == -EXDEV ? -ELOOP : fd;
 }

@@ -17,6 +17,9 @@ int rootfd_open(int root_fd, const char *path, int flags, mode_t mode, int *ret_
  * for it. */
 int rootfd_try_open(int root_fd, const char *path, int flags) MUST_CHECK;
 
+/* The same, and -ELOOP for a symlink anywhere on the way. */
+int rootfd_try_open_straight(int root_fd, const char *path, int flags) MUST_CHECK;
+
 /* mkdir -p below the root, and opens the result (O_PATH | O_DIRECTORY). Symlinks on the way are
  * followed inside the root; those that dangle get their targets made, as runc does. */
 int rootfd_mkdir_p(int root_fd, const char *path, mode_t mode, int *ret_fd, struct err *e) MUST_CHECK;

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/leftovers.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "cgroups/cgroup.h"
+#include "common/cleanup.h"
+#include "runtime/state.h"
+
+static void remove_cgroup(const struct cgroup_host *host, const char *state_root, const char *id)
+{
+	cleanup_container_state struct container_state state = { 0 };
+	cleanup_cgroup struct cgroup cgroup = { .dir_fd = -1 };
+	struct err ignored; /* an empty cgroup too many */
+
+	if (container_state_read(state_root, id, &state, &ignored) < 0 || !state.cgroup_path)
+		return;
+	if (cgroup_open(host, state.cgroup_path, &cgroup, &ignored) == 0)
+		IGNORE_RESULT(cgroup_destroy(&cgroup, &ignored));
+}
+
+static void remove_cgroup_of(const struct cgroup_host *host, const struct store *s, const struct staging *st,
+			     const char *step, size_t step_len)
+{
+	cleanup_free char *state_root = NULL;
+	cleanup_free char *id = NULL;
+
+	if (asprintf(&state_root, "%s/staging/%s/%.*s" LEFTOVERS_STATE_SUFFIX, store_root_path(s), st->name,
+		     (int)step_len, step) < 0)
+		state_root = NULL;
+	if (asprintf(&id, "build-%s-%.*s", st->name, (int)step_len, step) < 0)
+		id = NULL;
+	if (state_root && id)
+		remove_cgroup(host, state_root, id);
+}
+
+static DIR *list(int dir_fd)
+{
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir)
+		cleanup_fd_fn(&fd);
+	return dir;
+}
+
+void leftovers_remove_cgroups(const struct store *s, const struct staging *st)
+{
+	cleanup_dir DIR *dir = list(st->fd);
+	const size_t suffix_len = strlen(LEFTOVERS_STATE_SUFFIX);
+	struct cgroup_host host = { 0 };
+	const struct dirent *d;
+
+	while (dir && (d = readdir(dir))) {
+		size_t len = strlen(d->d_name);
+
+		if (len <= suffix_len || strcmp(d->d_name + len - suffix_len, LEFTOVERS_STATE_SUFFIX) != 0)
+			continue;
+		cgroup_host_find(&host);
+		remove_cgroup_of(&host, s, st, d->d_name, len - suffix_len);
+	}
+}
+
+/* The owner of a staging directory holds its lock; so do the processes that it started there. One that has only just been made is locked in a moment, or its
+ * maker, which looks again, makes another one. */
+static void remove_if_abandoned(const struct store *s, int dir_fd, const char *name)
+{
+	struct staging st = { .fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) };
+
+	if (st.fd < 0)
+		return;
+	if (strlen(name) >= sizeof(st.name) || flock(st.fd, LOCK_EX | LOCK_NB) < 0) {
+		cleanup_fd_fn(&st.fd);
+		return;
+	}
+	(void)snprintf(st.name, sizeof(st.name), "%s", name);
+	leftovers_remove_cgroups(s, &st);
+	staging_end(s, &st);
+}
+
+void leftovers_sweep(const struct store *s)
+{
+	cleanup_fd int dir_fd =
+		openat(store_root_fd(s), "staging", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_dir DIR *dir = dir_fd < 0 ? NULL : list(dir_fd);
+	const struct dirent *d;
+
+	while (dir && (d = readdir(dir)))
+		if (d->d_name[0] != '.')
+			remove_if_abandoned(s, dir_fd, d->d_name);
+}
