@@ -196,6 +196,7 @@ static int keep(const struct store *s, const struct staging *st, const char *nam
 	const struct layer_meta meta = {
 		.diff_id = layer->diff_id,
 		.blob = layer->diff_id,
+		.is_made_here = true,
 		.blob_size = layer->tar_bytes,
 		.unpacked_size = files,
 		.media_type = (char *)(uintptr_t)compression_media_type(COMPRESSION_NONE, false),

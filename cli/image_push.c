@@ -213,6 +213,7 @@ int image_push(int argc, char **argv, const struct image_globals *g)
 	o.tls_verify = f.tls_verify;
 	o.auth_file = f.auth_file;
 	r = image_transfer_options(f.format, f.level, f.jobs, &o, &e);
+	o.compress_tars = true; /* what was made here is no more than a tar; registries are sent gzip */
 	if (r == 0 && f.all_tags && n > 1)
 		r = err_set(&e, -EINVAL, "--all-tags takes no other name to push to");
 	if (r < 0)

@@ -124,6 +124,16 @@ static void find_mounts(const struct store *s, const char *domain, const char *p
 	image_list_free(items, len);
 }
 
+static bool is_made_here(const struct store *s, const char *key)
+{
+	struct layer_meta meta = { 0 };
+	struct err ignored; /* what cannot be read goes as it is listed */
+	bool is = layer_meta_read(s, key, &meta, &ignored) == 0 && meta.is_made_here;
+
+	layer_meta_done(&meta);
+	return is;
+}
+
 /* --- the list of layers --------------------------------------------------------------------------------------- */
 
 int stored_image_list(const struct store *s, const struct stored_image *i, const char *domain,
@@ -152,6 +162,7 @@ int stored_image_list(const struct store *s, const struct stored_image *i, const
 									 : "");
 		if (key)
 			(void)snprintf(b->key, sizeof(b->key), "%s", key);
+		b->is_made_here = key && b->kind == MEDIA_LAYER && is_made_here(s, key);
 		b->phase = transfer_makes_anew(t, b) && key ? TRANSFER_ABSENT : TRANSFER_WAITING;
 	}
 	if (domain)

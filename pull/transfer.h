@@ -43,6 +43,7 @@ struct transfer_blob {
 	enum media_kind kind;
 	struct digest diff_id; /* of a layer; unset: not known */
 	char key[65];          /* of a layer of the store; "": it is not from there */
+	bool is_made_here;     /* a layer of the store that a build has made */
 	bool is_to_compress;   /* a tar that goes as `compression` of the transfer says; not of the store */
 	bool is_lost;          /* no key, and yet from the store: good only if the other side has it */
 	const void *text;      /* a document in memory, borrowed; NULL: it is none */
@@ -75,7 +76,7 @@ struct transfer {
 	struct registry_options *registry; /* where they go to; NULL: to `layout` */
 	struct layout *layout;
 	bool anew; /* layers of the store are packed, and as `compression` says; false: they are made as they were pulled */
-	bool compress_tars; /* those of them that are tars without compression are packed like that, and the others as they were pulled */
+	bool compress_tars; /* those of them that a build has made here are packed like that, and the others as they were pulled */
 	struct compression compression; /* of those, and of blobs that are to be compressed */
 	unsigned int jobs;              /* 0: TRANSFER_DEFAULT_JOBS */
 	int cancel_fd;
@@ -90,7 +91,7 @@ struct transfer {
 /* Whether a layer of the store goes as `compression` says, whatever it was pulled as. */
 static inline bool transfer_makes_anew(const struct transfer *t, const struct transfer_blob *b)
 {
-	return t->anew || (t->compress_tars && b->key[0] && b->kind == MEDIA_LAYER);
+	return t->anew || (t->compress_tars && b->is_made_here);
 }
 
 /* Ends all processes and frees the blobs. */

@@ -78,6 +78,7 @@ static const struct json_field META[] = {
 	{ "mediaType", offsetof(struct layer_meta, media_type), json_read_string },
 	{ "tarSplit", offsetof(struct layer_meta, tar_split), json_read_string },
 	{ "created", offsetof(struct layer_meta, created), json_read_string },
+	{ "madeHere", offsetof(struct layer_meta, is_made_here), json_read_bool },
 	{ 0 }
 };
 
@@ -146,6 +147,8 @@ static int meta_text(const struct layer_meta *meta, const char *split, struct js
 	json_out_opt_string(o, "mediaType", meta->media_type);
 	json_out_opt_string(o, "tarSplit", *split ? split : NULL);
 	json_out_string(o, "created", meta->created ? meta->created : now);
+	if (meta->is_made_here)
+		json_out_bool(o, "madeHere", true);
 	json_out_end(o);
 	return json_out_finish(o, ret_text, ret_len, e);
 }

@@ -19,7 +19,8 @@ struct layer_meta {
 	uint64_t unpacked_size; /* bytes of regular files */
 	char *media_type;
 	char *tar_split; /* checksum of LAYER_SPLIT_NAME; NULL: there was none. layer_seal finds it out by itself */
-	char *created; /* RFC 3339 */
+	char *created;     /* RFC 3339 */
+	bool is_made_here; /* by a build: nobody has it as a blob, and `blob` is its tar */
 };
 void layer_meta_done(struct layer_meta *m);
 
