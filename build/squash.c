@@ -161,7 +161,9 @@ int build_squash(struct build *b, struct build_result *r, const int64_t *epoch, 
 		return 0;
 	if (r->layers.len < r->made_len || r->config.diff_ids_len < r->made_len)
 		return err_set(e, -EINVAL, "there are more layers than the image has");
-	n = make_layer(b, r, epoch, &layer, e);
+	n = build_stage(b, e); /* one that found all has none yet */
+	if (n == 0)
+		n = make_layer(b, r, epoch, &layer, e);
 	if (n == 0)
 		n = replace(r, &layer, e);
 	return n < 0 ? err_wrap(e, "cannot squash %zu layers", r->made_len) : 0;

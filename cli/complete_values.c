@@ -30,13 +30,18 @@ struct rule {
 /* The first that fits counts. Those for one command come before those for all. */
 static const struct rule OPTION_RULES[] = {
 	{ "sampan build", "allow", "network.host security.insecure device" },
+	{ "sampan build", "attest", "type=provenance type=provenance,mode=max type=sbom" },
 	{ "sampan build", "build-arg", "@environment" },
+	{ "sampan build", "cache-from", "type=registry,ref= type=local,src=" },
+	{ "sampan build", "cache-to", "type=registry,ref= type=local,dest= type=inline" },
 	{ "sampan build", "call", "build check" },
 	{ "sampan build", "network", "default host none" },
 	{ "sampan build", "output",
 	  "type=local,dest= type=tar,dest= type=oci,dest= type=docker type=docker,dest= type=image,name= "
 	  "type=registry,name= @directories" },
 	{ "sampan build", "progress", "auto plain tty rawjson" },
+	{ "sampan build", "provenance", "true false mode=min mode=max" },
+	{ "sampan build", "sbom", "true false" },
 	{ "sampan build", "secret", "id=" },
 	{ "sampan build", "ssh", "default" },
 	{ "sampan build", "tag", "@images" },

@@ -264,6 +264,14 @@ def test_labels_names_and_files_of_ids(builder, tmp_path):
     assert meta["containerimage.config.digest"] == built.id and meta["image.name"] == f"{one}:latest,{two}:v2"
 
 
+def test_squash_makes_one_layer_of_all_above_the_base(builder):
+    text = f"FROM localhost/box\nRUN echo {builder.new('x')} >/a; echo 1 >/b\nRUN rm /a /etc/passwd; echo 2 >/c\n"
+    for plain in (builder(text, {}, "--squash"), builder(text, {}, "--squash", "--no-cache"), builder(text, {}, "--squash")):
+        assert [sorted(layer) for layer in plain.own] == [["b", "c", "etc", "etc/.wh.passwd"]]
+        assert plain.tree == {"b": "-644 0:0 1", "c": "-644 0:0 2"}
+    assert len(builder(text).own) == 2
+
+
 def test_images_run(builder):
     built = builder("FROM localhost/box\nWORKDIR /w\nUSER user\nENV A=b\nCOPY a .\nENTRYPOINT [\"sh\", \"-c\"]\nCMD [\"pwd; id -u; echo $A; cat a\"]\n",
                     {"a": "1\n"})

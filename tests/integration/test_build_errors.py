@@ -2,6 +2,7 @@
 """What is said where a build fails: place, line, mark, and what may have been meant."""
 import os
 import signal
+import subprocess
 
 import pytest
 
@@ -168,7 +169,8 @@ def test_values_of_flags(builder):
 
 
 def test_ctrl_c_ends_commands_and_leaves_nothing(builder):
-    folder = builder.context({"Dockerfile": BOX + "RUN echo started; sleep 1000\n"})
+    command = f"sleep {10000000 + os.getpid()}"  # nobody else's
+    folder = builder.context({"Dockerfile": f"{BOX}RUN echo started; {command}\n"})
     process = builder.sampan.popen("build", "--no-cache", folder)
     for line in process.stderr:
         if line.endswith(" started\n"):
@@ -177,4 +179,9 @@ def test_ctrl_c_ends_commands_and_leaves_nothing(builder):
     process.communicate(timeout=30)
     assert process.returncode == 130
     assert staged(builder.sampan) == []
-    wait_for(lambda: "sleep 1000" not in os.popen("ps -eo args | grep '^sleep 1000'").read(), "the end of the command")
+
+    def gone():
+        shown = subprocess.run(["ps", "-eo", "args"], check=True, capture_output=True, text=True).stdout
+        return command not in shown.splitlines()
+
+    wait_for(gone, "the end of the command")
