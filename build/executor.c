@@ -295,7 +295,7 @@ static int wait_for_one(struct execution *x, struct build_failure *failure, stru
 	ready = poll(fds, n, o->tick ? o->tick_ms : -1);
 	if (ready < 0)
 		return errno == EINTR ? 0 : err_errno(e, "cannot wait for steps");
-	if (ready == 0)
+	if (ready == 0 && o->tick)
 		o->tick(o->arg);
 	if (fds[n - 1].revents)
 		return err_set(e, -EINTR, "interrupted");

@@ -75,12 +75,11 @@ static void remove_if_abandoned(const struct store *s, int dir_fd, const char *n
 
 	if (st.fd < 0)
 		return;
-	if (strlen(name) >= sizeof(st.name) || flock(st.fd, LOCK_EX | LOCK_NB) < 0) {
+	if (snprintf(st.name, sizeof(st.name), "%s", name) >= (int)sizeof(st.name) ||
+	    flock(st.fd, LOCK_EX | LOCK_NB) < 0) {
 		cleanup_fd_fn(&st.fd);
 		return;
 	}
-	/* It fits, which the compiler does not see where it is instrumented. */
-	(void)snprintf(st.name, sizeof(st.name), "%.*s", (int)sizeof(st.name) - 1, name);
 	leftovers_remove_cgroups(s, &st);
 	staging_end(s, &st);
 }

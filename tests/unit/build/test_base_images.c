@@ -114,31 +114,62 @@ static void an_image_of_another_repository_is_no_member_of_the_index(void **stat
 	assert_int_equal(base_images_get(&b, NAME, &other, &image, &e), -ENOENT);
 }
 
-static int refuse(void *arg, const char *reference, const struct image_record *found, struct err *e)
-{
-	unsigned int *count = arg;
+struct pins {
+	unsigned int count;
+	const char *to; /* NULL: refuse */
+};
 
-	++*count;
-	return err_set(e, -EPERM, "%s at %.7s is not the one", reference, found->manifest.text);
+static int pin(void *arg, const char *reference, const struct platform *platform, char **ret, struct err *e)
+{
+	struct pins *pins = arg;
+
+	pins->count++;
+	if (!pins->to)
+		return err_set(e, -EPERM, "%s for %s is not locked", reference, platform->architecture);
+	*ret = strdup(pins->to);
+	return 0;
 }
 
-static void what_is_not_allowed_is_not_returned(void **state)
+static void what_is_not_locked_is_not_returned(void **state)
 {
 	const struct fixture *f = *state;
 	cleanup_base_images struct base_images b = images_of(f, BASE_PULL_NEVER);
 	const struct platform p = platform_of("linux/amd64");
 	const struct base_image *image = NULL;
-	unsigned int count = 0;
+	struct pins pins = { 0 };
 	struct err e = { 0 };
 
 	make_image(f->store, NAME, "linux/amd64", LINES("f a text"));
-	b.allowed = refuse;
-	b.allowed_arg = &count;
+	b.pin = pin;
+	b.pin_arg = &pins;
 	assert_int_equal(base_images_get(&b, NAME, &p, &image, &e), -EPERM);
-	assert_string_equal(e.text, NAME " at sha256: is not the one");
+	assert_string_equal(e.text, NAME " for amd64 is not locked");
 	assert_null(image);
-	assert_int_equal(count, 1);
+	assert_int_equal(pins.count, 1);
 	assert_int_equal(b.len, 0);
+}
+
+static void what_is_locked_is_taken_by_its_digest(void **state)
+{
+	const struct fixture *f = *state;
+	cleanup_base_images struct base_images b = images_of(f, BASE_PULL_NEVER),
+					       before = images_of(f, BASE_PULL_NEVER);
+	const struct base_image *image;
+	struct pins pins = { 0 };
+	char pinned[256];
+
+	make_image(f->store, NAME, "linux/amd64", LINES("f a text"));
+	(void)snprintf(pinned, sizeof(pinned), "localhost/base@%s",
+		       get(&before, NAME, "linux/amd64")->image.record.manifest.text);
+	make_image(f->store, "localhost/base:other", "linux/amd64", LINES("f a other"));
+	pins.to = pinned;
+	b.pin = pin;
+	b.pin_arg = &pins;
+	image = get(&b, "localhost/base:other", "linux/amd64");
+	assert_ptr_equal(get(&b, "localhost/base:other", "linux/amd64"), image);
+	assert_int_equal(pins.count, 1);
+	assert_string_equal(image->reference, "localhost/base:other");
+	assert_string_equal(image->image.record.manifest.text, strchr(pinned, '@') + 1);
 }
 
 static void a_configuration_comes_with_the_digest_for_messages(void **state)
@@ -199,7 +230,8 @@ int main(void)
 		FIXTURE_TEST(never_means_that_nothing_is_pulled),
 		FIXTURE_TEST(another_platform_is_found_in_the_index),
 		FIXTURE_TEST(an_image_of_another_repository_is_no_member_of_the_index),
-		FIXTURE_TEST(what_is_not_allowed_is_not_returned),
+		FIXTURE_TEST(what_is_not_locked_is_not_returned),
+		FIXTURE_TEST(what_is_locked_is_taken_by_its_digest),
 		FIXTURE_TEST(a_configuration_comes_with_the_digest_for_messages),
 		FIXTURE_TEST(the_digest_of_an_index_is_the_indexs),
 		FIXTURE_TEST(a_text_that_is_no_reference_is_refused),

@@ -30,15 +30,15 @@ static void make_layers(struct executed *d)
 	struct stage_run *s = &d->stages[d->t.plan.target];
 
 	s->made = calloc(stage->len + 1, sizeof(*s->made));
-	s->made_history = calloc(stage->len + 1, sizeof(*s->made_history));
-	assert_true(s->made && s->made_history);
+	s->made_steps = calloc(stage->len + 1, sizeof(*s->made_steps));
+	assert_true(s->made && s->made_steps);
 	for (size_t i = 0; i < stage->len; i++) {
 		struct step_layer *layer = &s->made[s->made_len];
 
 		layer->diff_id = digest_of(i + 1);
 		(void)snprintf(layer->key, sizeof(layer->key), "%s", digest_hex(&layer->diff_id));
 		(void)snprintf(layer->created, sizeof(layer->created), "%s", i == 0 ? EARLY : LATE);
-		s->made_history[s->made_len++] = stage->steps[i].history;
+		s->made_steps[s->made_len++].history = stage->steps[i].history;
 		assert_int_equal(strvec_add(&s->layers, layer->key), 0);
 	}
 }
@@ -65,7 +65,7 @@ static void executed_done(struct executed *d)
 {
 	for (size_t i = 0; i < ARRAY_LEN(d->stages); i++) {
 		free(d->stages[i].made);
-		free(d->stages[i].made_history);
+		free(d->stages[i].made_steps);
 		strvec_done(&d->stages[i].layers);
 	}
 	build_result_done(&d->result);

@@ -6,7 +6,13 @@
 #include "pull/layer_rebuild.h"
 #include "tests/unit/build/build_test.h"
 
-#define TAR_MAX (1u << 20)
+#define TAR_MAX   (1u << 20)
+
+/* The old header of a tar has room for a hundred bytes. */
+#define TEN_BYTES "ten-bytes-"
+#define LONG_FILE                                                                                      \
+	"f " TEN_BYTES TEN_BYTES TEN_BYTES TEN_BYTES TEN_BYTES TEN_BYTES TEN_BYTES TEN_BYTES TEN_BYTES \
+		TEN_BYTES "x text"
 
 static struct stat stat_in(const struct store *s, const struct step_layer *layer, const char *path)
 {
@@ -100,13 +106,11 @@ static void the_tar_comes_out_again_bit_for_bit(void **state)
 	cleanup_buf struct buf tar = BUF_INIT(TAR_MAX);
 	struct digest digest;
 	struct err e;
-	struct step_layer layer = make_layer(f->store,
-					     LINES("d d", "d0700 d/e", "f04755 d/e/suid text",
-						   "h d/hard d/e/suid", "l d/link ../x", "p pipe", "f empty ",
-						   "f "
-						   "a-name-that-is-longer-than-what-the-old-header-of-a-tar-"
-						   "has-room-for-which-is-one-hundred-bytes-as-you-know x"),
-					     NULL);
+	struct step_layer layer =
+		make_layer(f->store,
+			   LINES("d d", "d0700 d/e", "f04755 d/e/suid text", "h d/hard d/e/suid",
+				 "l d/link ../x", "p pipe", "f empty ", LONG_FILE),
+			   NULL);
 
 	rebuild(f->store, &layer, &tar);
 	assert_int_equal(tar.len, layer.tar_bytes);

@@ -47,7 +47,8 @@ static unsigned int entries(const struct staging *st)
 	unsigned int n = 0;
 	DIR *dir = fdopendir(openat(st->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 
-	while (dir && readdir(dir))
+	CHILD_CHECK(dir != NULL);
+	while (readdir(dir))
 		n++;
 	(void)closedir(dir);
 	return n - 2;

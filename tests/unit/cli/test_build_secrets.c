@@ -153,7 +153,7 @@ static void assert_ssh_refused(const char *text, int code, const char *message)
 static void what_is_no_agent_is_refused(void **state)
 {
 	const struct scratch *s = *state;
-	char text[256], message[512];
+	char text[256], message[1024];
 
 	assert_int_equal(unsetenv("SSH_AUTH_SOCK"), 0);
 	assert_ssh_refused("default", -EINVAL,
