@@ -72,7 +72,8 @@ static int load_if_for(const struct base_images *b, const char *name, const stru
 
 	if (r < 0)
 		return r;
-	if (!is_for(&image.config, platform))
+	/* What is no choice among several is taken, with a warning (InvalidBaseImagePlatform). */
+	if (!is_for(&image.config, platform) && digest_is_set(&image.record.index))
 		return -ENODATA;
 	*ret = image;
 	image = (struct stored_image){ 0 };
@@ -144,6 +145,7 @@ static int pull(const struct base_images *b, const char *text, const struct refe
 	int r;
 
 	o.has_platform = true;
+	o.any_platform = true;
 	o.platform = *platform;
 	if (ref && !runs_here(platform) && image_lookup(b->store, ref, &before, &ignored) < 0)
 		before = (struct image_record){ 0 };

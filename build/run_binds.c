@@ -139,10 +139,15 @@ static int pin_writable(struct run_binds *b, const char *lower, char **ret_path,
 }
 
 /* Of a folder a copy is mounted: without what the ignore file leaves out, and whatever RUN does to it, the folder is as it was. */
-static int copy_folder(struct run_binds *b, const struct tree_ref *from, const char *source, bool keep_owners,
+static int copy_folder(struct run_binds *b, const struct tree_ref *from, const char *source, bool chown,
 		       char **ret_path, struct err *e)
 {
-	const struct copy_options o = { .dest = "/data", .keep_owners = keep_owners };
+	const struct spec_user *user = &b->spec->process->user;
+	const struct copy_options o = { .dest = "/data",
+					.chown = chown,
+					.uid = user->uid,
+					.gid = user->gid,
+					.keep_owners = from->owners && !chown };
 	cleanup_free char *place = NULL;
 	cleanup_fd int dir_fd = -1;
 	char name[PLACE_MAX];
@@ -182,7 +187,7 @@ static int pin_tree(struct run_binds *b, const struct tree_ref *from, const char
 	if (fstat(fd, &st) < 0)
 		return err_errno(e, "cannot look at '%s'", source);
 	if (writable && !S_ISDIR(st.st_mode))
-		return copy_folder(b, from, source, true, ret_path, e);
+		return copy_folder(b, from, source, false, ret_path, e);
 	r = pin(b, fd, writable ? &pinned : ret_path, e);
 	return r < 0 || !writable ? r : pin_writable(b, pinned, ret_path, e);
 }
@@ -195,8 +200,8 @@ static int add_bind(struct run_binds *b, const struct plan_run_mount *m, struct 
 	int r = execution_source(b->place->x, &m->from, &from, e);
 
 	if (r == 0)
-		r = from.tree ? pin_tree(b, &from, source, !m->mount.readonly, &path, e)
-			      : copy_folder(b, &from, source, false, &path, e);
+		r = from.tree && !m->mount.chown ? pin_tree(b, &from, source, !m->mount.readonly, &path, e)
+						 : copy_folder(b, &from, source, m->mount.chown, &path, e);
 	return r < 0 ? r : add_spec(b, m->mount.target, path, &m->mount, m->mount.readonly, e);
 }
 
@@ -328,7 +333,12 @@ static int add_cache(struct run_binds *b, const struct plan_run_mount *m, struct
 		return r;
 	cache = find_cache(b, &digest); /* it is open */
 	path = cache ? cache_mount_data_path(b->place->x->build->store, cache->mount.name) : NULL;
-	return path ? add_spec(b, m->mount.target, path, &m->mount, m->mount.readonly, e) : no_memory(e);
+	if (!path)
+		return no_memory(e);
+	if (m->mount.chown &&
+	    fchown(cache->mount.data_fd, b->spec->process->user.uid, b->spec->process->user.gid) < 0)
+		return err_errno(e, "cannot change the owner of cache '%s'", m->mount.id);
+	return add_spec(b, m->mount.target, path, &m->mount, m->mount.readonly, e);
 }
 
 /* --- type=tmpfs --------------------------------------------------------------------------------------------- */

@@ -74,7 +74,7 @@ static int set_attest(const char *text, void *member, struct err *e)
 static const struct option_def OPTIONS[] = {
 	{ "add-host", 0, OPTION_LIST, FLAG(add_hosts), "list", "Lines of /etc/hosts of RUN: HOST:IP" },
 	{ "allow", 0, OPTION_LIST, FLAG(allow), "list",
-	  "Allow RUN what it may not do else: network.host, security.insecure" },
+	  "Allow RUN what it may not do else: network.host, security.insecure, device" },
 	{ "annotation", 0, OPTION_LIST, FLAG(annotations), "list", "Annotations of the manifest: KEY=VALUE" },
 	{ "attest", 0, OPTION_CALL, FLAG(attest), "string",
 	  "Say something of the image, in its index: type=provenance[,mode=max], type=sbom", set_attest },

@@ -176,33 +176,28 @@ static int add(const struct reading *o, enum build_output_kind kind, struct err 
 	return 0;
 }
 
-static int need_dest(const struct reading *o, struct err *e)
-{
-	return o->dest && *o->dest ? 0 : err_set(e, -EINVAL, "dest is required for %s exporter", o->type);
-}
-
 static int settle(struct reading *o, struct err *e)
 {
-	int r;
+	static const struct {
+		const char *type;
+		enum build_output_kind kind;
+	} TYPES[] = { { "image", BUILD_OUTPUT_IMAGE },   { "registry", BUILD_OUTPUT_IMAGE },
+		      { "docker", BUILD_OUTPUT_DOCKER }, { "oci", BUILD_OUTPUT_OCI },
+		      { "local", BUILD_OUTPUT_LOCAL },   { "tar", BUILD_OUTPUT_TAR } };
 
 	if (!o->type)
 		return err_set(e, -EINVAL, "type is required for output");
 	if (strcmp(o->type, "registry") == 0)
 		o->push = true;
-	if (strcmp(o->type, "image") == 0 || strcmp(o->type, "registry") == 0 ||
-	    (strcmp(o->type, "docker") == 0 && !o->dest))
-		return add(o, BUILD_OUTPUT_IMAGE, e);
-	r = need_dest(o, e);
-	if (r < 0)
-		return r;
-	if (strcmp(o->type, "docker") == 0)
-		return add(o, BUILD_OUTPUT_DOCKER, e);
-	if (strcmp(o->type, "oci") == 0)
-		return add(o, BUILD_OUTPUT_OCI, e);
-	if (strcmp(o->type, "local") == 0)
-		return add(o, BUILD_OUTPUT_LOCAL, e);
-	if (strcmp(o->type, "tar") == 0)
-		return add(o, BUILD_OUTPUT_TAR, e);
+	for (size_t i = 0; i < ARRAY_LEN(TYPES); i++) {
+		if (strcmp(TYPES[i].type, o->type) != 0)
+			continue;
+		if (TYPES[i].kind == BUILD_OUTPUT_DOCKER && !o->dest)
+			return add(o, BUILD_OUTPUT_IMAGE, e); /* into the store */
+		if (TYPES[i].kind != BUILD_OUTPUT_IMAGE && (!o->dest || !*o->dest))
+			return err_set(e, -EINVAL, "dest is required for %s exporter", o->type);
+		return add(o, TYPES[i].kind, e);
+	}
 	return err_set(e, -EINVAL, "unknown exporter: %s", o->type);
 }
 
