@@ -180,7 +180,7 @@ static int begin_step(struct execution *x, struct step_job *j, struct err *e)
 	size_t len = 0;
 	int r = execution_begin_stage(x, j->stage, e);
 
-	(void)snprintf(j->name, sizeof(j->name), "step-%zu", x->build->names_len++);
+	(void)snprintf(j->name, sizeof(j->name), LEFTOVERS_STEP_PREFIX "%zu", x->build->names_len++);
 	j->before = x->stages[j->stage].key;
 	j->begun_ms = monotonic_ms();
 	if (r == 0)

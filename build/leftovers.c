@@ -13,28 +13,32 @@
 #include "common/cleanup.h"
 #include "runtime/state.h"
 
+/* One that was killed before it could note where its cgroup is has it in the usual place. */
 static void remove_cgroup(const struct cgroup_host *host, const char *state_root, const char *id)
 {
 	cleanup_container_state struct container_state state = { 0 };
 	cleanup_cgroup struct cgroup cgroup = { .dir_fd = -1 };
+	cleanup_free char *usual = NULL;
+	const char *path;
 	struct err ignored; /* an empty cgroup too many */
 
-	if (container_state_read(state_root, id, &state, &ignored) < 0 || !state.cgroup_path)
-		return;
-	if (cgroup_open(host, state.cgroup_path, &cgroup, &ignored) == 0)
+	if (asprintf(&usual, CGROUP_DEFAULT_PARENT "/%s", id) < 0)
+		usual = NULL;
+	path = container_state_read(state_root, id, &state, &ignored) < 0 ? usual : state.cgroup_path;
+	if (path && cgroup_open(host, path, &cgroup, &ignored) == 0)
 		IGNORE_RESULT(cgroup_destroy(&cgroup, &ignored));
 }
 
 static void remove_cgroup_of(const struct cgroup_host *host, const struct store *s, const struct staging *st,
-			     const char *step, size_t step_len)
+			     const char *step)
 {
 	cleanup_free char *state_root = NULL;
 	cleanup_free char *id = NULL;
 
-	if (asprintf(&state_root, "%s/staging/%s/%.*s" LEFTOVERS_STATE_SUFFIX, store_root_path(s), st->name,
-		     (int)step_len, step) < 0)
+	if (asprintf(&state_root, "%s/staging/%s/%s" LEFTOVERS_STATE_SUFFIX, store_root_path(s), st->name,
+		     step) < 0)
 		state_root = NULL;
-	if (asprintf(&id, "build-%s-%.*s", st->name, (int)step_len, step) < 0)
+	if (asprintf(&id, "build-%s-%s", st->name, step) < 0)
 		id = NULL;
 	if (state_root && id)
 		remove_cgroup(host, state_root, id);
@@ -53,17 +57,16 @@ static DIR *list(int dir_fd)
 void leftovers_remove_cgroups(const struct store *s, const struct staging *st)
 {
 	cleanup_dir DIR *dir = list(st->fd);
-	const size_t suffix_len = strlen(LEFTOVERS_STATE_SUFFIX);
+	const size_t prefix_len = strlen(LEFTOVERS_STEP_PREFIX);
 	struct cgroup_host host = { 0 };
 	const struct dirent *d;
 
 	while (dir && (d = readdir(dir))) {
-		size_t len = strlen(d->d_name);
-
-		if (len <= suffix_len || strcmp(d->d_name + len - suffix_len, LEFTOVERS_STATE_SUFFIX) != 0)
+		/* The directory of a step that was made is a layer by now. */
+		if (strncmp(d->d_name, LEFTOVERS_STEP_PREFIX, prefix_len) != 0 || strchr(d->d_name, '.'))
 			continue;
 		cgroup_host_find(&host);
-		remove_cgroup_of(&host, s, st, d->d_name, len - suffix_len);
+		remove_cgroup_of(&host, s, st, d->d_name);
 	}
 }
 

@@ -6,6 +6,9 @@
 #include "store/layer.h"
 #include "store/store.h"
 
+/* Names of steps, and of their directories in staging/<name>, begin so; none has a dot. */
+#define LEFTOVERS_STEP_PREFIX  "step-"
+
 /* Where the state of a step's container is, in staging/<name>: <step> and this. The container is called "build-<name>-<step>". */
 #define LEFTOVERS_STATE_SUFFIX ".run"
 

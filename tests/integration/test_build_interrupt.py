@@ -184,6 +184,7 @@ def test_a_build_can_be_stopped_at_any_time(site, number, delay_ms):
     process = site.start()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(delay_ms / 1000)
+    site.staging()
     if process.poll() is None:
         os.kill(process.pid, number)
     end(process)
