@@ -74,7 +74,7 @@ static int add_base64(struct buf *out, const char *data, size_t len)
 		if (n > 2)
 			bits |= p[i + 2];
 		for (unsigned int k = 0; k < 4; k++)
-			text[k] = k <= n ? DIGITS[bits >> (18 - 6 * k) & 63] : '=';
+			text[k] = (char)(k <= n ? DIGITS[bits >> (18 - 6 * k) & 63] : '=');
 		r = buf_add(out, text, sizeof(text));
 	}
 	return r;

@@ -20,6 +20,7 @@
 #include "cli/image_pull.h"
 #include "cli/image_signals.h"
 #include "cli/image_transfer.h"
+#include "cli/terminal_text.h"
 #include "common/cleanup.h"
 #include "pull/manifest_list.h"
 #include "store/build_cache.h"
@@ -418,22 +419,36 @@ static int build(struct building *b, struct err *e)
 	return r;
 }
 
-/* The lines of the Dockerfile in an error come before it, and are shown as lines; what is no text in them is not. */
+/* "NAME:LINE:COLUMN: ...": only what is about a place in the Dockerfile has lines of it behind the first newline. */
+static bool has_place(const char *text)
+{
+	size_t len = strcspn(text, ":\n");
+
+	for (int i = 0; i < 2; i++) {
+		size_t digits = text[len] == ':' ? strspn(text + len + 1, "0123456789") : 0;
+
+		if (digits == 0)
+			return false;
+		len += 1 + digits;
+	}
+	return text[len] == ':';
+}
+
+/* Those lines come before the error itself. */
 static void show_lines(struct err *e)
 {
-	char *lines = strchr(e->text, '\n');
+	char *line = has_place(e->text) ? strchr(e->text, '\n') : NULL;
 
-	if (!lines)
+	if (!line)
 		return;
-	*lines++ = '\0';
-	for (const char *p = lines; *p; p++) {
-		unsigned char c = (unsigned char)*p, before = p > lines ? (unsigned char)p[-1] : 0;
-		bool control = (c < ' ' && c != '\n' && c != '\t') || c == 0x7f ||
-			       (before == 0xc2 && c >= 0x80 && c <= 0x9f);
+	*line++ = '\0';
+	while (line) {
+		char *end = strchr(line, '\n');
 
-		(void)fputc(control ? '?' : c, stderr);
+		terminal_text_put(stderr, line, end ? (size_t)(end - line) : strlen(line));
+		(void)fputc('\n', stderr);
+		line = end ? end + 1 : NULL;
 	}
-	(void)fputc('\n', stderr);
 }
 
 static int run(struct building *b)
