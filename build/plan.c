@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/plan.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,6 +156,30 @@ int plan_dispatch(struct plan_state *s, struct err *e)
 	}
 }
 
+/* FROM of a folder: scratch, and all that is in it as the first step. */
+static int begin_with_folder(struct plan_state *s, struct err *e)
+{
+	cleanup_free char *text = NULL;
+	struct plan_step *step;
+	int r = plan_step_add(s, PLAN_COPY, &step, e);
+
+	if (r < 0)
+		return r;
+	step->copy.from = s->out->base;
+	s->out->base = (struct plan_source){ .kind = PLAN_SCRATCH };
+	step->copy.dest = strdup("/");
+	step->copy.sources = calloc(1, sizeof(*step->copy.sources));
+	if (!step->copy.sources || !step->copy.dest)
+		return plan_no_memory(e);
+	step->copy.len = 1;
+	step->copy.sources[0].text = strdup("/");
+	if (!step->copy.sources[0].text || asprintf(&text, "FROM %s", s->out->base_name) < 0) {
+		text = NULL;
+		return plan_no_memory(e);
+	}
+	return plan_history(s, text, true, e);
+}
+
 static int dispatch_stage(struct planner *p, size_t index, struct err *e)
 {
 	const struct stage *stage = &p->stages.items[index];
@@ -162,6 +187,9 @@ static int dispatch_stage(struct planner *p, size_t index, struct err *e)
 	int r = plan_start_stage(p, index, e);
 
 	p->bases[index].dispatched = true;
+	s.i = stage->from;
+	if (r == 0 && !s.out->replaced && s.out->base.kind == PLAN_NAMED)
+		r = begin_with_folder(&s, e);
 	if (r == 0 && !s.out->replaced)
 		r = plan_triggers(&s, e);
 	for (size_t i = 0; r == 0 && !s.out->replaced && i < stage->len; i++) {

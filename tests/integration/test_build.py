@@ -104,6 +104,15 @@ def test_a_named_context_stands_in_for_an_image(builder):
     assert built.tree == {"i": "-644 0:0 2"}
 
 
+def test_a_stage_can_begin_with_a_folder(builder):
+    folder = builder.context({"a": "1", "d/b": "2", ".dockerignore": "d/c\n", "d/c": "3"})
+    built = builder("FROM more\nCOPY x /d/\nLABEL a=b\n", {"x": "4"}, "--build-context", f"more={folder}")
+    assert {name: text for name, text in built.tree.items() if name in ("a", "d/b", "d/c", "d/x")} == {
+        "a": "-644 0:0 1", "d/b": "-644 0:0 2", "d/x": "-644 0:0 4"}
+    assert built.history == ["FROM more", "COPY x /d/ # buildkit", "LABEL a=b"]
+    assert len(built.image["rootfs"]["diff_ids"]) == 2
+
+
 def test_platforms(builder):
     other = foreign_architecture()
     built = builder(f"""ARG BUILDPLATFORM
@@ -326,12 +335,14 @@ def test_the_experimental_check_is_made_where_it_is_asked_for(builder):
     assert "InvalidDefinitionDescription" not in builder(text.partition("\n")[2]).stderr
 
 
-def test_a_base_of_another_platform_is_refused(builder):
+def test_a_base_of_another_platform_alone_is_warned_of(builder):
     other = foreign_architecture()
     layout = write_layout(builder.folder / builder.new("layout"), {"t": Image([Layer([file("i", b"1")])], architecture=other)})
     context = ("--build-context", f"base=oci-layout://{layout}:t")
-    shown = builder.fails("FROM base\n", {}, *context)
-    assert f"Dockerfile:1:6: image '{layout}' is for linux/{other}, not for linux/{machine_architecture()} as --platform asks" in shown
+    warned = builder("FROM base\n", {}, *context)
+    assert (f'InvalidBaseImagePlatform: Base image base was pulled with platform "linux/{other}", expected '
+            f'"linux/{machine_architecture()}" for current build (line 1)') in warned.stderr
+    assert warned.tree == {"i": "-644 0:0 1"}
     built = builder("FROM base\n", {}, *context, "--platform", f"linux/{other}")
     assert built.image["architecture"] == other and "InvalidBaseImagePlatform" not in built.stderr
     assert builder(f"ARG P=linux/{other}\nFROM --platform=$P base AS b\nFROM scratch\nCOPY --from=b i /\n", {}, *context).tree == {
