@@ -72,8 +72,7 @@ static int load_if_for(const struct base_images *b, const char *name, const stru
 
 	if (r < 0)
 		return r;
-	/* What is no choice among several is taken, with a warning (InvalidBaseImagePlatform). */
-	if (!is_for(&image.config, platform) && digest_is_set(&image.record.index))
+	if (!is_for(&image.config, platform))
 		return -ENODATA;
 	*ret = image;
 	image = (struct stored_image){ 0 };
@@ -171,6 +170,20 @@ static int get_layout(const struct base_images *b, const char *reference, const 
 	return pull(b, text, NULL, platform, ret, e);
 }
 
+/* What is no choice among several, and cannot be had otherwise, is taken whatever it is for: with a warning (InvalidBaseImagePlatform). */
+static bool load_lone(const struct base_images *b, const char *reference, struct stored_image *ret)
+{
+	cleanup_stored_image struct stored_image image = { 0 };
+	struct err ignored; /* the caller has one that says more */
+
+	if (stored_image_load(b->store, reference, &image, &ignored) < 0 ||
+	    digest_is_set(&image.record.index))
+		return false;
+	*ret = image;
+	image = (struct stored_image){ 0 };
+	return true;
+}
+
 static int get(const struct base_images *b, const char *reference, const struct platform *platform,
 	       struct stored_image *ret, struct err *e)
 {
@@ -188,9 +201,11 @@ static int get(const struct base_images *b, const char *reference, const struct 
 			return r;
 	}
 	if (b->pull == BASE_PULL_NEVER)
-		return err_set(e, -ENOENT, "%s: not in the store, and --pull=never forbids to pull it",
-			       reference);
-	return pull(b, reference, &ref, platform, ret, e);
+		r = err_set(e, -ENOENT, "%s: not in the store, and --pull=never forbids to pull it",
+			    reference);
+	else
+		r = pull(b, reference, &ref, platform, ret, e);
+	return r < 0 && r != -EINTR && load_lone(b, reference, ret) ? 0 : r;
 }
 
 static int add(struct base_images *b, struct base_image *i, struct err *e)

@@ -306,3 +306,17 @@ int build_index_bind(const struct build *b, struct build_image *images, size_t l
 	index = (struct image_index){ 0 };
 	return 0;
 }
+
+int build_index_copy(const struct image_index *from, struct image_index *ret, struct err *e)
+{
+	int r = strvec_add_all(&ret->annotations, &from->annotations);
+
+	ret->manifests = calloc(from->manifests_len + 1, sizeof(*ret->manifests));
+	if (r < 0 || !ret->manifests)
+		return err_code(e, -ENOMEM, "cannot copy an index");
+	for (size_t i = 0; r == 0 && i < from->manifests_len; i++) {
+		r = descriptor_copy(&from->manifests[i], &ret->manifests[i], e);
+		ret->manifests_len += r == 0;
+	}
+	return r;
+}

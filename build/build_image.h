@@ -37,4 +37,7 @@ int build_index_bind(const struct build *b, struct build_image *images, size_t l
 		     struct strvec *names, struct image_index *ret, struct digest *ret_digest,
 		     struct err *e) MUST_CHECK;
 
+/* Another one, for a push, which changes an index where manifests change on their way. -ENOMEM. *ret is owned, and filled in part on failure. */
+int build_index_copy(const struct image_index *from, struct image_index *ret, struct err *e) MUST_CHECK;
+
 #endif

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "build/build_export.h"
+#include "build/build_image.h"
 #include "build/csv.h"
 #include "cli/image_name.h"
 #include "cli/image_output.h"
@@ -294,19 +295,24 @@ int build_output_files(const struct build_outputs *o, struct build *b, const str
 
 /* --- archives ------------------------------------------------------------------------------------------- */
 
-static int put(const struct build_outputs *o, const struct store *s, struct image_index *index,
-	       const struct push_options *options, struct layout *layout, struct err *e)
+static int put(const struct build_outputs *o, const struct store *s, const char *bound,
+	       const struct image_index *index, const struct push_options *options, struct layout *layout,
+	       struct err *e)
 {
+	cleanup_image_index struct image_index copy = { 0 };
 	struct digest digest;
 	bool changed;
 
 	if (index)
-		return manifest_list_put(s, index, &o->names, options, layout, &digest, e);
-	return push_to_layout(s, o->names.items[0], &o->names, options, layout, &changed, e);
+		return build_index_copy(index, &copy, e) < 0
+			       ? e->code
+			       : manifest_list_put(s, &copy, &o->names, options, layout, &digest, e);
+	return push_to_layout(s, bound, &o->names, options, layout, &changed, e);
 }
 
 static int write_archive(const struct build_output *o, const struct build_outputs *all, const struct store *s,
-			 struct image_index *index, const struct push_options *options, struct err *e)
+			 const char *bound, const struct image_index *index,
+			 const struct push_options *options, struct err *e)
 {
 	enum transport_kind kind =
 		o->kind == BUILD_OUTPUT_OCI ? TRANSPORT_OCI_ARCHIVE : TRANSPORT_DOCKER_ARCHIVE;
@@ -318,19 +324,19 @@ static int write_archive(const struct build_output *o, const struct build_output
 	if (r == 0 && !is_dir)
 		r = layout_open_archive(out.fd, kind, &layout, e);
 	if (r == 0)
-		r = put(all, s, index, options, layout, e);
+		r = put(all, s, bound, index, options, layout, e);
 	if (r == 0)
 		r = layout_finish(layout, e);
 	return r < 0 || is_dir ? r : image_output_commit(&out, e);
 }
 
-int build_output_archives(const struct build_outputs *o, const struct store *s, struct image_index *index,
-			  const struct push_options *options, struct err *e)
+int build_output_archives(const struct build_outputs *o, const struct store *s, const char *bound,
+			  const struct image_index *index, const struct push_options *options, struct err *e)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < o->len; i++)
 		if (o->items[i].kind == BUILD_OUTPUT_DOCKER || o->items[i].kind == BUILD_OUTPUT_OCI)
-			r = write_archive(&o->items[i], o, s, index, options, e);
+			r = write_archive(&o->items[i], o, s, bound, index, options, e);
 	return r;
 }

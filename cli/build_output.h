@@ -47,8 +47,9 @@ int build_outputs_read(const struct build_flags *f, struct build_outputs *ret, s
 int build_output_files(const struct build_outputs *o, struct build *b, const struct build_result *r,
 		       const int64_t *epoch, bool several, struct err *e) MUST_CHECK;
 
-/* What is bound to o->names, an image or all of `index` (NULL: there is none), into archives. */
-int build_output_archives(const struct build_outputs *o, const struct store *s, struct image_index *index,
-			  const struct push_options *options, struct err *e) MUST_CHECK;
+/* The image that is bound to `bound`, or all of `index` (NULL: there is none), into archives, under o->names. */
+int build_output_archives(const struct build_outputs *o, const struct store *s, const char *bound,
+			  const struct image_index *index, const struct push_options *options,
+			  struct err *e) MUST_CHECK;
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "build/build_image.h"
 #include "build/squash.h"
@@ -26,6 +27,8 @@
 #include "store/build_cache.h"
 #include "store/image_event.h"
 
+#define EXPORTED "localhost/exported" /* what an image is called that is written to files only */
+
 /* All that one command holds. */
 struct building {
 	const struct build_flags *flags;
@@ -47,6 +50,7 @@ struct building {
 	size_t images_len;
 	struct descriptor attested[BUILD_PLATFORMS_MAX]; /* what is said of them */
 	size_t attested_len;
+	struct strvec bound; /* names that they are bound to: the outputs', or one of our own until the end */
 	struct image_index index; /* of several, or of one and what is said of it */
 	char started[TIMESTAMP_MAX];
 	struct build_summary summary;
@@ -60,6 +64,7 @@ static void building_done(struct building *b)
 	for (size_t i = 0; i < b->attested_len; i++)
 		descriptor_done(&b->attested[i]);
 	image_index_done(&b->index);
+	strvec_done(&b->bound);
 	build_warnings_done(&b->warnings);
 	base_images_done(&b->bases);
 	build_caches_done(&b->cache_from);
@@ -251,10 +256,14 @@ static int bind(struct building *b, struct err *e)
 
 	b->summary.id = b->images[0].record.config;
 	b->summary.digest = b->images[0].record.manifest;
+	r = o->keeps ? strvec_add_all(&b->bound, &o->names)
+		     : strvec_addf(&b->bound, EXPORTED ":%d", (int)getpid());
+	if (r < 0)
+		return err_code(e, r, "cannot name an image");
 	if (!has_index(b))
-		return build_image_bind(&b->build, &b->images[0], &o->names, e);
+		return build_image_bind(&b->build, &b->images[0], &b->bound, e);
 	r = build_index_bind(&b->build, b->images, b->images_len, b->attested, b->attested_len,
-			     &o->index_annotations, &o->names, &b->index, &b->summary.digest, e);
+			     &o->index_annotations, &b->bound, &b->index, &b->summary.digest, e);
 	if (b->images_len > 1)
 		b->summary.id = b->summary.digest; /* BuildKit's iidfile has it, too */
 	return r;
@@ -275,21 +284,6 @@ static struct push_options push_options(struct building *b)
 	return image_transfer_shown(&o, &b->pulls, b->flags->quiet);
 }
 
-/* A push changes an index where manifests change on their way. */
-static int copy_index(const struct image_index *from, struct image_index *ret, struct err *e)
-{
-	int r = strvec_add_all(&ret->annotations, &from->annotations);
-
-	ret->manifests = calloc(from->manifests_len + 1, sizeof(*ret->manifests));
-	if (r < 0 || !ret->manifests)
-		return err_code(e, -ENOMEM, "cannot push an index");
-	for (size_t i = 0; r == 0 && i < from->manifests_len; i++) {
-		r = descriptor_copy(&from->manifests[i], &ret->manifests[i], e);
-		ret->manifests_len += r == 0;
-	}
-	return r;
-}
-
 static int push_index(struct building *b, const char *name, struct digest *ret, struct err *e)
 {
 	const struct manifest_list_push o = { .stored = push_options(b),
@@ -301,7 +295,7 @@ static int push_index(struct building *b, const char *name, struct digest *ret, 
 	int r = transport_parse(name, &target, e);
 
 	if (r == 0)
-		r = copy_index(&b->index, &index, e);
+		r = build_index_copy(&b->index, &index, e);
 	return r < 0 ? r : manifest_list_push(b->store, &index, &target, &o, ret, e);
 }
 
@@ -337,14 +331,19 @@ static int export_caches(struct building *b, struct err *e)
 	return build_caches_export(&b->build, &b->steps, &b->cache_to, &o, b->flags->quiet, e);
 }
 
-/* What is in no output stays no longer than these need it. */
+/* What is in no output stays no longer than these need it: it has no names but ours then. */
 static void forget(struct building *b)
 {
 	struct err ignored;
 
-	for (size_t i = 0; i < b->outputs.names.len; i++)
-		if (strncmp(b->outputs.names.items[i], BUILD_NAMELESS ":", sizeof(BUILD_NAMELESS)) == 0)
-			IGNORE_RESULT(image_unbind(b->store, b->outputs.names.items[i], &ignored));
+	for (size_t i = 0; has_index(b) && i < b->images_len; i++) {
+		char name[sizeof(EXPORTED) + DIGEST_TEXT_MAX + 2];
+
+		(void)snprintf(name, sizeof(name), EXPORTED "@%s", b->images[i].record.manifest.text);
+		IGNORE_RESULT(image_unbind(b->store, name, &ignored));
+	}
+	for (size_t i = 0; i < b->bound.len; i++)
+		IGNORE_RESULT(image_unbind(b->store, b->bound.items[i], &ignored));
 }
 
 static int deliver(struct building *b, struct err *e)
@@ -353,15 +352,16 @@ static int deliver(struct building *b, struct err *e)
 	const struct push_options push_o = push_options(b);
 	int r = bind(b, e);
 
-	for (size_t i = 0; r == 0 && i < o->names.len; i++)
-		image_event_of(b->store, b->globals->state_dir, "build", o->names.items[i]);
+	for (size_t i = 0; r == 0 && o->keeps && i < b->bound.len; i++)
+		image_event_of(b->store, b->globals->state_dir, "build", b->bound.items[i]);
 	if (r == 0)
-		r = build_output_archives(o, b->store, has_index(b) ? &b->index : NULL, &push_o, e);
+		r = build_output_archives(o, b->store, b->bound.items[0], has_index(b) ? &b->index : NULL,
+					  &push_o, e);
 	for (size_t i = 0; r == 0 && o->push && i < o->names.len; i++)
 		r = push(b, o->names.items[i], e);
-	if (r == 0 && !o->keeps)
+	if (!o->keeps)
 		forget(b);
-	b->summary.names = &o->names;
+	b->summary.names = o->keeps ? &b->bound : &o->names;
 	return r < 0 ? r : build_summary_tell(&b->summary, b->flags, e);
 }
 
