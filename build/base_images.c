@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/base_images.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "oci/reference.h"
@@ -10,10 +12,19 @@
 
 #define LAYOUT_PREFIX "oci-layout://"
 
+static bool is_layout(const char *reference)
+{
+	return strncmp(reference, LAYOUT_PREFIX, strlen(LAYOUT_PREFIX)) == 0;
+}
+
 static void base_image_free(struct base_image *i)
 {
+	struct err ignored; /* the name is one too many, and no more than that */
+
 	if (!i)
 		return;
+	if (i->reference && is_layout(i->reference) && i->image.record.name)
+		IGNORE_RESULT(image_unbind(i->store, i->image.record.name, &ignored));
 	free(i->reference);
 	stored_image_done(&i->image);
 	free(i);
@@ -38,11 +49,6 @@ static bool same_platform(const struct platform *a, const struct platform *b)
 {
 	return strcmp(a->os, b->os) == 0 && strcmp(a->architecture, b->architecture) == 0 &&
 	       strcmp(a->variant, b->variant) == 0;
-}
-
-static bool is_layout(const char *reference)
-{
-	return strncmp(reference, LAYOUT_PREFIX, strlen(LAYOUT_PREFIX)) == 0;
 }
 
 /* --- what the store has --------------------------------------------------------------------------------- */
@@ -134,7 +140,7 @@ static bool runs_here(const struct platform *p)
 	return platform_rank(&list, p) >= 0;
 }
 
-static int pull(const struct base_images *b, const char *text, const struct reference *ref,
+static int pull(const struct base_images *b, const char *text, const struct reference *ref, const char *as,
 		const struct platform *platform, struct stored_image *ret, struct err *e)
 {
 	cleanup_image_record struct image_record before = { 0 };
@@ -145,6 +151,7 @@ static int pull(const struct base_images *b, const char *text, const struct refe
 
 	o.has_platform = true;
 	o.any_platform = true;
+	o.as = as;
 	o.platform = *platform;
 	if (ref && !runs_here(platform) && image_lookup(b->store, ref, &before, &ignored) < 0)
 		before = (struct image_record){ 0 };
@@ -161,13 +168,16 @@ static int pull(const struct base_images *b, const char *text, const struct refe
 static int get_layout(const struct base_images *b, const char *reference, const struct platform *platform,
 		      struct stored_image *ret, struct err *e)
 {
+	char as[sizeof(BASE_LAYOUT_NAME) + 48];
 	cleanup_free char *text = NULL;
 
+	/* A name that the layout gives it may be another image's here. */
+	(void)snprintf(as, sizeof(as), BASE_LAYOUT_NAME ":%d-%zu", (int)getpid(), b->len);
 	if (asprintf(&text, "oci:%s", reference + strlen(LAYOUT_PREFIX)) < 0) {
 		text = NULL;
 		return err_code(e, -ENOMEM, "cannot name an image");
 	}
-	return pull(b, text, NULL, platform, ret, e);
+	return pull(b, text, NULL, as, platform, ret, e);
 }
 
 /* What is no choice among several, and cannot be had otherwise, is taken whatever it is for: with a warning (InvalidBaseImagePlatform). */
@@ -204,7 +214,7 @@ static int get(const struct base_images *b, const char *reference, const struct 
 		r = err_set(e, -ENOENT, "%s: not in the store, and --pull=never forbids to pull it",
 			    reference);
 	else
-		r = pull(b, reference, &ref, platform, ret, e);
+		r = pull(b, reference, &ref, NULL, platform, ret, e);
 	return r < 0 && r != -EINTR && load_lone(b, reference, ret) ? 0 : r;
 }
 
@@ -237,6 +247,7 @@ int base_images_get(struct base_images *b, const char *reference, const struct p
 		return err_code(e, -ENOMEM, "cannot keep an image");
 	i->reference = strdup(reference);
 	i->platform = *platform;
+	i->store = b->store;
 	r = i->reference ? 0 : err_code(e, -ENOMEM, "cannot keep an image");
 	if (r == 0 && b->pin)
 		r = b->pin(b->pin_arg, reference, platform, &pinned, e);

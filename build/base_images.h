@@ -19,7 +19,11 @@ enum base_pull {
 	BASE_PULL_NEVER,
 };
 
+#define BASE_LAYOUT_NAME \
+	"localhost/contexts" /* what images of layouts are bound to as long as they are read */
+
 struct base_image {
+	const struct store *store;
 	char *reference; /* as the plan has it */
 	struct platform platform;
 	struct stored_image image;

@@ -337,6 +337,17 @@ static bool trusts_bytes(const struct pull *p)
 	return true;
 }
 
+/* What the caller wants it to be called. */
+static int rename_image(struct pull *p, struct err *e)
+{
+	if (!p->options->nameless && !p->options->as)
+		return 0;
+	strvec_done(&p->image.names);
+	if (p->options->as && strvec_add(&p->image.names, p->options->as) < 0)
+		return err_code(e, -ENOMEM, "cannot pull '%s'", p->name);
+	return 0;
+}
+
 static int resolve(struct pull *p, struct err *e)
 {
 	struct resolver rv = { .store = p->store,
@@ -351,8 +362,8 @@ static int resolve(struct pull *p, struct err *e)
 		return r;
 	p->fetch.workers_len = 1;
 	r = resolve_image(&rv, &p->image, e);
-	if (p->options->nameless)
-		strvec_done(&p->image.names);
+	if (r == 0)
+		r = rename_image(p, e);
 	if (r == 0)
 		r = check_signatures(p, e);
 	if (r == 0 && p->options->accept)

@@ -65,6 +65,8 @@ struct pull_options {
 	/* Nothing is bound, and the result has no names: layers and documents are in the store for as long as the caller, who has held its lock (shared) since before, does
 	 * so, or gives them another root. */
 	bool nameless;
+	const char *
+		as; /* the canonical reference that is bound in place of the image's own names; NULL: those */
 	/* Whether the image is one that the caller wants, before its layers are fetched; `digest` is as in the result. What it returns, if that is negative, is the end of the
 	 * pull. NULL: all are. */
 	int (*accept)(void *arg, const struct image_config *config, const struct digest *digest,

@@ -100,8 +100,11 @@ def test_a_named_context_stands_in_for_an_image(builder):
     built = builder("FROM docker.io/library/nowhere:7\n", {}, "--build-context", f"nowhere:7=docker-image://{image}")
     assert built.tree == {"i": "-644 0:0 1"}
     layout = write_layout(builder.folder / builder.new("layout"), {"t": Image([Layer([file("i", b"2")])])})
+    before = builder.sampan("images", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}", check=True).stdout
     built = builder("FROM base\n", {}, "--build-context", f"base=oci-layout://{layout}:t")
     assert built.tree == {"i": "-644 0:0 2"}
+    after = builder.sampan("images", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}", check=True).stdout
+    assert [line for line in after.splitlines() if built.name not in line] == before.splitlines()  # the layout's names are its own
 
 
 def test_a_stage_can_begin_with_a_folder(builder):
