@@ -348,3 +348,18 @@ def test_run_on_what_is_made_of_nothing(builder, busybox):
     shutil.copy(busybox, folder / "busybox")
     built = builder("FROM scratch\nCOPY busybox /bin/\nRUN [\"/bin/busybox\", \"touch\", \"/x\"]\n", folder)
     assert sorted(built.tree) == ["bin", "bin/busybox", "x"]
+
+
+# --- limits -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.cgroup2
+@pytest.mark.main_job
+def test_limits_hold_for_commands(builder):
+    """Each RUN has a cgroup of its own, and one that takes too much memory ends the build and not the machine."""
+    text = "FROM localhost/box\nRUN cd /sys/fs/cgroup && cat memory.max memory.swap.max cpu.max >/limits\n"
+    built = builder(text, {}, "--memory", "64m", "--memory-swap", "64m", "--cpu-quota", "50000", "--cpu-period", "100000")
+    assert built.tree["limits"] == f"-644 0:0 {64 << 20}\n0\n50000 100000"
+    failed = builder.fails("FROM localhost/box\nRUN x=a; while :; do x=$x$x; done\n", {}, "-m", "16m", "--memory-swap", "16m")
+    assert "did not complete successfully: exit code: 137" in failed
+    assert not list(pathlib.Path("/sys/fs/cgroup").glob("**/build-*"))
