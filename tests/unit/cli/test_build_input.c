@@ -34,6 +34,7 @@ static void inputs_free(struct inputs **i)
 /* The context is the folder `context` in the scratch directory. */
 static const char *make_context(const struct scratch *s)
 {
+	need_openat2();
 	assert_int_equal(mkdirat(s->fd, "context", 0755), 0);
 	return scratch_path(s, "context");
 }

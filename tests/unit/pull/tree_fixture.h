@@ -16,6 +16,7 @@
 #include "common/file.h"
 #include "pull/tree_unpack.h"
 #include "tests/unit/pull/tar_fixture.h"
+#include "tests/unit/common/scratch.h"
 
 struct tree_fixture {
 	char path[64];
@@ -111,8 +112,10 @@ static inline void pack(struct tree_fixture *f, enum tree_compression compressio
 
 static inline int unpack_bytes(struct tree_fixture *f, const struct buf *data)
 {
-	cleanup_fd int fd = file_of(data);
+	cleanup_fd int fd = -1;
 
+	need_openat2();
+	fd = file_of(data);
 	f->how.compression = tree_compression_of(data->data, data->len);
 	return tree_unpack(fd, f->dir_fd, &f->how, -1, &f->e);
 }
