@@ -78,7 +78,7 @@ def test_secrets_and_space(sampan, image, scratch):
     (scratch / "s").write_text("hidden")
     sampan("secret", "create", "--label", "a=b", "key", scratch / "s", check=True)
     assert sampan("secret", "inspect", "-f", "{{.Spec.Name}} {{.Spec.Labels.a}}", "key", check=True).stdout == "key b\n"
-    assert sampan("system", "df", "--format", "{{.Type}}={{.TotalCount}}", check=True).stdout == "Images=1\nContainers=0\nLocal Volumes=0\n"
+    assert sampan("system", "df", "--format", "{{.Type}}={{.TotalCount}}", check=True).stdout == "Images=1\nContainers=0\nLocal Volumes=0\nBuild Cache=0\n"
     assert sampan("system", "df", "--format", "table {{.Type}}", check=True).stdout.split("\n")[0] == "TYPE"
 
 

@@ -60,6 +60,23 @@ static inline const char *at_server(struct remote_fixture *f, const char *path)
 	return f->url;
 }
 
+/* Small machines lack some of what these tests drive. */
+static inline bool has_program(const char *name)
+{
+	char command[64];
+
+	(void)snprintf(command, sizeof(command), "command -v %s >/dev/null 2>&1", name);
+	return system(command) == 0; /* NOLINT(cert-env33-c): a test's own */
+}
+
+static inline void need_program(const char *name)
+{
+	if (!has_program(name)) {
+		print_message("%s is missing here\n", name);
+		skip();
+	}
+}
+
 /* Runs a script in the top directory, where git is somebody whom it knows. */
 static inline void shell(const struct remote_fixture *f, const char *script)
 {

@@ -68,6 +68,9 @@ static void a_tar_of_any_compression_comes_from_standard_input(void **state)
 	};
 	struct remote_fixture *f = *state;
 
+	need_program("bzip2");
+	need_program("xz");
+	need_program("zstd");
 	shell(f,
 	      "mkdir -p src/d; echo FROM scratch >src/Dockerfile; head -c 300000 /dev/urandom >src/d/large");
 	for (size_t i = 0; i < ARRAY_LEN(COMMANDS); i++) {
@@ -176,6 +179,7 @@ static void a_url_may_be_a_tar_or_a_dockerfile(void **state)
 	struct remote_context c = { .root_fd = -1, .dockerfile_fd = -1 };
 	cleanup_buf struct buf text = BUF_INIT(4096);
 
+	need_program("xz");
 	shell(f, "mkdir src; echo FROM scratch >src/Dockerfile; tar -cJf t -C src .");
 	serve(f);
 	if (remote_context_fetch(at_server(f, "/t"), -1, f->out_fd, &f->o, &c, &f->e) < 0)
@@ -200,6 +204,7 @@ static void a_git_url_is_checked_out(void **state)
 	struct remote_fixture *f = *state;
 	cleanup_remote_context struct remote_context c = { .root_fd = -1, .dockerfile_fd = -1 };
 
+	need_program("git");
 	shell(f, "git init -q src; cd src; mkdir sub; echo FROM scratch >sub/Dockerfile; git add .; git "
 		 "commit -qm x\n"
 		 "git tag v1; cd ..; git clone -q --bare src r.git; cd r.git; git update-server-info");
