@@ -146,7 +146,7 @@ int execution_source(struct execution *x, const struct plan_source *source, stru
 	default:
 		return err_set(e, -EINVAL, "there is nothing in 'scratch'");
 	}
-	if (r == 0)
+	if (r == 0 && tree)
 		*ret = (struct tree_ref){ .context = { .fd = tree->fd }, .tree = tree, .owners = true };
 	return r;
 }

@@ -160,10 +160,10 @@ int plan_dispatch(struct plan_state *s, struct err *e)
 static int begin_with_folder(struct plan_state *s, struct err *e)
 {
 	cleanup_free char *text = NULL;
-	struct plan_step *step;
+	struct plan_step *step = NULL;
 	int r = plan_step_add(s, PLAN_COPY, &step, e);
 
-	if (r < 0)
+	if (r < 0 || !step)
 		return r;
 	step->copy.from = s->out->base;
 	s->out->base = (struct plan_source){ .kind = PLAN_SCRATCH };
