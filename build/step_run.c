@@ -274,6 +274,8 @@ static int make_spec(struct running *c, struct err *e)
 		r = set_security(c, e);
 	if (r == 0)
 		r = set_network(c, e);
+	if (r == 0 && process_in_user_namespace())
+		r = runtime_spec_bind_kernel_fs(&c->spec, e);
 	if (r == 0)
 		r = set_limits(c, e);
 	if (r == 0)

@@ -377,7 +377,7 @@ static int build_spec(struct creation *run, struct err *e)
 	if (r == 0)
 		r = run_spec_build(run->flags, &run->image.config, &c, &run->mounts, &run->spec, e);
 	if (r == 0 && process_in_user_namespace())
-		r = run_userns_bind(&run->spec, e);
+		r = runtime_spec_bind_kernel_fs(&run->spec, e);
 	return r < 0 ? r
 		     : run_userns_apply(&run->users.maps, run->flags->userns, store_root_path(run->store),
 					&run->spec, e);

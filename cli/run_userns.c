@@ -493,35 +493,6 @@ static int check_images(const struct runtime_spec *s, const char *root, struct e
 	return 0;
 }
 
-/* Only who owns the namespace that it shows may mount procfs or sysfs. */
-static int bind_kernel_fs(struct runtime_spec *s, int namespace, const char *path, struct err *e)
-{
-	static const char *const OPTIONS[] = { "rbind", "rslave", "nosuid", "noexec", "nodev" };
-	const struct spec_namespace *ns = spec_find_namespace(s, namespace);
-	struct spec_mount *m = spec_find_mount(s, path);
-	int r = 0;
-
-	if ((ns && !ns->path) || !m || (m->type && strcmp(m->type, "bind") == 0))
-		return 0;
-	free(m->type);
-	free(m->source);
-	m->type = strdup("bind");
-	m->source = strdup(path);
-	strvec_done(&m->options);
-	for (size_t i = 0; r == 0 && i < ARRAY_LEN(OPTIONS); i++)
-		r = strvec_add(&m->options, OPTIONS[i]);
-	if (r == 0 && namespace == SPEC_NS_NETWORK)
-		r = strvec_add(&m->options, "ro");
-	return r < 0 || !m->type || !m->source ? no_memory(e) : 0;
-}
-
-int run_userns_bind(struct runtime_spec *s, struct err *e)
-{
-	int r = bind_kernel_fs(s, SPEC_NS_NETWORK, "/sys", e);
-
-	return r == 0 ? bind_kernel_fs(s, SPEC_NS_PID, "/proc", e) : r;
-}
-
 /* A namespace of another container is found at each start. */
 static const char *path_of(const char *mode)
 {
@@ -541,5 +512,5 @@ int run_userns_apply(const struct id_maps *m, const char *mode, const char *root
 	    copy_maps(m->gids, m->gids_len, &s->linux_.gid_mappings, &s->linux_.gid_mappings_len) < 0)
 		return no_memory(e);
 	r = process_in_user_namespace() ? check_images(s, root, e) : idmap_store(s, root, e);
-	return r == 0 ? run_userns_bind(s, e) : r;
+	return r == 0 ? runtime_spec_bind_kernel_fs(s, e) : r;
 }

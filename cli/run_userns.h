@@ -41,9 +41,6 @@ int run_userns_joined(const struct store *s, const char *mode, struct id_maps *r
 /* Whether `mode` is `what`, or that with a value: "auto" and "auto:size=1000". */
 bool run_userns_is_mode(const char *mode, const char *what);
 
-/* Where we are in a user namespace: what its root may not mount comes from the host. */
-int run_userns_bind(struct runtime_spec *s, struct err *e) MUST_CHECK;
-
 /* Puts them into the spec, after everything else is in it: what is mounted of the store (`root`) is idmapped, and what a user namespace's root may
  * not mount comes from the host. `mode` is that of --userns: a path in it is the namespace's. */
 int run_userns_apply(const struct id_maps *m, const char *mode, const char *root, struct runtime_spec *s,

@@ -295,6 +295,10 @@ int runtime_spec_docker_default(struct runtime_spec *ret, struct err *e) MUST_CH
  * bound from the host, no resources. -ENOMEM. */
 int runtime_spec_make_rootless(struct runtime_spec *s, uint32_t uid, uint32_t gid, struct err *e) MUST_CHECK;
 
+/* For a container in a user namespace: procfs and sysfs are bound from the host's where the spec has not the namespaces that they show, as only their owners may mount
+ * them. -ENOMEM. */
+int runtime_spec_bind_kernel_fs(struct runtime_spec *s, struct err *e) MUST_CHECK;
+
 /* --- growing a spec in memory; each appends an element with these values (copied, the rest zero) and returns it,
  * borrowed until the next one is added; NULL when memory is out, and the spec is as it was --- */
 struct spec_mount *spec_add_mount(struct runtime_spec *s, const char *destination, const char *type,

@@ -241,6 +241,35 @@ int runtime_spec_make_rootless(struct runtime_spec *s, uint32_t uid, uint32_t gi
 	return r < 0 ? err_code(e, r, "cannot make the spec rootless") : 0;
 }
 
+/* Only who owns the namespace that it shows may mount procfs or sysfs. */
+static int bind_kernel_fs(struct runtime_spec *s, int namespace, const char *path, struct err *e)
+{
+	static const char *const OPTIONS[] = { "rbind", "rslave", "nosuid", "noexec", "nodev" };
+	const struct spec_namespace *ns = spec_find_namespace(s, namespace);
+	struct spec_mount *m = spec_find_mount(s, path);
+	int r = 0;
+
+	if ((ns && !ns->path) || !m || (m->type && strcmp(m->type, "bind") == 0))
+		return 0;
+	free(m->type);
+	free(m->source);
+	m->type = strdup("bind");
+	m->source = strdup(path);
+	strvec_done(&m->options);
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(OPTIONS); i++)
+		r = strvec_add(&m->options, OPTIONS[i]);
+	if (r == 0 && namespace == SPEC_NS_NETWORK)
+		r = strvec_add(&m->options, "ro");
+	return r < 0 || !m->type || !m->source ? err_code(e, -ENOMEM, "cannot build a runtime spec") : 0;
+}
+
+int runtime_spec_bind_kernel_fs(struct runtime_spec *s, struct err *e)
+{
+	int r = bind_kernel_fs(s, SPEC_NS_NETWORK, "/sys", e);
+
+	return r == 0 ? bind_kernel_fs(s, SPEC_NS_PID, "/proc", e) : r;
+}
+
 /* --- what Docker gives a container --- */
 
 static const struct default_mount DOCKER_MOUNTS[] = {

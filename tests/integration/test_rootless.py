@@ -80,6 +80,30 @@ def test_volumes_secrets_and_mounts(ordinary, image, user):
     assert done.stdout == "/here:\nx\n\n/home:\nmine\nuser\nx\n\n/memory:\nx\n"
 
 
+def test_she_builds_images_of_her_own(ordinary, image):
+    folder = pathlib.Path(ordinary.top) / "context"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "sub/a").write_text("copied\n")
+    (folder / "secret").write_text("hidden")
+    (folder / "Dockerfile").write_text(f"""FROM {image} AS one
+WORKDIR /w
+COPY --chown=1000:1000 sub /d/
+RUN --mount=type=cache,target=/c --mount=type=bind,target=/b --mount=type=secret,id=s \\
+    cat /d/a /b/sub/a /run/secrets/s >made && rm /home/mine && id -u >>made
+FROM {image}
+COPY --from=one /w/made /made
+RUN --network=none ls /sys/class/net >>/made
+""")
+    os.chmod(ordinary.top, 0o755)
+    ordinary("build", "-q", "-t", "built", "--secret", f"id=s,src={folder / 'secret'}", folder, check=True)
+    assert ordinary("run", "--rm", "built", "cat", "/made", check=True).stdout == "copied\ncopied\nhidden0\nlo\n"
+    again = ordinary("build", "-t", "built", "--secret", f"id=s,src={folder / 'secret'}", folder, check=True)
+    assert again.stderr.count("CACHED") == 5
+    ordinary("build", "-q", "--target", "one", "-t", "one", "--secret", f"id=s,src={folder / 'secret'}", folder, check=True)
+    assert ordinary("run", "--rm", "one", "stat", "-c", "%u %g", "/d/a", "/w/made", check=True).stdout == "1000 1000\n0 0\n"
+    assert ordinary("fsck", check=True).returncode == 0
+
+
 def test_cp_commit_export_and_a_stopped_container(ordinary, image, user):
     (ordinary.top / "file").write_text("from here\n")
     start(ordinary, image)
