@@ -86,7 +86,7 @@ struct build_params {
 	bool allow_devices;                   /* RUN --device */
 	/* Gives a CDI device to a container; NULL: there are none. Called in a step's process. -ENOENT there is none of that name. */
 	int (*add_device)(const char *name, struct runtime_spec *spec, struct err *e);
-	unsigned int jobs; /* steps at a time; 0: as many as there are processors */
+	unsigned int jobs; /* steps at a time; 0: as many as there are processors, and as memory allows */
 	int cancel_fd;     /* readable: stop; -1: none */
 	struct build_observer observer;
 };

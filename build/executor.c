@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The order of things: what was made before is taken, and what was not is made, as many steps at a time as there may be. */
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -13,13 +14,17 @@
 #include "build/leftovers.h"
 #include "build/step_key.h"
 #include "build/tree_view.h"
+#include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/file.h"
 #include "common/process.h"
 #include "common/timestamp.h"
 #include "pull/hash.h"
 #include "store/step_cache.h"
 
 #define OUTPUT_BYTES 65536
+#define MEMINFO_MAX  65536
+#define JOB_BYTES    (UINT64_C(256) << 20) /* of memory for each step that runs at a time */
 
 /* --- stages --------------------------------------------------------------------------------------------- */
 
@@ -388,9 +393,31 @@ static void execution_done(struct execution *x)
 }
 #define cleanup_execution __attribute__((cleanup(execution_done)))
 
+/* By what the kernel says is to be had without swapping. proc(5) */
+static size_t memory_allows(void)
+{
+	static const char NAME[] = "MemAvailable:";
+	cleanup_buf struct buf text = BUF_INIT(MEMINFO_MAX);
+	struct err ignored; /* then nobody knows, and one at a time is what always works */
+	const char *at = file_read(AT_FDCWD, "/proc/meminfo", &text, &ignored) == 0 && text.data
+				 ? strstr(text.data, NAME)
+				 : NULL;
+	uint64_t kib = 0;
+
+	if (!at)
+		return 1;
+	for (at += sizeof(NAME) - 1; *at == ' '; at++)
+		;
+	for (; *at >= '0' && *at <= '9' && kib < UINT64_MAX / 16; at++)
+		kib = 10 * kib + (uint64_t)(*at - '0');
+	return (size_t)(kib / (JOB_BYTES / 1024));
+}
+
+/* As many as there are processors and as memory allows, where nobody says. */
 static size_t jobs_of(const struct build_params *p)
 {
-	size_t n = p->jobs ? p->jobs : (size_t)get_nprocs();
+	size_t processors = (size_t)get_nprocs(), memory = memory_allows();
+	size_t n = p->jobs ? p->jobs : processors < memory ? processors : memory;
 
 	return n < 1 ? 1 : n > BUILD_JOBS_MAX ? BUILD_JOBS_MAX : n;
 }
@@ -399,16 +426,16 @@ static int execution_begin(struct execution *x, struct err *e)
 {
 	x->now_s = (int64_t)time(NULL);
 	x->stages = calloc(x->plan->len + 1, sizeof(*x->stages));
-	x->jobs = calloc(jobs_of(x->params), sizeof(*x->jobs));
-	if (!x->stages || !x->jobs)
-		return err_code(e, -ENOMEM, "cannot build");
 	x->jobs_len = jobs_of(x->params);
-	for (size_t i = 0; i < x->plan->len; i++)
-		x->stages[i].tree.fd = -1;
-	for (size_t i = 0; i < x->jobs_len; i++) {
+	x->jobs = calloc(x->jobs_len, sizeof(*x->jobs));
+	for (size_t i = 0; x->jobs && i < x->jobs_len; i++) {
 		x->jobs[i].pidfd = x->jobs[i].report_fd = x->jobs[i].output_fd = -1;
 		step_job_done(&x->jobs[i]);
 	}
+	for (size_t i = 0; x->stages && i < x->plan->len; i++)
+		x->stages[i].tree.fd = -1;
+	if (!x->stages || !x->jobs)
+		return err_code(e, -ENOMEM, "cannot build");
 	return schedule_make(x->plan, &x->schedule, e);
 }
 

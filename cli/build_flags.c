@@ -101,7 +101,7 @@ static const struct option_def OPTIONS[] = {
 	  "The Dockerfile (default CONTEXT/Dockerfile, or CONTEXT/Containerfile); -: standard input" },
 	{ "force-rm", 0, OPTION_BOOL, FLAG(ignored), NULL, NULL },
 	{ "iidfile", 0, OPTION_STRING, FLAG(iidfile), "path", "Write the image's ID there" },
-	{ "jobs", 0, OPTION_U64, FLAG(jobs), "int", "Steps at a time (default as many as there are CPUs)" },
+	{ "jobs", 0, OPTION_U64, FLAG(jobs), "int", "Steps at a time (default as many as CPUs and memory allow)" },
 	{ "label", 0, OPTION_LIST, FLAG(labels), "list", "Labels of the image: KEY=VALUE" },
 	{ "load", 0, OPTION_BOOL, FLAG(load), NULL, "Keep the image in the store, as is done anyway" },
 	{ "locked", 0, OPTION_BOOL, FLAG(locked), NULL,
