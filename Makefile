@@ -75,9 +75,10 @@ LDFLAGS_cov := --coverage
 CFLAGS_fuzz := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 LDFLAGS_fuzz := -fsanitize=address,undefined
 
-# What each program may link: docs and DESIGN keep libcurl and its kin out of a container's start.
+# What each program may link: docs and DESIGN keep libcurl and its kin out of a container's start. libcurl itself is opened when something is
+# fetched (pull/curl_library): with it, each command of sampan-image would load 40 libraries more.
 PKG_BASE := libseccomp libcap jansson yajl
-PKG_IMAGE := libcurl libcrypto libarchive libzstd zlib yaml-0.1
+PKG_IMAGE := libcrypto libarchive libzstd zlib yaml-0.1
 LIBS_BASE = $(shell $(PKG_CONFIG) --libs $(PKG_BASE))
 # Loading these would cost a start 0.2 ms: the programs that start containers carry what they use of them, and open libseccomp, which
 # is large, when there is a profile to compile. Packed relocations and segments make them smaller, and leave fewer pages to be touched.

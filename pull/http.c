@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pull/http.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -10,13 +9,17 @@
 
 #include "common/cleanup.h"
 #include "common/parse.h"
+#include "pull/curl_library.h"
 
 #define RECEIVE_BUFFER \
 	(256L << 10) /* fewer, larger reads: a pull is bound by system calls before it is by the network */
-#define SEND_BUFFER     (128L << 10)
-#define RETRY_AFTER_MAX 3600
+#define SEND_BUFFER           (128L << 10)
+#define RETRY_AFTER_MAX       3600
+
+#define SET(h, option, value) ((h)->library.easy_setopt((h)->curl, (option), (value)))
 
 struct http {
+	struct curl_library library;
 	CURL *curl;
 	bool tls_verify;
 	struct http_tls tls; /* borrowed */
@@ -44,11 +47,17 @@ struct exchange {
 int http_new(const struct http_options *options, struct http **ret, struct err *e)
 {
 	struct http *h = calloc(1, sizeof(*h));
+	int r;
 
 	if (!h)
 		return err_code(e, -ENOMEM, "cannot start libcurl");
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
-		h->curl = curl_easy_init();
+	r = curl_library_open(&h->library, e);
+	if (r < 0) {
+		free(h);
+		return r;
+	}
+	if (h->library.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
+		h->curl = h->library.easy_init();
 	if (!h->curl) {
 		free(h);
 		return err_set(e, -ENOMEM, "cannot start libcurl");
@@ -66,8 +75,8 @@ void http_free(struct http *h)
 {
 	if (!h)
 		return;
-	curl_easy_cleanup(h->curl);
-	curl_global_cleanup();
+	h->library.easy_cleanup(h->curl);
+	h->library.global_cleanup();
 	free(h);
 }
 
@@ -89,20 +98,20 @@ void http_response_done(struct http_response *r)
 	*r = (struct http_response){ 0 };
 }
 
-static const char *header_of(CURL *c, const char *name, size_t index)
+static const char *header_of(const struct http *h, const char *name, size_t index)
 {
-	struct curl_header *h = NULL;
+	struct curl_header *header = NULL;
 
-	if (curl_easy_header(c, name, index, CURLH_HEADER, -1, &h) != CURLHE_OK)
+	if (h->library.easy_header(h->curl, name, index, CURLH_HEADER, -1, &header) != CURLHE_OK)
 		return NULL;
-	return h->value;
+	return header->value;
 }
 
-static unsigned int status_of(CURL *c)
+static unsigned int status_of(const struct http *h)
 {
 	long status = 0;
 
-	(void)curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status); /* cannot fail */
+	(void)h->library.easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status); /* cannot fail */
 	return (unsigned int)status;
 }
 
@@ -137,18 +146,17 @@ static int range_start(const char *header, uint64_t *ret)
 }
 
 /* A name of this machine alone does not do: a proxy may have been asked in its stead. */
-static bool is_loopback(CURL *c)
+static bool is_loopback(const struct http *h)
 {
 	char *address = NULL;
 
-	(void)curl_easy_getinfo(c, CURLINFO_PRIMARY_IP, &address); /* cannot fail */
+	(void)h->library.easy_getinfo(h->curl, CURLINFO_PRIMARY_IP, &address); /* cannot fail */
 	return address && (strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0);
 }
 
 static int doubt_line(const struct exchange *x)
 {
-	bool is_safe =
-		(x->is_https && x->http->tls_verify) || (x->to_this_machine && is_loopback(x->http->curl));
+	bool is_safe = (x->is_https && x->http->tls_verify) || (x->to_this_machine && is_loopback(x->http));
 
 	return is_safe || !x->sink->doubt ? 0 : x->sink->doubt(x->sink->arg, x->e);
 }
@@ -163,8 +171,7 @@ static int begin_body(struct exchange *x, unsigned int status)
 	if (r < 0)
 		return r;
 	x->begun = true;
-	if (partial &&
-	    (range_start(header_of(x->http->curl, "Content-Range", 0), &start) < 0 || start != x->from))
+	if (partial && (range_start(header_of(x->http, "Content-Range", 0), &start) < 0 || start != x->from))
 		return err_set(
 			x->e, -EPROTO,
 			"the server sends another part than the one from byte %llu on that it was asked for",
@@ -187,7 +194,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
 {
 	struct exchange *x = arg;
 	size_t len = size * count;
-	unsigned int status = status_of(x->http->curl);
+	unsigned int status = status_of(x->http);
 
 	if (!x->sink || !is_success(status)) {
 		x->cut = !keep_error_body(&x->response->error_body, data, len);
@@ -214,7 +221,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg)
 	return 0;
 }
 
-static int add_header(struct curl_slist **list, const char *name, const char *value)
+static int add_header(const struct http *h, struct curl_slist **list, const char *name, const char *value)
 {
 	cleanup_buf struct buf line = BUF_INIT(1 << 20);
 	struct curl_slist *longer;
@@ -223,7 +230,7 @@ static int add_header(struct curl_slist **list, const char *name, const char *va
 		return 0;
 	if (buf_printf(&line, "%s: %s", name, value) < 0)
 		return -ENOMEM;
-	longer = curl_slist_append(*list, line.data);
+	longer = h->library.slist_append(*list, line.data);
 	if (!longer)
 		return -ENOMEM;
 	*list = longer;
@@ -240,22 +247,21 @@ static struct curl_blob blob_of(const char *text)
 /* The system's authorities stay trusted: Debian's libcurl finds them by directory. */
 static CURLcode set_tls(struct http *h, bool anonymous)
 {
-	CURL *c = h->curl;
 	CURLcode r = CURLE_OK;
 	struct curl_blob blob;
 
-	r |= curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, (long)h->tls_verify);
-	r |= curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, h->tls_verify ? 2L : 0L);
+	r |= SET(h, CURLOPT_SSL_VERIFYPEER, (long)h->tls_verify);
+	r |= SET(h, CURLOPT_SSL_VERIFYHOST, h->tls_verify ? 2L : 0L);
 	if (h->tls.authorities) {
 		blob = blob_of(h->tls.authorities);
-		r |= curl_easy_setopt(c, CURLOPT_CAINFO_BLOB, &blob);
+		r |= SET(h, CURLOPT_CAINFO_BLOB, &blob);
 	}
 	if (anonymous || !h->tls.certificate || !h->tls.key)
 		return r;
 	blob = blob_of(h->tls.certificate);
-	r |= curl_easy_setopt(c, CURLOPT_SSLCERT_BLOB, &blob);
+	r |= SET(h, CURLOPT_SSLCERT_BLOB, &blob);
 	blob = blob_of(h->tls.key);
-	r |= curl_easy_setopt(c, CURLOPT_SSLKEY_BLOB, &blob);
+	r |= SET(h, CURLOPT_SSLKEY_BLOB, &blob);
 	return r;
 }
 
@@ -281,17 +287,17 @@ static size_t on_read(char *data, size_t size, size_t count, void *arg)
 	return (size_t)n;
 }
 
-static CURLcode set_upload(CURL *c, const struct http_upload *u, struct exchange *x)
+static CURLcode set_upload(struct http *h, const struct http_upload *u, struct exchange *x)
 {
 	CURLcode r = CURLE_OK;
 
 	x->upload = u;
-	r |= curl_easy_setopt(c, CURLOPT_UPLOAD, 1L);
-	r |= curl_easy_setopt(c, CURLOPT_INFILESIZE_LARGE, (curl_off_t)u->size_bytes);
-	r |= curl_easy_setopt(c, CURLOPT_READFUNCTION, on_read);
-	r |= curl_easy_setopt(c, CURLOPT_READDATA, x);
+	r |= SET(h, CURLOPT_UPLOAD, 1L);
+	r |= SET(h, CURLOPT_INFILESIZE_LARGE, (curl_off_t)u->size_bytes);
+	r |= SET(h, CURLOPT_READFUNCTION, on_read);
+	r |= SET(h, CURLOPT_READDATA, x);
 	/* No way to rewind is given: libcurl would send a piece twice of which the server may have a part. Only for speed: */
-	(void)curl_easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE, SEND_BUFFER);
+	(void)SET(h, CURLOPT_UPLOAD_BUFFERSIZE, SEND_BUFFER);
 	return r;
 }
 
@@ -300,7 +306,7 @@ static bool has_body(const struct http_request *request)
 	return request->method == HTTP_POST || request->method == HTTP_PUT || request->method == HTTP_PATCH;
 }
 
-static CURLcode set_method(CURL *c, const struct http_request *request, struct exchange *x)
+static CURLcode set_method(struct http *h, const struct http_request *request, struct exchange *x)
 {
 	static const char *const NAMES[] = {
 		[HTTP_PUT] = "PUT", [HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE"
@@ -308,67 +314,66 @@ static CURLcode set_method(CURL *c, const struct http_request *request, struct e
 	CURLcode r = CURLE_OK;
 
 	if (request->method == HTTP_HEAD)
-		r |= curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
+		r |= SET(h, CURLOPT_NOBODY, 1L);
 	if (request->upload) {
-		r |= set_upload(c, request->upload, x);
+		r |= set_upload(h, request->upload, x);
 	} else if (has_body(request)) {
-		r |= curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
-		r |= curl_easy_setopt(c, CURLOPT_POSTFIELDS, request->body ? request->body : "");
+		r |= SET(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+		r |= SET(h, CURLOPT_POSTFIELDS, request->body ? request->body : "");
 	}
 	if (request->method < ARRAY_LEN(NAMES) && NAMES[request->method])
-		r |= curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, NAMES[request->method]);
+		r |= SET(h, CURLOPT_CUSTOMREQUEST, NAMES[request->method]);
 	return r;
 }
 
-static CURLcode set_callbacks(CURL *c, struct exchange *x)
+static CURLcode set_callbacks(struct http *h, struct exchange *x)
 {
 	CURLcode r = CURLE_OK;
 
-	r |= curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
-	r |= curl_easy_setopt(c, CURLOPT_WRITEDATA, x);
-	r |= curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
-	r |= curl_easy_setopt(c, CURLOPT_HEADERDATA, x);
+	r |= SET(h, CURLOPT_WRITEFUNCTION, on_body);
+	r |= SET(h, CURLOPT_WRITEDATA, x);
+	r |= SET(h, CURLOPT_HEADERFUNCTION, on_header);
+	r |= SET(h, CURLOPT_HEADERDATA, x);
 	return r;
 }
 
 static bool set_options(struct http *h, const struct http_request *request, struct curl_slist *headers,
 			struct exchange *x)
 {
-	CURL *c = h->curl;
 	CURLcode r = CURLE_OK;
 
-	curl_easy_reset(c); /* keeps connections */
-	r |= curl_easy_setopt(c, CURLOPT_URL, request->url);
-	r |= curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-	r |= curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
-	r |= curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	r |= curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->reason);
-	r |= curl_easy_setopt(c, CURLOPT_USERAGENT, "sampan/" SAMPAN_VERSION);
-	r |= curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)h->connect_timeout_s);
-	r |= curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	r |= curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)h->stall_timeout_s);
-	r |= curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
-	r |= curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+	h->library.easy_reset(h->curl); /* keeps connections */
+	r |= SET(h, CURLOPT_URL, request->url);
+	r |= SET(h, CURLOPT_PROTOCOLS_STR, "http,https");
+	r |= SET(h, CURLOPT_FOLLOWLOCATION, 0L);
+	r |= SET(h, CURLOPT_NOSIGNAL, 1L);
+	r |= SET(h, CURLOPT_ERRORBUFFER, h->reason);
+	r |= SET(h, CURLOPT_USERAGENT, "sampan/" SAMPAN_VERSION);
+	r |= SET(h, CURLOPT_CONNECTTIMEOUT, (long)h->connect_timeout_s);
+	r |= SET(h, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	r |= SET(h, CURLOPT_LOW_SPEED_TIME, (long)h->stall_timeout_s);
+	r |= SET(h, CURLOPT_HTTPHEADER, headers);
+	r |= SET(h, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 	r |= set_tls(h, request->anonymous_tls);
-	r |= set_method(c, request, x);
-	r |= set_callbacks(c, x);
+	r |= set_method(h, request, x);
+	r |= set_callbacks(h, x);
 	/* Only for speed; libcurl 7.88 refuses it on a handle whose last name lookup failed. */
-	(void)curl_easy_setopt(c, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
+	(void)SET(h, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
 	h->reason[0] = 0;
 	return r == CURLE_OK;
 }
 
-static void read_short(CURL *c, const char *name, char *out, size_t max)
+static void read_short(const struct http *h, const char *name, char *out, size_t max)
 {
-	const char *value = header_of(c, name, 0);
+	const char *value = header_of(h, name, 0);
 
 	if (value && strlen(value) < max)
 		(void)snprintf(out, max, "%s", value);
 }
 
-static void read_content_type(CURL *c, char *out, size_t max)
+static void read_content_type(const struct http *h, char *out, size_t max)
 {
-	const char *value = header_of(c, "Content-Type", 0);
+	const char *value = header_of(h, "Content-Type", 0);
 	size_t len = value ? strcspn(value, "; \t") : 0;
 
 	if (len < max)
@@ -376,8 +381,9 @@ static void read_content_type(CURL *c, char *out, size_t max)
 }
 
 /* Seconds, or a date: RFC 9110 section 10.2.3. */
-static unsigned int retry_after_of(const char *value)
+static unsigned int retry_after_of(const struct http *h)
 {
+	const char *value = header_of(h, "Retry-After", 0);
 	time_t now = time(NULL), then;
 	uint64_t seconds;
 
@@ -385,32 +391,32 @@ static unsigned int retry_after_of(const char *value)
 		return 0;
 	if (parse_u64(value, 0, RETRY_AFTER_MAX, &seconds) == 0)
 		return (unsigned int)seconds;
-	then = curl_getdate(value, NULL);
+	then = h->library.getdate(value, NULL);
 	if (then <= now)
 		return 0;
 	return then - now > RETRY_AFTER_MAX ? RETRY_AFTER_MAX : (unsigned int)(then - now);
 }
 
-static char *absolute_location(CURL *c)
+static char *absolute_location(const struct http *h)
 {
-	const char *value = header_of(c, "Location", 0);
+	const char *value = header_of(h, "Location", 0);
 	char *base = NULL, *text = NULL, *out = NULL;
-	CURLU *u = curl_url();
+	CURLU *u = h->library.url();
 
-	(void)curl_easy_getinfo(c, CURLINFO_EFFECTIVE_URL, &base); /* cannot fail */
-	if (u && base && value && curl_url_set(u, CURLUPART_URL, base, 0) == CURLUE_OK &&
-	    curl_url_set(u, CURLUPART_URL, value, 0) == CURLUE_OK &&
-	    curl_url_get(u, CURLUPART_URL, &text, 0) == CURLUE_OK)
+	(void)h->library.easy_getinfo(h->curl, CURLINFO_EFFECTIVE_URL, &base); /* cannot fail */
+	if (u && base && value && h->library.url_set(u, CURLUPART_URL, base, 0) == CURLUE_OK &&
+	    h->library.url_set(u, CURLUPART_URL, value, 0) == CURLUE_OK &&
+	    h->library.url_get(u, CURLUPART_URL, &text, 0) == CURLUE_OK)
 		out = strdup(text);
-	curl_free(text);
-	curl_url_cleanup(u);
+	h->library.free(text);
+	h->library.url_cleanup(u);
 	return out;
 }
 
-static void read_last_modified(CURL *c, struct http_response *ret)
+static void read_last_modified(const struct http *h, struct http_response *ret)
 {
-	const char *value = header_of(c, "Last-Modified", 0);
-	time_t when = value ? curl_getdate(value, NULL) : -1;
+	const char *value = header_of(h, "Last-Modified", 0);
+	time_t when = value ? h->library.getdate(value, NULL) : -1;
 
 	ret->has_last_modified = when >= 0;
 	ret->last_modified = when >= 0 ? (int64_t)when : 0;
@@ -421,25 +427,25 @@ static int read_headers(struct http *h, struct http_response *ret)
 	const char *value;
 	int r;
 
-	ret->status = status_of(h->curl);
-	read_content_type(h->curl, ret->content_type, sizeof(ret->content_type));
-	read_short(h->curl, "Range", ret->range, sizeof(ret->range));
-	read_short(h->curl, "Link", ret->link, sizeof(ret->link));
-	read_short(h->curl, "Docker-Content-Digest", ret->digest, sizeof(ret->digest));
-	read_short(h->curl, "ETag", ret->etag, sizeof(ret->etag));
-	read_short(h->curl, "Content-Disposition", ret->disposition, sizeof(ret->disposition));
-	read_last_modified(h->curl, ret);
+	ret->status = status_of(h);
+	read_content_type(h, ret->content_type, sizeof(ret->content_type));
+	read_short(h, "Range", ret->range, sizeof(ret->range));
+	read_short(h, "Link", ret->link, sizeof(ret->link));
+	read_short(h, "Docker-Content-Digest", ret->digest, sizeof(ret->digest));
+	read_short(h, "ETag", ret->etag, sizeof(ret->etag));
+	read_short(h, "Content-Disposition", ret->disposition, sizeof(ret->disposition));
+	read_last_modified(h, ret);
 	for (size_t i = 0; i < HTTP_CHALLENGES_MAX; i++) {
-		value = header_of(h->curl, "WWW-Authenticate", i);
+		value = header_of(h, "WWW-Authenticate", i);
 		if (!value)
 			break;
 		r = strvec_add(&ret->challenges, value);
 		if (r < 0)
 			return r;
 	}
-	ret->retry_after_s = retry_after_of(header_of(h->curl, "Retry-After", 0));
-	if (header_of(h->curl, "Location", 0) && (ret->status / 100 == 3 || ret->status / 100 == 2))
-		ret->location = absolute_location(h->curl);
+	ret->retry_after_s = retry_after_of(h);
+	if (header_of(h, "Location", 0) && (ret->status / 100 == 3 || ret->status / 100 == 2))
+		ret->location = absolute_location(h);
 	return 0;
 }
 
@@ -491,7 +497,7 @@ static int code_of(enum http_failure failure)
 
 static int perform(struct http *h, struct exchange *x, struct err *e)
 {
-	CURLcode code = curl_easy_perform(h->curl);
+	CURLcode code = h->library.easy_perform(h->curl);
 
 	if (x->failed) { /* the sink has said why, in e */
 		x->response->failure = HTTP_FAILED_LOCAL;
@@ -505,7 +511,7 @@ static int perform(struct http *h, struct exchange *x, struct err *e)
 	if (code == CURLE_SEND_FAIL_REWIND)
 		return err_set(e, code_of(x->response->failure), "the connection broke off while we sent");
 	return err_set(e, code_of(x->response->failure), "%s",
-		       h->reason[0] ? h->reason : curl_easy_strerror(code));
+		       h->reason[0] ? h->reason : h->library.easy_strerror(code));
 }
 
 /* An answer without a body still begins the sink. */
@@ -516,24 +522,25 @@ static int begin_empty(struct exchange *x)
 	return begin_body(x, x->response->status);
 }
 
-static int add_headers(const struct http_request *request, uint64_t from, struct curl_slist **out)
+static int add_headers(const struct http *h, const struct http_request *request, uint64_t from,
+		       struct curl_slist **out)
 {
 	char range[48];
-	int r = add_header(out, "Accept", request->accept);
+	int r = add_header(h, out, "Accept", request->accept);
 
 	if (r == 0)
-		r = add_header(out, "Authorization", request->authorization);
+		r = add_header(h, out, "Authorization", request->authorization);
 	if (r == 0)
-		r = add_header(out, "If-None-Match", request->if_none_match);
+		r = add_header(h, out, "If-None-Match", request->if_none_match);
 	if (r == 0 && has_body(request))
-		r = add_header(out, "Content-Type",
+		r = add_header(h, out, "Content-Type",
 			       request->content_type ? request->content_type : "application/octet-stream");
 	if (r == 0)
-		r = add_header(out, "Content-Range", request->content_range);
+		r = add_header(h, out, "Content-Range", request->content_range);
 	if (r == 0 && has_body(request))
-		r = add_header(out, "Expect", ""); /* nobody waits for "100 Continue" */
+		r = add_header(h, out, "Expect", ""); /* nobody waits for "100 Continue" */
 	(void)snprintf(range, sizeof(range), "bytes=%llu-", (unsigned long long)from);
-	return r == 0 && from > 0 ? add_header(out, "Range", range) : r;
+	return r == 0 && from > 0 ? add_header(h, out, "Range", range) : r;
 }
 
 int http_perform(struct http *h, const struct http_request *request, struct http_response *ret, struct err *e)
@@ -551,8 +558,8 @@ int http_perform(struct http *h, const struct http_request *request, struct http
 	*ret = (struct http_response){ .failure = HTTP_FAILED_LOCAL,
 				       .error_body = BUF_INIT(HTTP_ERROR_BODY_MAX) };
 	x.from = sink && sink->held ? sink->held(sink->arg) : 0;
-	if (add_headers(request, x.from, &headers) < 0 || !set_options(h, request, headers, &x)) {
-		curl_slist_free_all(headers);
+	if (add_headers(h, request, x.from, &headers) < 0 || !set_options(h, request, headers, &x)) {
+		h->library.slist_free_all(headers);
 		return err_set(e, -ENOMEM, "cannot prepare a request");
 	}
 	r = perform(h, &x, e);
@@ -562,36 +569,42 @@ int http_perform(struct http *h, const struct http_request *request, struct http
 		r = begin_empty(&x);
 	if (r < 0 && ret->failure == HTTP_NO_FAILURE)
 		ret->failure = HTTP_FAILED_LOCAL;
-	(void)curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, NULL); /* the list is about to go */
-	curl_slist_free_all(headers);
+	(void)SET(h, CURLOPT_HTTPHEADER, NULL); /* the list is about to go */
+	h->library.slist_free_all(headers);
 	return r;
 }
 
-static int add_part(CURLU *u, CURLUPart part, unsigned int flags, const char *before, struct buf *out)
+static int add_part(const struct curl_library *l, CURLU *u, CURLUPart part, unsigned int flags,
+		    const char *before, struct buf *out)
 {
 	char *text = NULL;
 	int r = -EINVAL;
 
-	if (curl_url_get(u, part, &text, flags) == CURLUE_OK)
+	if (l->url_get(u, part, &text, flags) == CURLUE_OK)
 		r = buf_printf(out, "%s%s", before, text);
-	curl_free(text);
+	l->free(text);
 	return r;
 }
 
 char *http_origin(const char *url)
 {
 	cleanup_buf struct buf out = BUF_INIT(4096);
-	CURLU *u = curl_url();
+	struct curl_library l;
+	struct err ignored;
+	CURLU *u;
 	int r = -ENOMEM;
 
-	if (u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK) {
-		r = add_part(u, CURLUPART_SCHEME, 0, "", &out);
+	if (curl_library_open(&l, &ignored) < 0)
+		return NULL;
+	u = l.url();
+	if (u && l.url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK) {
+		r = add_part(&l, u, CURLUPART_SCHEME, 0, "", &out);
 		if (r == 0)
-			r = add_part(u, CURLUPART_HOST, 0, "://", &out);
+			r = add_part(&l, u, CURLUPART_HOST, 0, "://", &out);
 		if (r == 0)
-			r = add_part(u, CURLUPART_PORT, CURLU_DEFAULT_PORT, ":", &out);
+			r = add_part(&l, u, CURLUPART_PORT, CURLU_DEFAULT_PORT, ":", &out);
 	}
-	curl_url_cleanup(u);
+	l.url_cleanup(u);
 	if (r < 0)
 		return NULL;
 	for (char *p = out.data; *p; p++)
