@@ -39,9 +39,10 @@ struct creation {
 	struct cgroup cgroup;
 	bool made_state_dir;
 	bool told_to_start;
+	bool may_be_left; /* by `start`, before execve has come about; init says so */
 	uint32_t ignored_signals;
 	bool attach_late; /* init is moved into the cgroup, as it could not be cloned into it */
-	int state_dir, lock_fd, listen_fd;
+	int state_dir, lock_fd, fifo_fd, listen_fd;
 	int console_socket, console_fd;
 	int listener_socket, pidfd_socket;
 	int pid_file_dir;
@@ -61,9 +62,10 @@ static void close_fd(int *fd)
 
 static void creation_done(struct creation *c)
 {
-	int *const fds[] = { &c->state_dir,       &c->lock_fd,      &c->listen_fd, &c->console_socket,
-			     &c->console_fd,      &c->pid_file_dir, &c->sync_fd,   &c->init_sync_fd,
-			     &c->listener_socket, &c->pidfd_socket, &c->pidfd,     &c->root_tree_fd };
+	int *const fds[] = { &c->state_dir,      &c->lock_fd,         &c->fifo_fd,      &c->listen_fd,
+			     &c->console_socket, &c->console_fd,      &c->pid_file_dir, &c->sync_fd,
+			     &c->init_sync_fd,   &c->listener_socket, &c->pidfd_socket, &c->pidfd,
+			     &c->root_tree_fd };
 
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		close_fd(fds[i]);
@@ -82,6 +84,7 @@ static void creation_init(struct creation *c, const struct runtime_args *args)
 		.cgroup = { .dir_fd = -1 },
 		.state_dir = -1,
 		.lock_fd = -1,
+		.fifo_fd = -1,
 		.listen_fd = -1,
 		.console_socket = -1,
 		.console_fd = -1,
@@ -173,6 +176,8 @@ static int reserve(struct creation *c, struct err *e)
 	c->made_state_dir = true;
 	r = state_dir_lock(c->state_dir, &c->lock_fd, e);
 	if (r == 0 && args->separate_start)
+		r = state_dir_make_fifo(c->state_dir, &c->fifo_fd, e);
+	if (r == 0 && args->separate_start)
 		r = state_dir_listen(c->state_dir, &c->listen_fd, e);
 	if (r == 0)
 		r = container_cgroup_make(&c->host, args, &c->cgroup, e);
@@ -205,6 +210,7 @@ static void run_child(const struct creation *c)
 		.wait_for_creator = c->plan.user_namespace || c->attach_late,
 		.sync_fd = c->init_sync_fd,
 		.creator_fd = c->sync_fd,
+		.fifo_fd = c->fifo_fd,
 		.listen_fd = c->listen_fd,
 		.lock_fd = c->lock_fd,
 		.null_streams = c->null_streams,
@@ -333,6 +339,7 @@ static int spawn(struct creation *c, struct err *e)
 		return r;
 	close_fd(&c->init_sync_fd);
 	close_fd(&c->lock_fd);
+	close_fd(&c->fifo_fd);
 	close_fd(&c->listen_fd);
 	return r;
 }
@@ -416,15 +423,25 @@ static int pass_listener(struct creation *c, struct err *e)
 				     c->pid, state, e);
 }
 
-/* Tells the world of a container that is created, as far as it asked to be told. */
+/* Of the two ways to be started, one; and that init is ready for it. */
+static int mark_created(const struct creation *c, struct err *e)
+{
+	const char *other = c->may_be_left ? STATE_SOCKET_FILE : STATE_FIFO_FILE;
+
+	if (unlinkat(c->state_dir, other, 0) < 0 ||
+	    mknodat(c->state_dir, STATE_CREATED_FILE, S_IFREG | 0600, 0) < 0)
+		return err_errno(e, "cannot note that the container is created");
+	return 0;
+}
+
+/* Tells the world of a container that is created, as far as it asked to be told. Whoever starts it in the same breath never has it created
+ * for anybody to see. */
 static int announce(const struct creation *c, struct err *e)
 {
-	int r;
+	int r = c->args->separate_start ? mark_created(c, e) : 0;
 
-	/* Whoever starts it in the same breath never has it created for anybody to see. */
-	if (c->args->separate_start && mknodat(c->state_dir, STATE_CREATED_FILE, S_IFREG | 0600, 0) < 0)
-		return err_errno(e, "cannot note that the container is created");
-	r = c->pidfd_socket >= 0 ? pidfd_pass(c->pidfd_socket, c->pidfd, e) : 0;
+	if (r == 0 && c->pidfd_socket >= 0)
+		r = pidfd_pass(c->pidfd_socket, c->pidfd, e);
 	return r == 0 ? pid_file_write(c->args->pid_file, c->pid_file_dir, c->pid, e) : r;
 }
 
@@ -481,7 +498,7 @@ static int accompany(struct creation *c, struct err *e)
 	if (c->told_to_start)
 		r = sync_send_start(c->sync_fd, c->ignored_signals, e);
 	if (r == 0)
-		r = sync_expect(c->sync_fd, SYNC_READY, NULL, e);
+		r = sync_expect_ready(c->sync_fd, &c->may_be_left, e);
 	if (r == 0)
 		r = announce(c, e);
 	if (r == 0 && c->args->separate_start)

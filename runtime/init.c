@@ -2,7 +2,9 @@
 #include "runtime/init.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -21,6 +23,8 @@
 #include "runtime/sync.h"
 #include "runtime/sys_mount.h"
 #include "runtime/sysctl.h"
+
+#define EXIT_UNHEARD 255 /* what it was is on standard error; runc's */
 
 /* --- namespaces ---------------------------------------------------------------------------------------- */
 
@@ -192,11 +196,20 @@ static int setup_rootfs(const struct init_context *c, int *ret_null_fd, struct e
 
 /* --- the process --------------------------------------------------------------------------------------- */
 
+/* Whether a `start` may go before execve has come about. Hooks run after it, or have something to say. */
+static bool may_be_left(const struct init_context *c, const struct program *program)
+{
+	const struct spec_hooks *hooks = &c->args->spec->hooks;
+
+	return program->is_expected && hooks->start_container.len == 0 && hooks->poststart.len == 0;
+}
+
 /* As long as nobody starts us, who may trace us in the container could take the descriptors that we have from our creator: directories of
  * the host's. */
 static int forget_host(const struct init_context *c, const struct program *program, struct err *e)
 {
-	int keep[] = { c->sync_fd, c->listen_fd, c->lock_fd, program->label_fd };
+	int start_fd = may_be_left(c, program) ? c->fifo_fd : c->listen_fd;
+	int keep[] = { c->sync_fd, start_fd, c->lock_fd, program->label_fd };
 	int r = c->listen_fd < 0 ? 0 : process_close_others(3 + program->preserve_fds, keep, ARRAY_LEN(keep));
 
 	return r < 0 ? err_code(e, r, "cannot close the creator's descriptors") : 0;
@@ -221,27 +234,46 @@ static int prepare(const struct init_context *c, struct program *program, struct
 		r = program_prepare(program, c->sync_fd, e);
 	if (r == 0)
 		r = forget_host(c, program, e);
-	return r == 0 ? sync_send(c->sync_fd, SYNC_READY, e) : r;
+	return r == 0 ? sync_send_ready(c->sync_fd, may_be_left(c, program), e) : r;
 }
 
-/* Waits for the creator, or for `start`; *sync_fd is where errors go after it. */
-static int wait_for_start(const struct init_context *c, struct program *program, int *sync_fd, struct err *e)
+/* Of one that waits for execve: *ret_fd is where it hears of errors. */
+static int accept_start(int listen_fd, int *ret_fd, struct err *e)
 {
 	struct err unheard;
-	int fd, r = sync_expect_start(*sync_fd, &program->ignored_signals, e);
+	int fd;
 
-	if (r < 0 || c->listen_fd < 0)
-		return r;
-	(void)close(*sync_fd); /* the creator takes that for the end of its part */
 	do
-		fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+		fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	while (fd < 0 && errno == EINTR);
-	*sync_fd = fd;
 	if (fd < 0)
 		return err_errno(e, "cannot wait for the start");
+	*ret_fd = fd;
 	/* Else our end would look like the program's beginning. A `start` that has been killed meanwhile has still been heard. */
 	IGNORE_RESULT(sync_send(fd, SYNC_READY, &unheard));
 	return 0;
+}
+
+static int await_fifo(int fifo_fd, struct err *e)
+{
+	struct pollfd p = { .fd = fifo_fd, .events = POLLIN };
+	int n;
+
+	do
+		n = poll(&p, 1, -1);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? err_errno(e, "cannot wait for the start") : 0;
+}
+
+/* Waits for the creator, or for `start`; *sync_fd is where errors go after it, -1: nobody waits for them. */
+static int wait_for_start(const struct init_context *c, struct program *program, int *sync_fd, struct err *e)
+{
+	int r = sync_expect_start(*sync_fd, &program->ignored_signals, e);
+
+	if (r < 0 || c->listen_fd < 0)
+		return r;
+	(void)close(fd_take(sync_fd)); /* the creator takes that for the end of its part */
+	return may_be_left(c, program) ? await_fifo(c->fifo_fd, e) : accept_start(c->listen_fd, sync_fd, e);
 }
 
 _Noreturn void init_run(const struct init_context *c)
@@ -270,5 +302,7 @@ _Noreturn void init_run(const struct init_context *c)
 		(void)program_exec(&program, &e); /* returns only to say why not */
 	if (sync_fd >= 0)
 		sync_send_error(sync_fd, &e);
-	_exit(1);
+	else
+		(void)dprintf(STDERR_FILENO, "sampan-oci: %s\n", e.text); /* as runc: nobody else listens */
+	_exit(sync_fd >= 0 ? 1 : EXIT_UNHEARD);
 }

@@ -24,7 +24,7 @@ struct init_context {
 	bool wait_for_creator;     /* who writes the ID maps, or moves init into its cgroup */
 	int sync_fd;               /* to the creator; see runtime/sync.h */
 	int creator_fd;            /* the creator's end of it, to be closed */
-	int listen_fd;             /* where `start` connects; -1: the creator starts */
+	int fifo_fd, listen_fd;    /* where `start` comes, or connects; -1: the creator starts */
 	unsigned int null_streams; /* of ours, by stdio_null_streams */
 	int lock_fd;               /* of the state directory: kept open until execve closes it */
 };

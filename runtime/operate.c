@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/json_write.h"
@@ -64,10 +65,37 @@ int runtime_start(const struct runtime_args *args, struct runtime_container *c, 
 	return r == 0 ? run_poststart(&s, &args->spec->hooks.poststart, e) : r;
 }
 
+/* Init goes on when `fifo` is closed, however that comes about. */
+static int leave_to_itself(int dir, struct err *e)
+{
+	if (unlinkat(dir, STATE_FIFO_FILE, 0) == 0)
+		return 0;
+	if (errno == ENOENT)
+		return err_set(e, -EBUSY,
+			       "cannot start a container that is not in the created state: it is running");
+	return err_errno(e, "cannot note that the container is started");
+}
+
+/* Until init has called execve. */
+static int see_to_execve(int dir, struct err *e)
+{
+	cleanup_fd int connection = -1;
+	int r = state_dir_connect(dir, &connection, e);
+
+	if (r == 0)
+		r = sync_expect(connection, SYNC_READY, NULL, e);
+
+	if (r == 0)
+		r = sync_expect_end(connection, e);
+	if (r == 0)
+		state_dir_wait_for_lock(dir);
+	return r;
+}
+
 int runtime_start_by_id(const char *state_root, const char *id, struct err *e)
 {
 	cleanup_container_state struct container_state s = { 0 };
-	cleanup_fd int dir = -1, connection = -1;
+	cleanup_fd int dir = -1, fifo = -1;
 	enum runtime_status status;
 	int r = container_state_read(state_root, id, &s, e);
 
@@ -79,14 +107,13 @@ int runtime_start_by_id(const char *state_root, const char *id, struct err *e)
 			       "cannot start a container that is not in the created state: it is %s",
 			       runtime_status_name(status));
 	r = state_dir_open(state_root, id, &dir, e);
+	if (r < 0)
+		return r;
+	r = state_dir_open_fifo(dir, &fifo, e);
 	if (r == 0)
-		r = state_dir_connect(dir, &connection, e);
-	if (r == 0)
-		r = sync_expect(connection, SYNC_READY, NULL, e);
-	if (r == 0)
-		r = sync_expect_end(connection, e);
-	if (r == 0)
-		state_dir_wait_for_lock(dir);
+		return leave_to_itself(dir, e);
+	if (r == -ENOENT)
+		r = see_to_execve(dir, e);
 	return r == 0 ? run_poststart(&s, &s.poststart, e) : r;
 }
 

@@ -10,12 +10,14 @@
 #include <unistd.h>
 
 #include "common/process.h"
+#include "runtime/elf_program.h"
 #include "runtime/exec_path.h"
 #include "runtime/reaper.h"
 #include "runtime/stdio.h"
 
 #define KEYRING_PREFIX "_ses."
 #define KEYRING_ID_MAX 100 /* bytes of a container's ID in the name of its keyring */
+#define ARGUMENTS_SAFE (96u << 10)
 
 int program_hide(struct err *e)
 {
@@ -73,6 +75,25 @@ static int find_program(struct program *p, struct err *e)
 	return 0;
 }
 
+/* What execve takes on any stack: linux/binfmts.h, MAX_ARG_STRLEN and the least that all together may be. */
+static bool fits(const struct strvec *args, const struct strvec *env)
+{
+	size_t total = 0;
+
+	for (size_t i = 0; i < args->len; i++)
+		total += strlen(args->items[i]) + 1 + sizeof(char *);
+	for (size_t i = 0; i < env->len; i++)
+		total += strlen(env->items[i]) + 1 + sizeof(char *);
+	return total < ARGUMENTS_SAFE;
+}
+
+/* A label may have a policy of its own. What a filter or a limit has against execve is said on standard error. */
+static bool is_expected(const struct program *p)
+{
+	return p->label_fd < 0 && !p->init_process && fits(&p->process->args, &p->process->env) &&
+	       elf_program_is_native(p->path);
+}
+
 int program_prepare(struct program *p, int sync_fd, struct err *e)
 {
 	const struct spec_process *process = p->process;
@@ -87,6 +108,7 @@ int program_prepare(struct program *p, int sync_fd, struct err *e)
 		r = enter_cwd(process->cwd, e);
 	if (r == 0)
 		r = find_program(p, e);
+	p->is_expected = r == 0 && !p->starts_at_once && is_expected(p);
 	return r == 0 ? privileges_apply_listener(p->privileges, sync_fd, e) : r;
 }
 

@@ -22,6 +22,7 @@ struct program {
 	unsigned int null_streams; /* of stdio_null_streams */
 	int null_fd;               /* the container's own null device; -1: none */
 	bool unchecked;            /* program_prepare's own */
+	bool is_expected;          /* set by it, unless starts_at_once: execve can hardly fail */
 	char path[PATH_MAX];
 	char home[HOME_MAX];
 };

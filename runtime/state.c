@@ -194,7 +194,12 @@ enum runtime_status container_state_status(const char *state_root, const struct 
 		if (faccessat(dir, STATE_CREATED_FILE, F_OK, 0) < 0)
 			return RUNTIME_CREATING;
 		/* A frozen init would not hear `start`. */
-		return state_is_frozen(s->cgroup_path) ? RUNTIME_PAUSED : RUNTIME_CREATED;
+		if (state_is_frozen(s->cgroup_path))
+			return RUNTIME_PAUSED;
+		return faccessat(dir, STATE_FIFO_FILE, F_OK, 0) < 0 &&
+				       faccessat(dir, STATE_SOCKET_FILE, F_OK, 0) < 0
+			       ? RUNTIME_RUNNING
+			       : RUNTIME_CREATED;
 	}
 	/* execve drops the lock, and so does the end of an init that waited. */
 	if (!lives(s))

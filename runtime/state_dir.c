@@ -87,7 +87,7 @@ int state_dir_open(const char *state_root, const char *id, int *ret_fd, struct e
 
 int state_dir_remove(const char *state_root, const char *id, struct err *e)
 {
-	static const char *const FILES[] = { STATE_FILE, STATE_LOCK_FILE, STATE_CREATED_FILE,
+	static const char *const FILES[] = { STATE_FILE, STATE_LOCK_FILE, STATE_CREATED_FILE, STATE_FIFO_FILE,
 					     STATE_SOCKET_FILE };
 	enum { FILES_OF_RUN = 2 };
 	cleanup_free char *dir = NULL;
@@ -139,6 +139,28 @@ static struct sockaddr_un socket_address(int dir_fd)
 	(void)snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" STATE_SOCKET_FILE,
 		       dir_fd);
 	return address;
+}
+
+int state_dir_make_fifo(int dir_fd, int *ret_fd, struct err *e)
+{
+	cleanup_fd int fd = -1;
+
+	if (mkfifoat(dir_fd, STATE_FIFO_FILE, 0600) == 0)
+		fd = openat(dir_fd, STATE_FIFO_FILE, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return err_errno(e, "cannot make the FIFO for the start");
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+int state_dir_open_fifo(int dir_fd, int *ret_fd, struct err *e)
+{
+	int fd = openat(dir_fd, STATE_FIFO_FILE, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return errno == ENOENT ? -ENOENT : err_errno(e, "cannot reach the container's init");
+	*ret_fd = fd;
+	return 0;
 }
 
 int state_dir_listen(int dir_fd, int *ret_fd, struct err *e)

@@ -5,7 +5,9 @@
  *   lock         init holds it (flock) from clone3 to execve, where close-on-exec drops it: "has not started" is true
  *                exactly as long, however the processes end
  *   created      made when init is ready to start
- *   start.sock   init listens there for `start`, where that is another process
+ *   start.fifo   init waits for the end of who opens it: the `start` of a program whose execve can hardly fail. That takes the file away
+ *                before, and with it what "has not started" says of the lock
+ *   start.sock   or it listens there for a `start` that waits for execve
  */
 #ifndef SAMPAN_RUNTIME_STATE_DIR_H
 #define SAMPAN_RUNTIME_STATE_DIR_H
@@ -17,6 +19,7 @@
 #define STATE_FILE         "state.json"
 #define STATE_LOCK_FILE    "lock"
 #define STATE_CREATED_FILE "created"
+#define STATE_FIFO_FILE    "start.fifo"
 #define STATE_SOCKET_FILE  "start.sock"
 
 #define STATE_ID_MAX       1024
@@ -39,6 +42,12 @@ int state_dir_lock(int dir_fd, int *ret_fd, struct err *e) MUST_CHECK;
 /* Waits until nobody holds the lock: the program runs, or init is dead. execve closes init's descriptors one after the other, so that who
  * heard the end of its socket may still find the lock held. */
 void state_dir_wait_for_lock(int dir_fd);
+
+/* The FIFO of `start`: its end to be read, of which poll says POLLHUP once a writer has come and gone, and the writer's. The kernel wakes who
+ * waits for that on another processor than ours; with a message on a socket it would keep ours for it, and our parent would have to wait.
+ * -ENOENT: there is none (nothing is said); -ENXIO: nobody waits. fifo(7), poll(2). */
+int state_dir_make_fifo(int dir_fd, int *ret_fd, struct err *e) MUST_CHECK;
+int state_dir_open_fifo(int dir_fd, int *ret_fd, struct err *e) MUST_CHECK;
 
 /* The socket of `start`: a listening one, and a connection to it. */
 int state_dir_listen(int dir_fd, int *ret_fd, struct err *e) MUST_CHECK;

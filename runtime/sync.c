@@ -9,7 +9,7 @@
 
 struct message {
 	uint32_t kind;
-	int32_t code; /* of an ERROR; the number of a CHILD; the signals of a GO */
+	int32_t code; /* of an ERROR; the number of a CHILD; the signals of a GO; of a READY, whether init may be left */
 	char text[sizeof(((struct err *)0)->text)];
 };
 
@@ -93,6 +93,13 @@ int sync_send(int fd, enum sync_kind kind, struct err *e)
 	return sync_send_fd(fd, kind, -1, e);
 }
 
+int sync_send_ready(int fd, bool may_be_left, struct err *e)
+{
+	const struct message m = { .kind = SYNC_READY, .code = may_be_left };
+
+	return send_or_say(fd, &m, -1, e);
+}
+
 int sync_send_start(int fd, uint32_t ignored, struct err *e)
 {
 	const struct message m = { .kind = SYNC_GO, .code = (int32_t)ignored };
@@ -120,6 +127,15 @@ int sync_expect(int fd, enum sync_kind kind, int *ret_fd, struct err *e)
 	struct message m;
 
 	return expect(fd, kind, &m, ret_fd, e);
+}
+
+int sync_expect_ready(int fd, bool *ret_may_be_left, struct err *e)
+{
+	struct message m;
+	int r = expect(fd, SYNC_READY, &m, NULL, e);
+
+	*ret_may_be_left = r == 0 && m.code == 1;
+	return r;
 }
 
 int sync_expect_start(int fd, uint32_t *ret_ignored, struct err *e)

@@ -19,6 +19,7 @@
 #ifndef SAMPAN_RUNTIME_SYNC_H
 #define SAMPAN_RUNTIME_SYNC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -42,6 +43,10 @@ int sync_pair(int ret_fds[2]) MUST_CHECK;
 /* To one that has ended: its ERROR becomes ours, -ECONNRESET without one. */
 int sync_send(int fd, enum sync_kind kind, struct err *e) MUST_CHECK;
 int sync_send_fd(int fd, enum sync_kind kind, int passed_fd, struct err *e) MUST_CHECK;
+
+/* READY, and whether a `start` may go before execve has come about. */
+int sync_send_ready(int fd, bool may_be_left, struct err *e) MUST_CHECK;
+int sync_expect_ready(int fd, bool *ret_may_be_left, struct err *e) MUST_CHECK;
 
 /* The GO that a program's execve follows: with the signals that it shall not inherit as ignored (process_heed_signals). */
 int sync_send_start(int fd, uint32_t ignored, struct err *e) MUST_CHECK;

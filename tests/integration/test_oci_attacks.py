@@ -576,13 +576,22 @@ def test_a_traced_init_is_still_entered_killed_and_deleted(sampan_oci, bundle):
         assert not (sampan_oci.root / "attack-traced").exists()
 
 
-def test_an_init_that_is_traced_before_it_starts_is_started_or_deleted(sampan_oci, bundle):
+@pytest.mark.parametrize("program, seen", [("/bin/sh", "running"), ("/script", "created")])
+def test_an_init_that_is_traced_before_it_starts_is_started_or_deleted(sampan_oci, bundle, program, seen):
+    """A start waits for the execve of a script; who only looks, waits for nobody."""
     bundle.shell("echo >/tmp/ran; while :; do sleep 1; done")
+    if program == "/script":
+        (bundle.rootfs / "script").write_text("#!/bin/sh\necho >/tmp/ran\n")
+        (bundle.rootfs / "script").chmod(0o755)
+        bundle.config["process"]["args"] = ["/script"]
+        bundle.save()
     sampan_oci("create", "-b", bundle.path, "attack-traced", check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     pid = json.loads(sampan_oci("state", "attack-traced", check=True).stdout)["pid"]
     with tracing(pid):
-        sampan_oci.popen("start", "attack-traced")  # waits for who is held
-        assert status(sampan_oci, "attack-traced") == "created"
+        start = sampan_oci.popen("start", "attack-traced")
+        if seen == "running":
+            assert start.wait(20) == 0
+        assert status(sampan_oci, "attack-traced") == seen
         sampan_oci("delete", "--force", "attack-traced", check=True, timeout=20)
     assert not (bundle.rootfs / "tmp" / "ran").exists()
 

@@ -3,6 +3,7 @@
 
 #include "tests/unit/common/scratch.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "common/json_write.h"
@@ -279,7 +280,7 @@ static void a_status_follows_lock_and_mark(void **state)
 {
 	struct scratch *s = *state;
 	struct container_state c = of_process(getpid());
-	cleanup_fd int lock = -1, dir = -1;
+	cleanup_fd int lock = -1, dir = -1, fifo = -1;
 	struct err e = { 0 };
 
 	make_dir(s, "c1");
@@ -288,9 +289,40 @@ static void a_status_follows_lock_and_mark(void **state)
 	assert_int_equal(state_dir_lock(dir, &lock, &e), 0);
 	assert_int_equal(container_state_status(s->path, &c), RUNTIME_CREATING);
 	scratch_write(s, "c1/" STATE_CREATED_FILE, "");
+	scratch_write(s, "c1/" STATE_SOCKET_FILE, "");
 	assert_int_equal(container_state_status(s->path, &c), RUNTIME_CREATED);
+	assert_int_equal(state_dir_make_fifo(dir, &fifo, &e), 0);
+	assert_int_equal(unlinkat(dir, STATE_SOCKET_FILE, 0), 0);
+	assert_int_equal(container_state_status(s->path, &c), RUNTIME_CREATED);
+	/* The last way to start it is taken: so it is about to. */
+	assert_int_equal(unlinkat(dir, STATE_FIFO_FILE, 0), 0);
+	assert_int_equal(container_state_status(s->path, &c), RUNTIME_RUNNING);
 	(void)close(fd_take(&lock));
 	assert_int_equal(container_state_status(s->path, &c), RUNTIME_RUNNING);
+}
+
+static void the_fifo_tells_when_a_start_has_come_and_gone(void **state)
+{
+	struct scratch *s = *state;
+	cleanup_fd int dir = -1, read_end = -1;
+	struct pollfd p = { .events = POLLIN };
+	struct err e = { 0 };
+	int write_end = -1;
+
+	make_dir(s, "c1");
+	assert_int_equal(state_dir_open(s->path, "c1", &dir, &e), 0);
+	assert_int_equal(state_dir_open_fifo(dir, &write_end, &e), -ENOENT);
+	assert_int_equal(state_dir_make_fifo(dir, &read_end, &e), 0);
+	p.fd = read_end;
+	assert_int_equal(poll(&p, 1, 0), 0);
+	assert_int_equal(state_dir_open_fifo(dir, &write_end, &e), 0);
+	assert_int_equal(poll(&p, 1, 0), 0);
+	assert_int_equal(close(write_end), 0);
+	assert_int_equal(poll(&p, 1, 0), 1);
+	assert_int_equal(p.revents, POLLHUP);
+	(void)close(fd_take(&read_end));
+	assert_int_equal(state_dir_open_fifo(dir, &write_end, &e), -ENXIO);
+	assert_string_equal(e.text, "cannot reach the container's init: no such device or address");
 }
 
 static void a_later_process_of_the_same_number_is_another(void **state)
@@ -416,6 +448,7 @@ int main(void)
 		SCRATCH_TEST(a_state_is_written_into_an_existing_directory_only),
 		SCRATCH_TEST(absent_states_are_told_from_damaged_ones),
 		SCRATCH_TEST(a_status_follows_lock_and_mark),
+		SCRATCH_TEST(the_fifo_tells_when_a_start_has_come_and_gone),
 		SCRATCH_TEST(a_later_process_of_the_same_number_is_another),
 		SCRATCH_TEST(without_a_process_it_has_stopped),
 		SCRATCH_TEST(the_dead_who_are_not_reaped_have_stopped),
