@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sampan monitor-cleanup: not for people; a container's monitor calls it (engine/monitor.h). */
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -56,6 +57,8 @@ int cmd_monitor_cleanup(int argc, char **argv, const struct cli_globals *g)
 		.error = o.error,
 		.netns_fd = o.network ? STDIN_FILENO : -1,
 	};
+	/* `run --rm` may have ended: systemd ends what is left of its service, but lets it come to an end. */
+	(void)signal(SIGTERM, SIG_IGN);
 	(void)fcntl(MONITOR_FD_HELPER, F_SETFD,
 		    FD_CLOEXEC); /* fails only without a monitor, and so does what follows */
 	if (store_open(g->root, &store, &e) < 0 ||

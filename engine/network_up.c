@@ -488,6 +488,11 @@ int network_up(const struct network_args *args, const struct network_config *con
 	return 0;
 }
 
+int network_down_in(const struct network_state *s, const char *id, int netns_fd, struct err *e)
+{
+	return down(s, id, netns_fd, e);
+}
+
 int network_down(const char *state_dir, const char *id, int netns_fd, struct err *e)
 {
 	cleanup_network_state struct network_state s = NETWORK_STATE_EMPTY;

@@ -38,6 +38,8 @@ int network_up(const struct network_args *args, const struct network_config *con
  * namespace, nor the networks' files. A container without networks, and one that is down already, are successes. After a failure it may be called again.
  * `netns_fd`: the container's network namespace, where that is still at hand, as it saves time; else -1. */
 int network_down(const char *state_dir, const char *id, int netns_fd, struct err *e) MUST_CHECK;
+/* The same for who has opened the state, and with it locked out everybody else. */
+int network_down_in(const struct network_state *s, const char *id, int netns_fd, struct err *e) MUST_CHECK;
 
 /* A network more for a running container. *ret: as it is then. -EEXIST it is on it already. */
 int network_connect(const struct network_args *args, const struct network_endpoint *endpoint,

@@ -45,6 +45,19 @@ def wait_for(condition, what, seconds=10):
     raise AssertionError(f"{what} did not happen in {seconds * SLOW} s")
 
 
+def monitor_of(pid):
+    """The monitor of a container whose init is `pid`: its parent, once the helper has ended that has started it."""
+    def found():
+        try:
+            with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+                parent = int(stat.read().rsplit(")", 1)[1].split()[1])
+            with open(f"/proc/{parent}/comm", encoding="ascii") as comm:
+                return comm.read() == "sampan-monitor\n" and parent
+        except FileNotFoundError:  # the helper, just now
+            return None
+    return wait_for(found, f"the monitor of {pid}")
+
+
 def refused(done, text, code=1):
     assert (done.returncode, done.stdout) == (code, ""), done
     assert text in done.stderr, done.stderr

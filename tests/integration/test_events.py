@@ -14,7 +14,7 @@ import time
 import pytest
 
 from conftest import SLOW
-from container_fixture import load, refused, start, state, wait_for
+from container_fixture import load, monitor_of, refused, start, state, wait_for
 from image_fixture import Image, Layer, file, root, write_layout
 
 pytestmark = pytest.mark.root
@@ -138,9 +138,7 @@ def test_what_ends_by_itself_and_is_started_again(sampan, image):
 
 def test_a_container_whose_monitor_was_killed(sampan, image):
     start(sampan, image, "--rm")
-    pid = state(sampan)["Pid"]
-    monitor = int(open(f"/proc/{pid}/stat", encoding="ascii").read().rsplit(")", 1)[1].split()[1])
-    os.kill(monitor, signal.SIGKILL)
+    os.kill(monitor_of(state(sampan)["Pid"]), signal.SIGKILL)
     wait_for(lambda: sampan("ps", "-aq", check=True).stdout == "", "its end")
     assert actions(sampan, container="box") == ["create", "start", "die", "destroy"]
     (die,) = events(sampan, event="die")

@@ -15,7 +15,7 @@ import pytest
 
 from busybox_fixture import busybox_layer
 from conftest import BUILD, SLOW
-from container_fixture import upper
+from container_fixture import monitor_of, upper
 from image_fixture import Image, machine_architecture, write_layout
 
 pytestmark = pytest.mark.root
@@ -57,12 +57,6 @@ def restarts(sampan, name):
     return json.loads(sampan("inspect", name, check=True).stdout)[0]["RestartCount"]
 
 
-def monitor_of(sampan, name):
-    """The pid of its monitor: the parent of its init."""
-    pid = state(sampan, name)["Pid"]
-    return int(pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[1])
-
-
 def has_ended(pid):
     """A zombie has: who started this test may not reap."""
     try:
@@ -72,7 +66,7 @@ def has_ended(pid):
 
 
 def kill_monitor(sampan, name):
-    monitor = monitor_of(sampan, name)
+    monitor = monitor_of(state(sampan, name)["Pid"])
     os.kill(monitor, signal.SIGKILL)
     wait_for(lambda: has_ended(monitor), "the end of the monitor")
 
@@ -100,7 +94,7 @@ def test_a_container_in_the_background_is_nobodys_child_and_holds_nothing_open(s
     os.close(write_end)
     assert os.read(read_end, 1) == b""  # nobody else has it
     os.close(read_end)
-    monitor = monitor_of(sampan, "bg")
+    monitor = monitor_of(state(sampan, "bg")["Pid"])
     assert os.readlink(f"/proc/{monitor}/cwd") == "/"
     assert os.getsid(monitor) != os.getsid(0)
 
@@ -114,7 +108,7 @@ def dirty_kib(pid):
 @pytest.mark.plain
 def test_a_monitor_gives_the_memory_of_a_burst_of_output_back(sampan, image):
     run(sampan, "--name", "bg", "-i", image, "sh", "-c", "echo begun; sleep 1; head -c 2000000 /dev/zero; echo; sleep 100")
-    monitor = monitor_of(sampan, "bg")
+    monitor = monitor_of(state(sampan, "bg")["Pid"])
     before = dirty_kib(monitor)
     assert before < 100
     wait_for(lambda: dirty_kib(monitor) > before + 64, "the use of its buffers")
@@ -125,7 +119,7 @@ def test_a_monitor_gives_the_memory_of_a_burst_of_output_back(sampan, image):
 @pytest.mark.cgroup2
 def test_the_kernel_rather_kills_the_container_than_its_monitor(sampan, image):
     run(sampan, "--name", "bg", "--restart", "always", image, "sleep", "100")
-    monitor, first = monitor_of(sampan, "bg"), state(sampan, "bg")["Pid"]
+    monitor, first = monitor_of(state(sampan, "bg")["Pid"]), state(sampan, "bg")["Pid"]
 
     def score(pid):
         return int(pathlib.Path(f"/proc/{pid}/oom_score_adj").read_text(encoding="ascii"))
@@ -387,7 +381,7 @@ def test_with_rm_nothing_of_it_is_left(sampan, image):
 
 def test_sigterm_to_the_monitor_stops_the_container(sampan, image):
     run(sampan, "--name", "unit", "--restart", "always", image, "sh", "-c", LOOP)
-    os.kill(monitor_of(sampan, "unit"), signal.SIGTERM)
+    os.kill(monitor_of(state(sampan, "unit")["Pid"]), signal.SIGTERM)
     assert sampan("wait", "unit", check=True).stdout == "7\n"
     assert state(sampan, "unit")["Status"] == "exited"
 
@@ -401,7 +395,7 @@ CGROUPS = pathlib.Path("/sys/fs/cgroup")
 def cut_the_power(sampan):
     """What a reboot does: no process is left, and nothing below the state directory; nor is a cgroup, which nothing of ours could know of then."""
     for entry in json.loads(sampan("ps", "--format", "json", check=True).stdout):
-        monitor = monitor_of(sampan, entry["Names"])
+        monitor = monitor_of(state(sampan, entry["Names"])["Pid"])
         os.kill(monitor, signal.SIGKILL)
         os.kill(entry["Pid"], signal.SIGKILL)
         wait_for(lambda pids=(monitor, entry["Pid"]): all(map(has_ended, pids)), "the end")
@@ -435,7 +429,7 @@ def test_attach_shows_what_comes_and_gives_stdin(sampan, image):
     client.stdin.flush()
     assert client.stdout.readline() == "got one\n"
     second = sampan.popen("attach", "--no-stdin", "echo")
-    wait_for(lambda: len(os.listdir(f"/proc/{monitor_of(sampan, 'echo')}/fd")) > 10, "the second client")
+    wait_for(lambda: len(os.listdir(f"/proc/{monitor_of(state(sampan, 'echo')['Pid'])}/fd")) > 10, "the second client")
     time.sleep(0.2)
     client.stdin.write("two\n")
     client.stdin.flush()

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from test_network import BOX, assert_clean, host, inspect, net, rules_of, run, sh, start, wait_for  # noqa: F401 (fixtures)
+from test_network import BOX, assert_clean, host, inspect, net, rules_of, run, sh, start, taken_down, wait_for  # noqa: F401 (fixtures)
 
 pytestmark = [pytest.mark.root, pytest.mark.plain]
 
@@ -53,6 +53,7 @@ def rule_lines(text):
 
 def saved(net):
     """All chains and rules, without what changes from one container to the next."""
+    taken_down(net)
     return rule_lines(net.host("iptables-save") + net.host("ip6tables-save"))
 
 

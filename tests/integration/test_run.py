@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import pathlib
 import pty
 import re
 import select
@@ -17,6 +16,7 @@ import pytest
 
 from busybox_fixture import busybox_layer
 from conftest import SLOW
+from container_fixture import monitor_of
 from image_fixture import Image, Layer, directory, file, foreign_architecture, machine_architecture, root, symlink, write_layout
 
 pytestmark = pytest.mark.root
@@ -549,7 +549,7 @@ def children_of(pid, columns="pid=,args="):
 def test_a_container_costs_no_process_but_its_own_and_a_small_monitor(sampan, hello):
     process = started(sampan, "--rm", hello, "sleep", "100")
     pid = json.loads(sampan("ps", "--format", "json", check=True).stdout)[0]["Pid"]
-    monitor = int(pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[1])
+    monitor = monitor_of(pid)
     assert list(map(int, children_of(process.pid, "pid="))) == [monitor]
     assert [line.split(None, 1)[1] for line in children_of(monitor)] == ["sleep 100"]
     assert os.path.basename(os.readlink(f"/proc/{monitor}/exe")) == "sampan-monitor"

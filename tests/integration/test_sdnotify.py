@@ -10,7 +10,7 @@ import time
 import pytest
 
 from conftest import SLOW
-from container_fixture import SLEEP, load, refused, start, state, wait_for
+from container_fixture import SLEEP, load, monitor_of, refused, start, state, wait_for
 
 pytestmark = pytest.mark.root
 
@@ -48,21 +48,6 @@ def manager(scratch):
     m.socket.close()
 
 
-def parent_of(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
-        return int(stat.read().rsplit(")", 1)[1].split()[1])
-
-
-def monitor_of(sampan):
-    """Its parent, once the helper has ended that has started it."""
-    pid = state(sampan)["Pid"]
-
-    def found():
-        with open(f"/proc/{parent_of(pid)}/comm", encoding="ascii") as comm:
-            return comm.read() == "sampan-monitor\n" and parent_of(pid)
-    return wait_for(found, "its monitor")
-
-
 def say(sampan, message, descriptors=()):
     """Sends as a process of the container would."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
@@ -73,7 +58,7 @@ def say(sampan, message, descriptors=()):
 
 def run(sampan, image, manager, *options, command=SLEEP):
     sampan("run", "-d", "--name", "box", *options, image, *command, check=True, env=manager.env)
-    monitor = monitor_of(sampan)
+    monitor = monitor_of(state(sampan)["Pid"])
     message, sender = manager.next()
     assert message == f"MAINPID={monitor}"
     assert sender != monitor  # of the main process until then, or NotifyAccess=main would not let it pass
@@ -167,7 +152,7 @@ def test_with_ignore_nobody_hears_of_it(sampan, image, manager):
            check=True, env=manager.env)
     wait_for(lambda: sampan("logs", "box").stdout == "<>\n", "its output")
     manager.silent()
-    with open(f"/proc/{monitor_of(sampan)}/environ", "rb") as environ:
+    with open(f"/proc/{monitor_of(state(sampan)['Pid'])}/environ", "rb") as environ:
         assert b"NOTIFY_SOCKET" not in environ.read()
     sampan("rm", "-f", "box", check=True)
     start(sampan, image)  # and nothing is there without a manager
@@ -181,7 +166,7 @@ def test_start_attached_tells_the_manager_that_it_has_then(sampan, image, scratc
     message, sender = manager.next()
     assert sender == foreground.pid
     wait_for(lambda: state(sampan)["State"] == "running", "its start")
-    assert message == f"MAINPID={monitor_of(sampan)}"
+    assert message == f"MAINPID={monitor_of(state(sampan)['Pid'])}"
     assert b"WATCHDOG_USEC=30000000\0" in sampan("exec", "box", "cat", "/proc/1/environ", text=False).stdout
     say(sampan, "READY=1")
     assert manager.next()[0].endswith("\nREADY=1")
@@ -218,12 +203,12 @@ def test_a_unit_of_type_notify_is_up_when_its_container_says_so(sampan, image, w
                     "--property=TimeoutStartSec=600", *sampan.argv, "start", *(["-a"] if way == "attached" else []), "box"],
                    check=True, timeout=100)
     wait_for(lambda: state(sampan)["State"] == "running", "its start", 60)
-    wait_for(lambda: shown(unit, "MainPID")["MainPID"] == str(monitor_of(sampan)), "the main process", 30)
+    wait_for(lambda: shown(unit, "MainPID")["MainPID"] == str(monitor_of(state(sampan)["Pid"])), "the main process", 30)
     assert shown(unit, "ActiveState")["ActiveState"] == "activating"
     say(sampan, "READY=1\nSTATUS=serving\nMAINPID=1")
     wait_for(lambda: shown(unit, "ActiveState")["ActiveState"] == "active", "READY", 30)
     now = shown(unit, "MainPID", "StatusText", "WatchdogTimestampMonotonic")
-    assert (now["MainPID"], now["StatusText"]) == (str(monitor_of(sampan)), "serving")
+    assert (now["MainPID"], now["StatusText"]) == (str(monitor_of(state(sampan)["Pid"])), "serving")
     say(sampan, "WATCHDOG=1")
     wait_for(lambda: shown(unit, "WatchdogTimestampMonotonic")["WatchdogTimestampMonotonic"] !=
              now["WatchdogTimestampMonotonic"], "the watchdog", 30)
