@@ -65,11 +65,14 @@ int runtime_start(const struct runtime_args *args, struct runtime_container *c, 
 	return r == 0 ? run_poststart(&s, &args->spec->hooks.poststart, e) : r;
 }
 
-/* Init goes on when `fifo` is closed, however that comes about. */
-static int leave_to_itself(int dir, struct err *e)
+/* Init goes on when `fifo` is closed: by the kernel, with this process, of which little is left to be done then. Were it closed here, init would
+ * run while our parent still waits for our end, on the processor that this takes. */
+static int leave_to_itself(int dir, int *fifo, struct err *e)
 {
-	if (unlinkat(dir, STATE_FIFO_FILE, 0) == 0)
+	if (unlinkat(dir, STATE_FIFO_FILE, 0) == 0) {
+		(void)fd_take(fifo);
 		return 0;
+	}
 	if (errno == ENOENT)
 		return err_set(e, -EBUSY,
 			       "cannot start a container that is not in the created state: it is running");
@@ -111,7 +114,7 @@ int runtime_start_by_id(const char *state_root, const char *id, struct err *e)
 		return r;
 	r = state_dir_open_fifo(dir, &fifo, e);
 	if (r == 0)
-		return leave_to_itself(dir, e);
+		return leave_to_itself(dir, &fifo, e);
 	if (r == -ENOENT)
 		r = see_to_execve(dir, e);
 	return r == 0 ? run_poststart(&s, &s.poststart, e) : r;

@@ -63,7 +63,8 @@ int runtime_create(const struct runtime_args *args, struct runtime_container *re
 int runtime_start(const struct runtime_args *args, struct runtime_container *c, struct err *e) MUST_CHECK;
 
 /* The rest works by state root and id. -ENOENT 'container "x" does not exist'. A start returns when init has called execve, or when it is
- * about to and nothing speaks against it: then what does go wrong is said on the container's standard error. */
+ * about to and nothing speaks against it: it does so when the calling process ends, and what does go wrong then is said on the container's
+ * standard error. */
 int runtime_start_by_id(const char *state_root, const char *id, struct err *e) MUST_CHECK;
 int runtime_kill(const char *state_root, const char *id, int signal, bool all, struct err *e) MUST_CHECK;
 /* -EBUSY if it is not stopped, unless `force`: then it is killed first; force on an absent one is a success. 1: it is deleted, but a poststop
