@@ -300,13 +300,13 @@ static int put(const struct build_outputs *o, const struct store *s, const char 
 	       struct err *e)
 {
 	cleanup_image_index struct image_index copy = { 0 };
-	struct digest digest;
+	struct push_result result;
 	bool changed;
 
 	if (index)
 		return build_index_copy(index, &copy, e) < 0
 			       ? e->code
-			       : manifest_list_put(s, &copy, &o->names, options, layout, &digest, e);
+			       : manifest_list_put(s, &copy, NULL, &o->names, options, layout, &result, e);
 	return push_to_layout(s, bound, &o->names, options, layout, &changed, e);
 }
 

@@ -284,7 +284,7 @@ static struct push_options push_options(struct building *b)
 	return image_transfer_shown(&o, &b->pulls, b->flags->quiet);
 }
 
-static int push_index(struct building *b, const char *name, struct digest *ret, struct err *e)
+static int push_index(struct building *b, const char *name, struct push_result *ret, struct err *e)
 {
 	const struct manifest_list_push o = { .stored = push_options(b),
 					      .copy = { .target_tls_verify = b->flags->tls_verify,
@@ -303,21 +303,18 @@ static int push(struct building *b, const char *name, struct err *e)
 {
 	const struct push_options o = push_options(b);
 	struct push_result result = { 0 };
-	struct digest digest;
 	int r;
 
 	if (!b->flags->quiet)
 		(void)fprintf(stderr, "pushing %s\n", name);
-	if (!has_index(b)) {
+	if (!has_index(b))
 		r = push_image(b->store, name, name, &o, &result, e);
-		digest = result.digest;
-	} else {
-		r = push_index(b, name, &digest, e);
-	}
+	else
+		r = push_index(b, name, &result, e);
 	progress_draw(&b->pulls, true);
 	if (r < 0)
 		return r;
-	b->summary.digest = digest; /* as its registry has it */
+	b->summary.digest = result.digest; /* as its registry has it */
 	image_event_of(b->store, b->globals->state_dir, "push", name);
 	return 0;
 }

@@ -294,21 +294,21 @@ static int push_there(struct session *s, const struct transport *to, struct err 
 	struct manifest_list_push options = { .is_docker = f->format && strcmp(f->format, "v2s2") == 0,
 					      .copy = s->options };
 	struct progress progress;
-	struct digest digest;
+	struct push_result result;
 	int r;
 
 	progress_init(&progress, stderr);
 	options.stored = image_transfer_shown(&stored, &progress, f->quiet);
 	options.copy.observer = options.stored.observer;
-	r = manifest_list_push(s->store, &s->index, to, &options, &digest, e);
+	r = manifest_list_push(s->store, &s->index, to, &options, &result, e);
 	progress_draw(&progress, true);
 	progress_done(&progress);
 	if (r == 0 && f->digest_file)
-		r = image_write_digest(f->digest_file, &digest, e);
+		r = image_write_digest(f->digest_file, &result.digest, e);
 	if (r == 0 && f->purge)
 		r = manifest_list_remove(s->store, s->name, e);
 	if (r == 0)
-		(void)printf(f->quiet ? "%s\n" : "Digest: %s\n", digest.text);
+		(void)printf(f->quiet ? "%s\n" : "Digest: %s\n", result.digest.text);
 	return r;
 }
 

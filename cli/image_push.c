@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/find_image.h"
+#include "cli/image_leaving.h"
 #include "cli/image_main.h"
 #include "cli/image_signals.h"
 #include "cli/image_transfer.h"
@@ -17,7 +17,8 @@
 
 struct push_flags {
 	bool quiet, tls_verify, all_tags;
-	const char *auth_file, *digest_file, *format;
+	const char *auth_file, *digest_file, *format, *platform;
+	const struct platform *wanted; /* what --platform says; NULL: nothing */
 	struct opt_u64 level, jobs;
 };
 
@@ -33,6 +34,9 @@ static const struct option_def OPTIONS[] = {
 	{ "digestfile", 0, OPTION_STRING, FLAG(digest_file), "path",
 	  "Write the digest of the manifest there" },
 	{ "jobs", 0, OPTION_U64, FLAG(jobs), "int", "Layers to push at a time (default 2)" },
+	{ "platform", 0, OPTION_STRING, FLAG(platform), "string",
+	  "Push the image for this platform alone: OS/ARCH[/VARIANT] (default: all that the name stands "
+	  "for)" },
 	{ "quiet", 'q', OPTION_BOOL, FLAG(quiet), NULL, "Print only the image's name" },
 	{ "tls-verify", 0, OPTION_BOOL, FLAG(tls_verify), NULL,
 	  "Insist on HTTPS and a valid certificate (default true)" },
@@ -75,18 +79,16 @@ static int add_pair(struct push_list *l, const char *source, char *target, struc
 }
 
 /* An image that was named by its ID goes under the first of its names. */
-static int list_one(const struct store *s, const char *source, const char *target, struct push_list *l,
-		    struct err *e)
+static int list_one(const struct store *s, const char *source, const char *target, const struct push_flags *f,
+		    struct push_list *l, struct err *e)
 {
-	cleanup_image_record struct image_record record = { 0 };
+	cleanup_leaving struct leaving leaving = { 0 };
 	cleanup_reference struct reference ref = { 0 };
-	int r = find_image(s, source, &record, e);
+	int r = leaving_find(s, source, f->wanted, &leaving, e);
 
 	if (r == 0)
-		r = reference_parse(target ? target : record.name, &ref, e);
-	if (r < 0)
-		return r;
-	return add_pair(l, record.name, reference_canonical(&ref), e);
+		r = reference_parse(target ? target : leaving.record.name, &ref, e);
+	return r < 0 ? r : add_pair(l, source, reference_canonical(&ref), e);
 }
 
 static bool is_of(const struct image_record *record, const struct reference *repository)
@@ -132,19 +134,29 @@ static void tell(const struct store *s, const char *state_dir, const char *sourc
 	image_event(s, state_dir, "push", &pushed);
 }
 
+static void tell_before(const struct reference *ref, const char *source, const struct leaving *l)
+{
+	(void)fprintf(stderr, "The push refers to repository [%s/%s]\n", ref->domain, ref->path);
+	if (leaving_note(l))
+		(void)fprintf(stderr, "%s: %s\n", source, leaving_note(l));
+}
+
 static int push_one(const struct store *s, const char *source, const char *target, const struct push_flags *f,
 		    const struct push_options *o, struct progress *progress, struct err *e)
 {
+	cleanup_leaving struct leaving leaving = { 0 };
 	cleanup_reference struct reference ref = { 0 };
 	cleanup_free char *familiar = NULL;
 	struct push_result result = { 0 };
 	int r = reference_parse(target, &ref, e);
 
 	familiar = r == 0 ? reference_familiar_name(&ref) : NULL;
-	if (!f->quiet && familiar)
-		(void)fprintf(stderr, "The push refers to repository [%s/%s]\n", ref.domain, ref.path);
 	if (r == 0)
-		r = push_image(s, source, target, o, &result, e);
+		r = leaving_find(s, source, f->wanted, &leaving, e);
+	if (r == 0 && !f->quiet)
+		tell_before(&ref, source, &leaving);
+	if (r == 0)
+		r = leaving_push(s, &leaving, target, o, &result, e);
 	progress_draw(progress, true);
 	if (r < 0)
 		return r;
@@ -195,7 +207,7 @@ static int run(int argc, char **argv, const struct push_flags *f, struct push_op
 	if (r == 0 && f->all_tags)
 		r = list_tags(s, argv[1], &list, &e);
 	else if (r == 0)
-		r = list_one(s, argv[1], argc > 1 ? without_transport(argv[2]) : NULL, &list, &e);
+		r = list_one(s, argv[1], argc > 1 ? without_transport(argv[2]) : NULL, f, &list, &e);
 	if (r == 0)
 		r = push_all(s, g->state_dir, &list, f, o, &e);
 	return image_end(g, r, &e, signals);
@@ -205,6 +217,7 @@ int image_push(int argc, char **argv, const struct image_globals *g)
 {
 	struct push_flags f = { .tls_verify = true };
 	struct push_options o = { .cancel_fd = -1 };
+	struct platform wanted = { 0 };
 	struct err e = { 0 };
 	int n = 0, code = 0, r;
 
@@ -214,6 +227,9 @@ int image_push(int argc, char **argv, const struct image_globals *g)
 	o.auth_file = f.auth_file;
 	r = image_transfer_options(f.format, f.level, f.jobs, &o, &e);
 	o.compress_tars = true; /* what was made here is no more than a tar; registries are sent gzip */
+	if (r == 0 && f.platform)
+		r = platform_parse(f.platform, &wanted, &e);
+	f.wanted = f.platform ? &wanted : NULL;
 	if (r == 0 && f.all_tags && n > 1)
 		r = err_set(&e, -EINVAL, "--all-tags takes no other name to push to");
 	if (r < 0)

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/find_image.h"
+#include "cli/image_leaving.h"
 #include "cli/image_main.h"
 #include "cli/image_output.h"
 #include "cli/image_signals.h"
@@ -19,7 +19,8 @@
 
 struct save_flags {
 	bool quiet;
-	const char *output, *format, *compression;
+	const char *output, *format, *compression, *platform;
+	const struct platform *wanted; /* what --platform says; NULL: nothing */
 	struct opt_u64 level, jobs;
 };
 
@@ -32,6 +33,8 @@ static const struct option_def OPTIONS[] = {
 	  "Compress the layers of OCI formats with gzip, zstd[:LEVEL] or none (default gzip)" },
 	{ "compression-level", 0, OPTION_U64, FLAG(level), "int", "1 to 9 for gzip, 1 to 20 for zstd" },
 	{ "jobs", 0, OPTION_U64, FLAG(jobs), "int", "Layers to prepare at a time (default 2)" },
+	{ "platform", 0, OPTION_STRING, FLAG(platform), "string",
+	  "Save the images for this platform alone: OS/ARCH[/VARIANT]" },
 	{ "quiet", 'q', OPTION_BOOL, FLAG(quiet), NULL, "Show no progress" },
 	{ 0 },
 };
@@ -66,43 +69,37 @@ static int format_of(const char *text, enum transport_kind *ret, struct err *e)
 		       text);
 }
 
+/* Docker's form holds one image for a name. */
+static int choose(const struct store *s, const char *what, const struct save_flags *f,
+		  const struct layout *layout, struct leaving *ret, struct err *e)
+{
+	int r = leaving_find(s, what, f->wanted, ret, e);
+
+	if (r == 0 && ret->is_whole && !ret->is_list && layout_wants_plain(layout)) {
+		r = leaving_alone(ret, e);
+		if (!f->quiet && ret->whole.present > 1)
+			(void)fprintf(stderr,
+				      "%s: docker's form has no indexes: this machine's image is saved "
+				      "(--format oci-archive has all %zu)\n",
+				      what, ret->whole.present);
+	}
+	return r;
+}
+
 /* An image that was named by its ID goes without a name, as with docker. */
-static int add_name(const struct image_record *record, const char *what, struct strvec *out, struct err *e)
+static int save_one(const struct store *s, const char *what, const struct save_flags *f,
+		    const struct push_options *o, struct layout *layout, struct err *e)
 {
-	cleanup_reference struct reference ref = { 0 };
-	cleanup_free char *canonical = NULL;
-	struct err ignored;
-
-	if (reference_parse(what, &ref, &ignored) < 0)
-		return 0;
-	canonical = reference_canonical(&ref);
-	if (!canonical || (strcmp(canonical, record->name) == 0 && strvec_add(out, canonical) < 0))
-		return err_code(e, -ENOMEM, "cannot list images");
-	return 0;
-}
-
-static int find_named(const struct store *s, const char *what, struct image_record *ret, struct strvec *names,
-		      struct err *e)
-{
-	int r;
-
-	if (find_image_by_short_name(s, what, ret))
-		return strvec_add(names, ret->name) < 0 ? err_code(e, -ENOMEM, "cannot list images") : 0;
-	r = image_find(s, what, ret, e);
-	return r < 0 ? r : add_name(ret, what, names, e);
-}
-
-static int save_one(const struct store *s, const char *what, const struct push_options *o,
-		    struct layout *layout, bool quiet, struct err *e)
-{
-	cleanup_image_record struct image_record record = { 0 };
+	cleanup_leaving struct leaving leaving = { 0 };
 	cleanup_strvec struct strvec names = { 0 };
 	bool changed = false;
-	int r = find_named(s, what, &record, &names, e);
+	int r = choose(s, what, f, layout, &leaving, e);
 
+	if (r == 0 && leaving.is_named && strvec_add(&names, leaving.record.name) < 0)
+		r = err_code(e, -ENOMEM, "cannot list images");
 	if (r == 0)
-		r = push_to_layout(s, record.name, &names, o, layout, &changed, e);
-	if (r == 0 && changed && !quiet)
+		r = leaving_put(s, &leaving, &names, o, layout, &changed, e);
+	if (r == 0 && changed && !f->quiet)
 		(void)fprintf(stderr,
 			      "%s: layers were packed anew, so the image has another digest in the archive\n",
 			      what);
@@ -129,7 +126,7 @@ static int save_all(const struct store *s, char **images, enum transport_kind ki
 	progress_init(&progress, stderr);
 	shown = image_transfer_shown(o, &progress, f->quiet);
 	for (size_t i = 0; r == 0 && images[i]; i++)
-		r = save_one(s, images[i], &shown, layout, f->quiet, e);
+		r = save_one(s, images[i], f, &shown, layout, e);
 	progress_draw(&progress, true);
 	progress_done(&progress);
 	if (r == 0)
@@ -172,6 +169,7 @@ int image_save(int argc, char **argv, const struct image_globals *g)
 	struct save_flags f = { 0 };
 	struct push_options o = { .cancel_fd = -1 };
 	enum transport_kind kind = TRANSPORT_DOCKER_ARCHIVE;
+	struct platform wanted = { 0 };
 	struct err e = { 0 };
 	int n = 0, code = 0, r;
 
@@ -182,6 +180,9 @@ int image_save(int argc, char **argv, const struct image_globals *g)
 		r = check(&f, kind, &e);
 	if (r == 0)
 		r = image_transfer_options(f.compression, f.level, f.jobs, &o, &e);
+	if (r == 0 && f.platform)
+		r = platform_parse(f.platform, &wanted, &e);
+	f.wanted = f.platform ? &wanted : NULL;
 	if (r < 0)
 		return image_refuse(g, &e);
 	return run(argv + 1, kind, &f, &o, g);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "pull/hash.h"
 #include "pull/manifest_look.h"
 #include "pull/repack.h"
 #include "pull/stored.h"
@@ -29,6 +30,14 @@ const char *manifest_list_type(bool is_docker)
 			 : "application/vnd.oci.image.index.v1+json";
 }
 
+void manifest_list_forget_source(struct descriptor *d)
+{
+	for (size_t n = d->annotations.len; n > 0; n--)
+		if (strncmp(d->annotations.items[n - 1], MANIFEST_LIST_SOURCE "=",
+			    sizeof(MANIFEST_LIST_SOURCE)) == 0)
+			strvec_remove(&d->annotations, n - 1);
+}
+
 /* Written as it is here, or as it goes out. */
 static int write_index(const struct image_index *index, bool is_docker, bool with_sources, struct buf *out,
 		       struct err *e)
@@ -46,10 +55,8 @@ static int write_index(const struct image_index *index, bool is_docker, bool wit
 		struct descriptor d = { 0 };
 
 		r = descriptor_copy(&index->manifests[i], &d, e);
-		for (size_t n = d.annotations.len; r == 0 && !with_sources && n > 0; n--)
-			if (strncmp(d.annotations.items[n - 1], MANIFEST_LIST_SOURCE "=",
-				    sizeof(MANIFEST_LIST_SOURCE)) == 0)
-				strvec_remove(&d.annotations, n - 1);
+		if (r == 0 && !with_sources)
+			manifest_list_forget_source(&d);
 		descriptor_write(o, NULL, &d);
 		descriptor_done(&d);
 	}
@@ -75,6 +82,64 @@ int manifest_list_save(const struct store *s, const char *name, const struct ima
 int manifest_list_text(const struct image_index *index, bool is_docker, struct buf *out, struct err *e)
 {
 	return write_index(index, is_docker, false, out, e);
+}
+
+/* --- on its way out ----------------------------------------------------------------------------------------------- */
+
+struct digest *manifest_list_digests(const struct image_index *index)
+{
+	struct digest *list = calloc(index->manifests_len + 1, sizeof(*list));
+
+	for (size_t i = 0; list && i < index->manifests_len; i++)
+		list[i] = index->manifests[i].digest;
+	return list;
+}
+
+static bool has_changed(const struct image_index *index, const struct digest *was)
+{
+	for (size_t i = 0; i < index->manifests_len; i++)
+		if (!digest_equal(&index->manifests[i].digest, &was[i]))
+			return true;
+	return false;
+}
+
+/* A list of docker's has manifests of docker's only. */
+static bool may_be_docker(const struct image_index *index)
+{
+	for (size_t i = 0; i < index->manifests_len; i++) {
+		const char *type = index->manifests[i].media_type;
+
+		if (!type || strcmp(type, repack_manifest_type(true)) != 0)
+			return false;
+	}
+	return true;
+}
+
+int manifest_list_finish(const struct image_index *index, const struct digest *was,
+			 const struct manifest_list_origin *origin, bool is_docker, struct buf *text,
+			 struct push_result *ret, struct err *e)
+{
+	const char *type = origin->media_type ? origin->media_type : manifest_list_type(false);
+	struct push_result result = { .is_changed = has_changed(index, was) };
+	bool was_docker = strcmp(type, manifest_list_type(true)) == 0;
+	int r;
+
+	if (origin->text && !result.is_changed) {
+		result.media_type = manifest_list_type(was_docker);
+		r = buf_add(text, origin->text->data, origin->text->len);
+		if (r < 0)
+			return err_code(e, r, "cannot write a manifest list");
+	} else {
+		is_docker = is_docker || (was_docker && may_be_docker(index));
+		result.media_type = manifest_list_type(is_docker);
+		r = manifest_list_text(index, is_docker, text, e);
+	}
+	if (r == 0)
+		r = hash_bytes("sha256", text->data, text->len, &result.digest, e);
+	result.size_bytes = text->len;
+	if (r == 0)
+		*ret = result;
+	return r;
 }
 
 /* --- adding ------------------------------------------------------------------------------------------------------ */

@@ -53,22 +53,31 @@ int manifest_list_find(const struct image_index *index, const char *text, size_t
 /* Attestations whose documents the store keeps (attestation_manifest_keep) need no MANIFEST_LIST_SOURCE. On a push, and on the way into a layout, they follow the manifest that they are about
  * wherever that becomes another. */
 
+/* How an index came here. Where none of its entries becomes another it goes like that, byte for byte. */
+struct manifest_list_origin {
+	const struct buf *text; /* NULL: it was put together here */
+	const char *media_type; /* NULL: an index of the image-spec */
+};
+
 struct manifest_list_push {
-	bool is_docker;
+	bool is_docker; /* what is put together here; the rest stays what it was, unless it gets entries that docker's form has not */
+	struct manifest_list_origin origin;
 	struct copy_options copy;   /* for members from registries and files, and for the list itself */
 	struct push_options stored; /* for those of the store */
 };
 
 /* Brings what the list names into an OCI layout, and adds the index itself under `names` (canonical references; may be empty). All must be of the store: -EOPNOTSUPP for others, and for docker's
- * form, which has no indexes. Images whose manifests change on the way, and attestations of these, have others in `index` afterwards. The caller finishes the layout. */
-int manifest_list_put(const struct store *s, struct image_index *index, const struct strvec *names,
-		      const struct push_options *options, struct layout *layout, struct digest *ret,
+ * form, which has no indexes. Images whose manifests change on the way, and attestations of these, have others in `index` afterwards. The caller finishes the layout.
+ * `origin` NULL: it was put together here. ret->is_changed: an entry has become another. */
+int manifest_list_put(const struct store *s, struct image_index *index,
+		      const struct manifest_list_origin *origin, const struct strvec *names,
+		      const struct push_options *options, struct layout *layout, struct push_result *ret,
 		      struct err *e) MUST_CHECK;
 
 /* Brings what the list names to the repository of `target` where it is not there, and puts the index under its tag. An image of the store that cannot go under the
- * digest that it was pulled with (pull/push.h) has another in `index` afterwards. */
+ * digest that it was pulled with (pull/push.h) has another in `index` afterwards: ret->is_changed. */
 int manifest_list_push(const struct store *s, struct image_index *index, const struct transport *target,
-		       const struct manifest_list_push *options, struct digest *ret,
+		       const struct manifest_list_push *options, struct push_result *ret,
 		       struct err *e) MUST_CHECK;
 
 /* --- inside pull/ --- */
@@ -84,6 +93,14 @@ bool manifest_list_is_attestation(const struct descriptor *d);
 
 /* The digests of all entries; owned. NULL: out of memory. */
 struct digest *manifest_list_digests(const struct image_index *index) MUST_CHECK;
+
+/* Takes MANIFEST_LIST_SOURCE away. */
+void manifest_list_forget_source(struct descriptor *d);
+
+/* The index as it goes out once its entries are there: `text` gets the document, which ret's digest, size, media type and is_changed are of. `was`: the digests of all entries before that. */
+int manifest_list_finish(const struct image_index *index, const struct digest *was,
+			 const struct manifest_list_origin *origin, bool is_docker, struct buf *text,
+			 struct push_result *ret, struct err *e) MUST_CHECK;
 
 /* The attestation that entry `at` is, of what has become of its image by now; the entry follows it. `was`: the digests of all entries before that. */
 int manifest_list_move_attestation(const struct store *s, struct image_index *index, size_t at,

@@ -5,7 +5,6 @@
 
 #include "common/cleanup.h"
 #include "pull/attestation_manifest.h"
-#include "pull/hash.h"
 #include "pull/manifest_list.h"
 
 static int follow(struct descriptor *d, const struct push_result *result, struct err *e)
@@ -50,11 +49,10 @@ static int put_attestation(const struct store *s, struct image_index *index, siz
 	return r < 0 ? r : attestation_manifest_put(&a, layout, e);
 }
 
-static int put_entries(const struct store *s, struct image_index *index, const struct push_options *options,
-		       struct layout *layout, struct err *e)
+static int put_entries(const struct store *s, struct image_index *index, const struct digest *was,
+		       const struct push_options *options, struct layout *layout, struct err *e)
 {
-	cleanup_free struct digest *was = manifest_list_digests(index);
-	int r = was ? 0 : err_code(e, -ENOMEM, "cannot write a manifest list");
+	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < index->manifests_len; i++)
 		if (!manifest_list_is_attestation(&index->manifests[i]))
@@ -65,34 +63,38 @@ static int put_entries(const struct store *s, struct image_index *index, const s
 	return r;
 }
 
-static int put_index(const struct image_index *index, const struct strvec *names, struct layout *layout,
-		     struct digest *ret, struct err *e)
+static int put_index(const struct buf *text, const struct push_result *index, const struct strvec *names,
+		     struct layout *layout, struct err *e)
 {
-	cleanup_buf struct buf text = BUF_INIT(MANIFEST_MAX_BYTES);
-	struct descriptor top = { .media_type = (char *)(uintptr_t)manifest_list_type(false) };
+	const struct descriptor top = { .media_type = (char *)(uintptr_t)index->media_type,
+					.digest = index->digest,
+					.size_bytes = index->size_bytes };
 	const struct layout_image image = { .top = &top, .names = names };
-	int r = manifest_list_text(index, false, &text, e);
+	int r = layout_put_document(layout, &top.digest, false, text->data, text->len, e);
 
-	if (r == 0)
-		r = hash_bytes("sha256", text.data, text.len, &top.digest, e);
-	top.size_bytes = text.len;
-	if (r == 0)
-		r = layout_put_document(layout, &top.digest, false, text.data, text.len, e);
-	if (r == 0)
-		r = layout_add_image(layout, &image, e);
-	if (r == 0)
-		*ret = top.digest;
-	return r;
+	return r < 0 ? r : layout_add_image(layout, &image, e);
 }
 
-int manifest_list_put(const struct store *s, struct image_index *index, const struct strvec *names,
-		      const struct push_options *options, struct layout *layout, struct digest *ret,
+int manifest_list_put(const struct store *s, struct image_index *index,
+		      const struct manifest_list_origin *origin, const struct strvec *names,
+		      const struct push_options *options, struct layout *layout, struct push_result *ret,
 		      struct err *e)
 {
+	const struct manifest_list_origin none = { 0 };
+	cleanup_free struct digest *was = manifest_list_digests(index);
+	cleanup_buf struct buf text = BUF_INIT(MANIFEST_MAX_BYTES);
+	struct push_result result = { 0 };
 	int r;
 
 	if (layout_wants_plain(layout))
 		return err_set(e, -EOPNOTSUPP, "docker's form of images has no indexes");
-	r = put_entries(s, index, options, layout, e);
-	return r < 0 ? r : put_index(index, names, layout, ret, e);
+	r = was ? put_entries(s, index, was, options, layout, e)
+		: err_code(e, -ENOMEM, "cannot write a manifest list");
+	if (r == 0)
+		r = manifest_list_finish(index, was, origin ? origin : &none, false, &text, &result, e);
+	if (r == 0)
+		r = put_index(&text, &result, names, layout, e);
+	if (r == 0)
+		*ret = result;
+	return r;
 }

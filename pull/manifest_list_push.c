@@ -5,7 +5,6 @@
 #include "common/cleanup.h"
 #include "pull/attestation_manifest.h"
 #include "pull/endpoint.h"
-#include "pull/hash.h"
 #include "pull/manifest_list.h"
 #include "pull/uploader.h"
 #include "pull/worker.h"
@@ -184,8 +183,8 @@ static int push_entry(const struct store *s, struct descriptor *d, const struct 
 	return r < 0 && r != -EINTR ? err_wrap(e, "manifest %s", digest.text) : r;
 }
 
-static int push_text(const struct transport *target, const struct buf *text, const char *media_type,
-		     const struct copy_options *options, struct digest *ret, struct err *e)
+static int push_text(const struct transport *target, const struct buf *text, struct push_result *index,
+		     const struct copy_options *options, struct err *e)
 {
 	cleanup_registries_conf struct registries_conf conf = { 0 };
 	cleanup_endpoints struct endpoints endpoints = { 0 };
@@ -194,39 +193,29 @@ static int push_text(const struct transport *target, const struct buf *text, con
 					      .conf = &conf };
 	struct registry_options registry;
 	struct worker w = { 0 };
-	struct worker_event event;
+	struct worker_event event = { 0 };
 	int r = registries_conf_load(&conf, e);
 
 	if (r == 0)
 		r = endpoints_find(&target->reference, &how, &endpoints, e);
-	if (r == 0)
-		r = hash_bytes("sha256", text->data, text->len, ret, e);
 	if (r < 0)
 		return r;
 	registry = endpoint_registry_options(&endpoints.items[endpoints.len - 1]);
 	r = uploader_start(&registry, &w, e);
 	if (r == 0)
-		r = uploader_manifest(&w, target->reference.tag, media_type, text->data, text->len, ret,
-				      options->cancel_fd, &event, e);
+		r = uploader_manifest(&w, target->reference.tag, index->media_type, text->data, text->len,
+				      &index->digest, options->cancel_fd, &event, e);
+	index->was_there = event.bytes == UPLOAD_PRESENT;
 	worker_stop(&w);
 	return r;
 }
 
-struct digest *manifest_list_digests(const struct image_index *index)
-{
-	struct digest *list = calloc(index->manifests_len + 1, sizeof(*list));
-
-	for (size_t i = 0; list && i < index->manifests_len; i++)
-		list[i] = index->manifests[i].digest;
-	return list;
-}
-
 /* Attestations come behind all that they may be about, as these may have other digests where they arrive. */
-static int push_entries(const struct store *s, struct image_index *index, const struct transport *target,
-			const struct manifest_list_push *options, struct err *e)
+static int push_entries(const struct store *s, struct image_index *index, const struct digest *was,
+			const struct transport *target, const struct manifest_list_push *options,
+			struct err *e)
 {
-	cleanup_free struct digest *was = manifest_list_digests(index);
-	int r = was ? 0 : err_code(e, -ENOMEM, "cannot push a manifest list");
+	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < index->manifests_len; i++)
 		if (!manifest_list_is_attestation(&index->manifests[i]))
@@ -238,9 +227,11 @@ static int push_entries(const struct store *s, struct image_index *index, const 
 }
 
 int manifest_list_push(const struct store *s, struct image_index *index, const struct transport *target,
-		       const struct manifest_list_push *options, struct digest *ret, struct err *e)
+		       const struct manifest_list_push *options, struct push_result *ret, struct err *e)
 {
+	cleanup_free struct digest *was = manifest_list_digests(index);
 	cleanup_buf struct buf text = BUF_INIT(MANIFEST_MAX_BYTES);
+	struct push_result result = { 0 };
 	int r;
 
 	if (target->kind != TRANSPORT_REGISTRY || !target->reference.tag ||
@@ -248,10 +239,13 @@ int manifest_list_push(const struct store *s, struct image_index *index, const s
 		return err_set(e, -EINVAL, "a manifest list is pushed to a tag of a registry");
 	if (index->manifests_len == 0)
 		return err_set(e, -EINVAL, "the list is empty (sampan manifest add)");
-	r = push_entries(s, index, target, options, e);
+	r = was ? push_entries(s, index, was, target, options, e)
+		: err_code(e, -ENOMEM, "cannot push a manifest list");
 	if (r == 0)
-		r = manifest_list_text(index, options->is_docker, &text, e);
-	return r < 0 ? r
-		     : push_text(target, &text, manifest_list_type(options->is_docker), &options->copy, ret,
-				 e);
+		r = manifest_list_finish(index, was, &options->origin, options->is_docker, &text, &result, e);
+	if (r == 0)
+		r = push_text(target, &text, &result, &options->copy, e);
+	if (r == 0)
+		*ret = result;
+	return r;
 }

@@ -125,17 +125,18 @@ static void put(struct made *m, const struct push_options *options, struct image
 {
 	cleanup_strvec struct strvec names = { 0 };
 	cleanup_buf struct buf text = BUF_INIT(MANIFEST_MAX_BYTES), top = BUF_INIT(MANIFEST_MAX_BYTES);
-	struct digest digest;
+	struct push_result result;
 
 	assert_int_equal(strvec_add(&names, NAME), 0);
-	if (manifest_list_put(m->build.store, &m->index, &names, options, m->layout, &digest, &m->e) < 0)
+	if (manifest_list_put(m->build.store, &m->index, NULL, &names, options, m->layout, &result, &m->e) <
+	    0)
 		fail_msg("%s", m->e.text);
 	assert_int_equal(layout_finish(m->layout, &m->e), 0);
 	read_in(m, "index.json", &top);
-	assert_non_null(strstr(top.data, digest.text));
+	assert_non_null(strstr(top.data, result.digest.text));
 	assert_non_null(strstr(top.data, "application/vnd.oci.image.index.v1+json"));
 	assert_null(strstr(top.data, m->said.self.digest.text));
-	read_blob(m, &digest, &text);
+	read_blob(m, &result.digest, &text);
 	assert_int_equal(image_index_decode(text.data, text.len, ret, &m->e), 0);
 	assert_int_equal(ret->manifests_len, 2);
 	assert_null(strstr(text.data, MANIFEST_LIST_SOURCE));
@@ -206,11 +207,11 @@ static void dockers_form_has_no_indexes(void **state)
 	struct made *m = *state;
 	cleanup_layout struct layout *archive = NULL;
 	cleanup_fd int fd = memfd_create("archive", MFD_CLOEXEC);
-	struct digest digest;
+	struct push_result result;
 
 	assert_int_equal(layout_open_archive(fd, TRANSPORT_DOCKER_ARCHIVE, &archive, &m->e), 0);
-	assert_int_equal(manifest_list_put(m->build.store, &m->index, &names, &options, archive, &digest,
-					   &m->e),
+	assert_int_equal(manifest_list_put(m->build.store, &m->index, NULL, &names, &options, archive,
+					   &result, &m->e),
 			 -EOPNOTSUPP);
 	assert_string_equal(m->e.text, "docker's form of images has no indexes");
 }
@@ -220,14 +221,14 @@ static void what_is_in_a_registry_only_is_refused(void **state)
 	const struct push_options options = { .cancel_fd = -1 };
 	const struct strvec names = { 0 };
 	struct made *m = *state;
-	struct digest digest;
+	struct push_result result;
 	char expected[256];
 
 	assert_int_equal(strvec_set_env(&m->index.manifests[0].annotations,
 					MANIFEST_LIST_SOURCE "=quay.io/a/b"),
 			 0);
-	assert_int_equal(manifest_list_put(m->build.store, &m->index, &names, &options, m->layout, &digest,
-					   &m->e),
+	assert_int_equal(manifest_list_put(m->build.store, &m->index, NULL, &names, &options, m->layout,
+					   &result, &m->e),
 			 -EOPNOTSUPP);
 	(void)snprintf(expected, sizeof(expected), "manifest %s is not of the store",
 		       m->image.record.manifest.text);

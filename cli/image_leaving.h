@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What leaves the store for a name: an image, an index with all that it names, or a list of `sampan manifest`. */
+#ifndef SAMPAN_CLI_IMAGE_LEAVING_H
+#define SAMPAN_CLI_IMAGE_LEAVING_H
+
+#include <stdbool.h>
+
+#include "common/err.h"
+#include "pull/stored_index.h"
+#include "store/image.h"
+#include "store/store.h"
+
+struct leaving {
+	struct image_record record; /* of a list all of it is unset but the name */
+	bool is_named;              /* it was asked for by its name, not by an ID or a digest */
+	bool is_list;
+	bool is_whole;             /* `whole` goes */
+	struct stored_index whole; /* also where one image of several goes */
+	char *image;               /* the one that goes; NULL: is_whole */
+};
+void leaving_done(struct leaving *l);
+#define cleanup_leaving __attribute__((cleanup(leaving_done)))
+
+/* By what a person typed, and with `platform` (NULL: not asked for) one image of it. A name means the index that it was bound with, where the store has all of that; an ID means one
+ * image. -ENOENT, -ENODATA (pull/stored_index.h). */
+int leaving_find(const struct store *s, const char *what, const struct platform *platform,
+		 struct leaving *ret, struct err *e) MUST_CHECK;
+
+/* The one image in place of the whole, for a form that has no indexes. */
+int leaving_alone(struct leaving *l, struct err *e) MUST_CHECK;
+
+/* Pushes it to `target`, a canonical reference. */
+int leaving_push(const struct store *s, struct leaving *l, const char *target,
+		 const struct push_options *options, struct push_result *ret, struct err *e) MUST_CHECK;
+
+/* Adds it to a layout under `names`. *ret_changed: it has other digests there. */
+int leaving_put(const struct store *s, struct leaving *l, const struct strvec *names,
+		const struct push_options *options, struct layout *layout, bool *ret_changed,
+		struct err *e) MUST_CHECK;
+
+/* Whether images of its index stay behind, and why: text for a person. NULL: none do. Static. */
+const char *leaving_note(const struct leaving *l);
+
+#endif
