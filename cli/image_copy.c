@@ -15,9 +15,9 @@
 #include "store/store.h"
 
 struct copy_flags {
-	bool all, quiet, preserve_digests, source_tls_verify, target_tls_verify;
-	const char *platform, *auth_file, *source_auth_file, *target_auth_file, *digest_file;
-	struct opt_u64 jobs;
+	bool all, quiet, preserve_digests, source_tls_verify, target_tls_verify, force;
+	const char *platform, *format, *auth_file, *source_auth_file, *target_auth_file, *digest_file;
+	struct opt_u64 jobs, level;
 };
 
 #define FLAG(member) offsetof(struct copy_flags, member)
@@ -25,6 +25,17 @@ static const struct option_def OPTIONS[] = {
 	{ "all", 'a', OPTION_BOOL, FLAG(all), NULL, "Copy the images of all platforms, and the index" },
 	{ "authfile", 0, OPTION_STRING, FLAG(auth_file), "path",
 	  "Take credentials from here (default $REGISTRY_AUTH_FILE, or auth.json and docker's config.json)" },
+	{ "compression-format", 0, OPTION_STRING, FLAG(format), "string",
+	  "Compress layers with gzip, zstd[:LEVEL] or none (default: as they are; tars go to registries as "
+	  "gzip)" },
+	{ "compression-level", 0, OPTION_U64, FLAG(level), "int", "1 to 9 for gzip, 1 to 20 for zstd" },
+	{ "dest-compress-format", 0, OPTION_STRING, FLAG(format), "string",
+	  "The same as --compression-format" },
+	{ "dest-compress-level", 0, OPTION_U64, FLAG(level), "int", "The same as --compression-level" },
+	{ "force-compression", 0, OPTION_BOOL, FLAG(force), NULL,
+	  "With --compression-format: also layers that the target has already, compressed otherwise (default "
+	  "true)" },
+	{ "dest-force-compress-format", 0, OPTION_BOOL, FLAG(force), NULL, "The same" },
 	{ "src-authfile", 0, OPTION_STRING, FLAG(source_auth_file), "path", "The same for the source alone" },
 	{ "dest-authfile", 0, OPTION_STRING, FLAG(target_auth_file), "path",
 	  "The same for the target alone" },
@@ -53,6 +64,18 @@ static const struct command_def COPY = {
 	.max_args = 2,
 };
 
+static int compression_of_flags(const struct copy_flags *f, struct copy_options *ret, struct err *e)
+{
+	const struct compression_flags flags = { .format = f->format,
+						 .level = f->level,
+						 .no_force = !f->force };
+	int r = image_copy_compression(&flags, ret, e);
+
+	if (r == 0 && ret->has_compression && ret->preserve_digests)
+		return err_set(e, -EINVAL, "--compression-format and --preserve-digests exclude each other");
+	return r;
+}
+
 static int options_of(const struct copy_flags *f, struct copy_options *ret, struct err *e)
 {
 	if (f->jobs.set && (f->jobs.value < 1 || f->jobs.value > TRANSFER_JOBS_MAX))
@@ -70,7 +93,9 @@ static int options_of(const struct copy_flags *f, struct copy_options *ret, stru
 		.jobs = (unsigned int)f->jobs.value,
 		.cancel_fd = -1,
 	};
-	return f->platform ? platform_parse(f->platform, &ret->platform, e) : 0;
+	if (f->platform && platform_parse(f->platform, &ret->platform, e) < 0)
+		return e->code;
+	return compression_of_flags(f, ret, e);
 }
 
 static int copy_there(const struct store *s, const struct transport *from, const struct transport *to,
@@ -102,6 +127,16 @@ static int parse(const char *text, struct transport *ret, struct err *e)
 	return r < 0 ? err_wrap(e, "invalid reference '%s'", text) : 0;
 }
 
+static int check_compression(const struct transport *to, struct err *e)
+{
+	if (to->kind == TRANSPORT_DOCKER_ARCHIVE)
+		return err_set(e, -EINVAL, "the layers of a docker-archive are not compressed");
+	if (to->kind == TRANSPORT_REGISTRY && digest_is_set(&to->reference.digest))
+		return err_set(e, -EINVAL,
+			       "layers cannot be compressed for a target that is named by its digest");
+	return 0;
+}
+
 static int copy(const struct store *s, char **argv, struct copy_options *o, bool quiet,
 		struct copy_result *ret, struct err *e)
 {
@@ -111,6 +146,8 @@ static int copy(const struct store *s, char **argv, struct copy_options *o, bool
 
 	if (r == 0)
 		r = parse(argv[2], &to, e);
+	if (r == 0 && o->has_compression)
+		r = check_compression(&to, e);
 	if (r < 0)
 		return r;
 	progress_init(&progress, stderr);
@@ -124,7 +161,7 @@ static int copy(const struct store *s, char **argv, struct copy_options *o, bool
 
 int image_copy(int argc, char **argv, const struct image_globals *g)
 {
-	struct copy_flags f = { .source_tls_verify = true, .target_tls_verify = true };
+	struct copy_flags f = { .source_tls_verify = true, .target_tls_verify = true, .force = true };
 	struct copy_result result = { 0 };
 	cleanup_store struct store *s = NULL;
 	cleanup_fd int signals = -1;

@@ -17,8 +17,9 @@
 #include "store/store.h"
 
 struct manifest_flags {
-	bool all, amend, tls_verify, quiet, purge;
-	const char *architecture, *os, *os_version, *variant, *auth_file, *digest_file, *format;
+	bool all, amend, tls_verify, quiet, purge, force;
+	const char *architecture, *os, *os_version, *variant, *auth_file, *digest_file, *format, *compression;
+	struct opt_u64 level;
 	struct strvec annotations, os_features;
 };
 
@@ -65,7 +66,13 @@ static const struct option_def INSPECT_OPTIONS[] = { OPTION_AUTH, OPTION_TLS, { 
 static const struct option_def PUSH_OPTIONS[] = {
 	{ "all", 'a', OPTION_BOOL, FLAG(all), NULL, "All that the list has; there is no other way" },
 	OPTION_AUTH,
+	{ "compression-format", 0, OPTION_STRING, FLAG(compression), "string",
+	  "Compress layers with gzip or zstd[:LEVEL] (default: gzip, where there is need)" },
+	{ "compression-level", 0, OPTION_U64, FLAG(level), "int", "1 to 9 for gzip, 1 to 20 for zstd" },
 	{ "digestfile", 0, OPTION_STRING, FLAG(digest_file), "path", "Write the digest of the list there" },
+	{ "force-compression", 0, OPTION_BOOL, FLAG(force), NULL,
+	  "With --compression-format: also layers that the registry has already, compressed otherwise "
+	  "(default true)" },
 	{ "format", 'f', OPTION_STRING, FLAG(format), "string",
 	  "oci or v2s2, which is docker's (default oci)" },
 	{ "purge", 'p', OPTION_BOOL, FLAG(purge), NULL, "Forget the list once it is pushed" },
@@ -285,18 +292,40 @@ static int inspect(struct session *s, struct err *e)
 	return r;
 }
 
+static struct compression_flags compression_of_flags(const struct manifest_flags *f)
+{
+	return (struct compression_flags){ .format = f->compression,
+					   .level = f->level,
+					   .no_force = !f->force };
+}
+
+static int check_compression(const struct manifest_flags *f, struct err *e)
+{
+	const struct compression_flags compression = compression_of_flags(f);
+	struct copy_options unused;
+
+	return image_copy_compression(&compression, &unused, e);
+}
+
 static int push_there(struct session *s, const struct transport *to, struct err *e)
 {
 	const struct manifest_flags *f = s->flags;
-	const struct push_options stored = { .tls_verify = f->tls_verify,
-					     .auth_file = f->auth_file,
-					     .cancel_fd = s->options.cancel_fd };
+	const struct compression_flags compression = compression_of_flags(f);
+	const struct opt_u64 jobs = { 0 };
+	struct push_options stored = { .tls_verify = f->tls_verify,
+				       .auth_file = f->auth_file,
+				       .compress_tars = true,
+				       .cancel_fd = s->options.cancel_fd };
 	struct manifest_list_push options = { .is_docker = f->format && strcmp(f->format, "v2s2") == 0,
 					      .copy = s->options };
 	struct progress progress;
 	struct push_result result;
-	int r;
+	int r = image_transfer_options(&compression, jobs, &stored, e);
 
+	if (r == 0)
+		r = image_copy_compression(&compression, &options.copy, e);
+	if (r < 0)
+		return r;
 	progress_init(&progress, stderr);
 	options.stored = image_transfer_shown(&stored, &progress, f->quiet);
 	options.copy.observer = options.stored.observer;
@@ -398,7 +427,8 @@ static void usage(FILE *out)
 
 int image_manifest(int argc, char **argv, const struct image_globals *g)
 {
-	struct manifest_flags f = { .tls_verify = true };
+	struct manifest_flags f = { .tls_verify = true, .force = true };
+	struct err e = { 0 };
 	size_t i = 0;
 	int n = 0, code = 0;
 
@@ -413,7 +443,7 @@ int image_manifest(int argc, char **argv, const struct image_globals *g)
 		return CLI_EXIT_SAMPAN;
 	}
 	if (cli_options(&COMMANDS[i].def, argc - 1, argv + 1, &f, &n, &code))
-		code = run(i, n, argv + 1, &f, g);
+		code = check_compression(&f, &e) < 0 ? image_refuse(g, &e) : run(i, n, argv + 1, &f, g);
 	strvec_done(&f.annotations);
 	strvec_done(&f.os_features);
 	return code;

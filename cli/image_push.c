@@ -16,7 +16,7 @@
 #include "store/image_event.h"
 
 struct push_flags {
-	bool quiet, tls_verify, all_tags;
+	bool quiet, tls_verify, all_tags, force;
 	const char *auth_file, *digest_file, *format, *platform;
 	const struct platform *wanted; /* what --platform says; NULL: nothing */
 	struct opt_u64 level, jobs;
@@ -28,11 +28,13 @@ static const struct option_def OPTIONS[] = {
 	{ "authfile", 0, OPTION_STRING, FLAG(auth_file), "path",
 	  "Take credentials from here (default $REGISTRY_AUTH_FILE, or auth.json and docker's config.json)" },
 	{ "compression-format", 0, OPTION_STRING, FLAG(format), "string",
-	  "Compress all layers with gzip or zstd[:LEVEL], even if the registry has others (default: gzip, "
-	  "where there is need)" },
+	  "Compress all layers with gzip or zstd[:LEVEL] (default: gzip, where there is need)" },
 	{ "compression-level", 0, OPTION_U64, FLAG(level), "int", "1 to 9 for gzip, 1 to 20 for zstd" },
 	{ "digestfile", 0, OPTION_STRING, FLAG(digest_file), "path",
 	  "Write the digest of the manifest there" },
+	{ "force-compression", 0, OPTION_BOOL, FLAG(force), NULL,
+	  "With --compression-format: also layers that the registry has already, compressed otherwise "
+	  "(default true)" },
 	{ "jobs", 0, OPTION_U64, FLAG(jobs), "int", "Layers to push at a time (default 2)" },
 	{ "platform", 0, OPTION_STRING, FLAG(platform), "string",
 	  "Push the image for this platform alone: OS/ARCH[/VARIANT] (default: all that the name stands "
@@ -215,7 +217,8 @@ static int run(int argc, char **argv, const struct push_flags *f, struct push_op
 
 int image_push(int argc, char **argv, const struct image_globals *g)
 {
-	struct push_flags f = { .tls_verify = true };
+	struct push_flags f = { .tls_verify = true, .force = true };
+	struct compression_flags compression;
 	struct push_options o = { .cancel_fd = -1 };
 	struct platform wanted = { 0 };
 	struct err e = { 0 };
@@ -225,7 +228,9 @@ int image_push(int argc, char **argv, const struct image_globals *g)
 		return code;
 	o.tls_verify = f.tls_verify;
 	o.auth_file = f.auth_file;
-	r = image_transfer_options(f.format, f.level, f.jobs, &o, &e);
+	compression =
+		(struct compression_flags){ .format = f.format, .level = f.level, .no_force = !f.force };
+	r = image_transfer_options(&compression, f.jobs, &o, &e);
 	o.compress_tars = true; /* what was made here is no more than a tar; registries are sent gzip */
 	if (r == 0 && f.platform)
 		r = platform_parse(f.platform, &wanted, &e);

@@ -167,6 +167,7 @@ static int check(const struct save_flags *f, enum transport_kind kind, struct er
 int image_save(int argc, char **argv, const struct image_globals *g)
 {
 	struct save_flags f = { 0 };
+	struct compression_flags compression;
 	struct push_options o = { .cancel_fd = -1 };
 	enum transport_kind kind = TRANSPORT_DOCKER_ARCHIVE;
 	struct platform wanted = { 0 };
@@ -175,11 +176,12 @@ int image_save(int argc, char **argv, const struct image_globals *g)
 
 	if (!cli_options(&SAVE, argc, argv, &f, &n, &code))
 		return code;
+	compression = (struct compression_flags){ .format = f.compression, .level = f.level };
 	r = format_of(f.format, &kind, &e);
 	if (r == 0)
 		r = check(&f, kind, &e);
 	if (r == 0)
-		r = image_transfer_options(f.compression, f.level, f.jobs, &o, &e);
+		r = image_transfer_options(&compression, f.jobs, &o, &e);
 	if (r == 0 && f.platform)
 		r = platform_parse(f.platform, &wanted, &e);
 	f.wanted = f.platform ? &wanted : NULL;

@@ -87,21 +87,36 @@ struct push_options image_transfer_shown(const struct push_options *o, struct pr
 	return shown;
 }
 
-int image_transfer_options(const char *format, struct opt_u64 level, struct opt_u64 jobs,
-			   struct push_options *ret, struct err *e)
+static int read_compression(const struct compression_flags *f, struct compression *ret, struct err *e)
 {
 	int r = 0;
 
-	ret->compression = (struct compression){ .kind = COMPRESSION_GZIP };
-	ret->anew = format || level.set;
-	if (format)
-		r = compression_parse(format, &ret->compression, e);
+	*ret = (struct compression){ .kind = COMPRESSION_GZIP };
+	if (f->format)
+		r = compression_parse(f->format, ret, e);
 	if (r < 0)
 		return err_wrap(e, "--compression-format");
-	if (level.set)
-		r = compression_set_level(&ret->compression, level.value, e);
+	if (f->level.set)
+		r = compression_set_level(ret, f->level.value, e);
+	return r < 0 ? err_wrap(e, "--compression-level") : 0;
+}
+
+int image_copy_compression(const struct compression_flags *f, struct copy_options *ret, struct err *e)
+{
+	ret->has_compression = f->format || f->level.set;
+	ret->reuses = ret->has_compression && f->no_force;
+	return read_compression(f, &ret->compression, e);
+}
+
+int image_transfer_options(const struct compression_flags *f, struct opt_u64 jobs, struct push_options *ret,
+			   struct err *e)
+{
+	int r = read_compression(f, &ret->compression, e);
+
 	if (r < 0)
-		return err_wrap(e, "--compression-level");
+		return r;
+	ret->anew = f->format || f->level.set;
+	ret->reuses = ret->anew && f->no_force;
 	if (jobs.set && (jobs.value < 1 || jobs.value > TRANSFER_JOBS_MAX))
 		return err_set(e, -EINVAL, "--jobs takes a number from 1 to %d", TRANSFER_JOBS_MAX);
 	ret->jobs = (unsigned int)jobs.value;

@@ -11,10 +11,9 @@
 #include "pull/repack.h"
 #include "store/blob.h"
 
-#define STATEMENT_TYPE "application/vnd.in-toto+json"
-#define PREDICATE_KEY  "in-toto.io/predicate-type"
-#define PREDICATE_MAX  1024 /* bytes of a predicate's type */
-#define NOWHERE        "unknown"
+#define PREDICATE_KEY "in-toto.io/predicate-type"
+#define PREDICATE_MAX 1024 /* bytes of a predicate's type */
+#define NOWHERE       "unknown"
 
 void attestation_manifest_done(struct attestation_manifest *a)
 {
@@ -96,7 +95,7 @@ static int write_manifest(struct attestation_manifest *a, struct descriptor *lay
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < a->statements.len; i++) {
-		layers[i].media_type = (char *)(uintptr_t)STATEMENT_TYPE;
+		layers[i].media_type = (char *)(uintptr_t)ATTESTATION_STATEMENT_TYPE;
 		layers[i].digest = a->digests[i];
 		layers[i].size_bytes = strlen(a->statements.items[i]);
 		r = predicate_annotation(a->statements.items[i], &layers[i].annotations, e);

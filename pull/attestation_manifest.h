@@ -20,6 +20,8 @@
 #define ATTESTATION_STATEMENTS_MAX 64
 #define ATTESTATION_MAX_BYTES      ((size_t)64 << 20) /* of one statement */
 
+#define ATTESTATION_STATEMENT_TYPE "application/vnd.in-toto+json"
+
 #define ATTESTATION_TYPE_KEY       "vnd.docker.reference.type"
 #define ATTESTATION_TYPE           "attestation-manifest"
 #define ATTESTATION_DIGEST_KEY     "vnd.docker.reference.digest"

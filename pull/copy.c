@@ -7,10 +7,13 @@
 #include "common/cleanup.h"
 #include "oci/descriptor.h"
 #include "oci/image_config.h"
+#include "pull/copy_attestation.h"
 #include "pull/copy_document.h"
 #include "pull/endpoint.h"
 #include "pull/hash.h"
+#include "pull/manifest_list.h"
 #include "pull/policy_gate.h"
+#include "pull/repack.h"
 #include "pull/source.h"
 #include "pull/uploader.h"
 #include "pull/worker.h"
@@ -248,21 +251,29 @@ static void describe(const struct copy *c, const struct descriptor *from, struct
 }
 
 /* To a registry tars go compressed, as with skopeo and podman. A name that has a digest must stay true. */
-static bool may_compress(const struct copy *c)
+static bool is_to_compress(const struct copy *c, enum compression_kind is)
 {
-	return c->to->kind == TRANSPORT_REGISTRY && !c->options->preserve_digests &&
-	       !digest_is_set(&c->to->reference.digest);
+	const struct copy_options *o = c->options;
+
+	if (o->preserve_digests || digest_is_set(&c->to->reference.digest))
+		return false;
+	if (!o->has_compression)
+		return c->to->kind == TRANSPORT_REGISTRY && is == COMPRESSION_NONE;
+	return is != o->compression.kind || o->compression.level != COMPRESSION_LEVEL_DEFAULT;
 }
 
 static void describe_layer(const struct copy *c, const struct manifest *m, size_t n,
 			   struct transfer_blob *ret)
 {
+	enum compression_kind is = COMPRESSION_NONE;
+
 	describe(c, &m->layers[n], ret);
-	if (!may_compress(c) || !copy_document_is_plain(m, n))
+	if (!copy_document_compression(m, n, &is) || !is_to_compress(c, is))
 		return;
 	ret->is_to_compress = true;
-	ret->diff_id = ret->digest;
-	ret->phase = TRANSFER_ABSENT; /* be the tar there or not */
+	if (is == COMPRESSION_NONE)
+		ret->diff_id = ret->digest;
+	ret->phase = c->options->reuses ? TRANSFER_WAITING : TRANSFER_ABSENT; /* be the blob there or not */
 }
 
 static int copy_blobs(struct copy *c, struct err *e)
@@ -285,6 +296,22 @@ static int copy_blobs(struct copy *c, struct err *e)
 		describe(c, &m->config, &c->transfer.blobs[at++]);
 	}
 	return transfer_run(&c->transfer, e);
+}
+
+/* What the blobs have become changes the documents that name them, and what is said of these documents. */
+static int rewrite(struct copy *c, struct err *e)
+{
+	const struct signature_reader reader = { .worker = &c->worker,
+						 .source = c->source,
+						 .cancel_fd = c->options->cancel_fd };
+	cleanup_copy_attestations struct copy_attestations moved = { 0 };
+	int r = copy_documents_rewrite(c->documents, c->len, &c->transfer, e);
+
+	if (r == 0)
+		r = copy_attestations_move(c->documents, c->len, &reader, &moved, e);
+	if (r == 0 && moved.len > 0)
+		r = copy_attestations_send(&moved, &c->transfer, e);
+	return r < 0 ? r : copy_documents_rewrite_indexes(c->documents, c->len, e);
 }
 
 /* --- to a registry ----------------------------------------------------------------------------------------------- */
@@ -338,7 +365,7 @@ static int to_registry(struct copy *c, struct err *e)
 	if (r == 0)
 		r = copy_blobs(c, e);
 	if (r == 0)
-		r = copy_documents_rewrite(c->documents, c->len, &c->transfer, e);
+		r = rewrite(c, e);
 	return r < 0 ? r : put_manifests(c, e);
 }
 
@@ -392,6 +419,8 @@ static int to_oci(struct copy *c, const struct strvec *names, const char *tag, s
 	const struct layout_image image = { .top = top, .names = names, .tag = tag };
 	int r = copy_blobs(c, e);
 
+	if (r == 0)
+		r = rewrite(c, e);
 	for (size_t i = 0; r == 0 && i < c->len; i++)
 		r = layout_put_document(c->layout, &c->documents[i].self.digest, false,
 					c->documents[i].text.data, c->documents[i].text.len, e);
@@ -471,11 +500,23 @@ static int begin(struct copy *c, struct err *e)
 	c->transfer.store = c->store;
 	c->transfer.source = c->source;
 	c->transfer.staging_fd = c->staging.fd;
-	c->transfer.compression = (struct compression){ .kind = COMPRESSION_GZIP };
+	c->transfer.compression = c->options->has_compression
+					  ? c->options->compression
+					  : (struct compression){ .kind = COMPRESSION_GZIP };
 	c->transfer.jobs = c->options->jobs;
 	c->transfer.cancel_fd = c->options->cancel_fd;
 	c->transfer.observer = c->options->observer;
 	return r;
+}
+
+static const char *changed_type(const struct copy_document *d)
+{
+	bool is_docker = d->self.media_type && (strcmp(d->self.media_type, repack_manifest_type(true)) == 0 ||
+						strcmp(d->self.media_type, manifest_list_type(true)) == 0);
+
+	if (!digest_is_set(&d->was))
+		return NULL;
+	return d->is_manifest ? repack_manifest_type(is_docker) : manifest_list_type(is_docker);
 }
 
 int copy_image(const struct store *s, const struct transport *source, const struct transport *target,
@@ -497,6 +538,7 @@ int copy_image(const struct store *s, const struct transport *source, const stru
 	r = target->kind == TRANSPORT_REGISTRY ? to_registry(&c, e) : to_layout(&c, e);
 	if (r == 0)
 		*ret = (struct copy_result){ .digest = c.documents[c.len - 1].self.digest,
-					     .size_bytes = c.documents[c.len - 1].self.size_bytes };
+					     .size_bytes = c.documents[c.len - 1].self.size_bytes,
+					     .media_type = changed_type(&c.documents[c.len - 1]) };
 	return r;
 }

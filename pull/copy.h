@@ -23,6 +23,9 @@ struct copy_options {
 		document; /* of a layout: this one, whether index.json names it or not; NULL: what the source asks for */
 	bool all;              /* every platform of an index; else the one for this machine, or `platform` */
 	bool preserve_digests; /* nothing is compressed on the way */
+	bool has_compression; /* layers that are compressed in another way arrive as `compression` says, all of them where it has a level; not in docker's form */
+	struct compression compression;
+	bool reuses; /* but what the other side has already is good enough */
 	bool has_platform;
 	struct platform platform;
 	bool source_tls_verify, target_tls_verify;
@@ -35,11 +38,12 @@ struct copy_options {
 struct copy_result {
 	struct digest digest; /* of what the target's name points at */
 	uint64_t size_bytes;
+	const char *media_type; /* static, of what has become another on its way; else NULL */
 };
 
 /* Copies what `source` names (pull/transport.h). Each digest is verified on the way. To a registry, `target` has a reference with a tag, or with the
  * digest of what is copied; else `layout` is where it goes, open, and target->image its tag or reference there (may be NULL). An image for docker's form is a single
- * one. Layers of images that are tars without compression reach a registry as gzip, and what names them has other digests then, unless the target is named by one.
+ * one. Unless another way is asked for, layers of images that are tars without compression reach a registry as gzip, and what names them has other digests then, unless the target is named by one.
  * `s` is where blobs lie in the meantime. Errors as pull_image's and push_image's. */
 int copy_image(const struct store *s, const struct transport *source, const struct transport *target,
 	       struct layout *layout, const struct copy_options *options, struct copy_result *ret,

@@ -21,12 +21,22 @@ struct copy_document {
 };
 void copy_document_done(struct copy_document *d);
 
-/* Whether layer `n` of an image is a tar without compression that may be compressed: the image's own, not one of an artifact and not one that others distribute. */
-bool copy_document_is_plain(const struct manifest *m, size_t n);
+/* How layer `n` of an image is compressed by the word of its media type. False: it stays what it is, as it is one of an artifact, one that others distribute, or unknown. */
+bool copy_document_compression(const struct manifest *m, size_t n, enum compression_kind *ret);
 
-/* After a transfer whose blobs were, manifest by manifest, its layers and its config: where layers went out as others, writes the manifests anew, and
- * the indexes that name them. -ENOMEM. */
+/* After a transfer whose blobs were, manifest by manifest, its layers and its config: where layers went out as others, writes the manifests anew: what is docker's stays that, unless there is zstd in it. -ENOMEM. */
 int copy_documents_rewrite(struct copy_document *documents, size_t len, const struct transfer *t,
 			   struct err *e) MUST_CHECK;
+
+/* Then the indexes that name what has become another. -ENOMEM. */
+int copy_documents_rewrite_indexes(struct copy_document *documents, size_t len, struct err *e) MUST_CHECK;
+
+/* What it becomes; the text is taken out of `text`. -ENOMEM. */
+int copy_document_become(struct copy_document *d, struct buf *text, const char *media_type,
+			 struct err *e) MUST_CHECK;
+
+/* What the document of that digest has become; NULL: it has stayed, or is none of these. */
+const struct copy_document *copy_documents_successor(const struct copy_document *documents, size_t len,
+						     const struct digest *was);
 
 #endif

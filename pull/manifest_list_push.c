@@ -34,6 +34,17 @@ static int parse_source(const char *source, const struct digest *digest, struct 
 	return transport_parse(text, ret, e);
 }
 
+static int set_type(struct descriptor *d, const char *media_type, struct err *e)
+{
+	char *type = strdup(media_type);
+
+	if (!type)
+		return err_code(e, -ENOMEM, "cannot keep a media type");
+	free(d->media_type);
+	d->media_type = type;
+	return 0;
+}
+
 static int push_copied(const struct store *s, const char *source, struct descriptor *d,
 		       const struct transport *target, const struct copy_options *options, struct err *e)
 {
@@ -50,6 +61,8 @@ static int push_copied(const struct store *s, const char *source, struct descrip
 			d; /* which may hang on an index that the layout has, and not on index.json */
 	if (r == 0)
 		r = copy_image(s, &from, &to, NULL, &exactly, &result, e);
+	if (r == 0 && result.media_type)
+		r = set_type(d, result.media_type, e);
 	if (r < 0)
 		return r;
 	d->digest = result.digest;
@@ -89,7 +102,6 @@ static int push_stored(const struct store *s, const char *name, struct descripto
 	cleanup_free char *to = reference_canonical(&target->reference), *image = NULL;
 	struct push_options untagged = *options;
 	struct push_result result = { 0 };
-	char *type;
 	int r = manifest_list_find_stored(s, name, &d->digest, &image, e);
 
 	untagged.untagged = true;
@@ -99,14 +111,9 @@ static int push_stored(const struct store *s, const char *name, struct descripto
 		r = push_image(s, image, to, &untagged, &result, e);
 	if (r < 0 || !result.is_changed)
 		return r;
-	type = strdup(result.media_type);
-	if (!type)
-		return err_code(e, -ENOMEM, "cannot keep a media type");
-	free(d->media_type);
-	d->media_type = type;
 	d->digest = result.digest;
 	d->size_bytes = result.size_bytes;
-	return 0;
+	return set_type(d, result.media_type, e);
 }
 
 /* --- attestations of the store ----------------------------------------------------------------------------------- */

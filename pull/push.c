@@ -50,6 +50,7 @@ static int begin(struct push *p, const char *source, struct err *e)
 	p->transfer.compression = p->options->compression;
 	p->transfer.anew = p->options->anew;
 	p->transfer.compress_tars = p->options->compress_tars;
+	p->transfer.reuses = p->options->reuses;
 	p->transfer.jobs = p->options->jobs;
 	p->transfer.cancel_fd = p->options->cancel_fd;
 	p->transfer.observer = p->options->observer;

@@ -32,6 +32,7 @@ struct push_options {
 	bool untagged;    /* the manifest goes under its digest; the target's tag is left alone */
 	bool anew;        /* layers are compressed as `compression` says, even if the registry has others */
 	bool compress_tars; /* layers that a build has made here, which are no more than tars; the others go as they were */
+	bool reuses; /* with `anew`: layers that the registry has, however they are compressed there, are good enough */
 	struct compression compression; /* with either */
 	struct transfer_observer observer;
 	void (*changed)(void *arg, const struct push_change *change); /* NULL: nobody wants to know */

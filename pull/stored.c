@@ -163,7 +163,8 @@ int stored_image_list(const struct store *s, const struct stored_image *i, const
 		if (key)
 			(void)snprintf(b->key, sizeof(b->key), "%s", key);
 		b->is_made_here = key && b->kind == MEDIA_LAYER && is_made_here(s, key);
-		b->phase = transfer_makes_anew(t, b) && key ? TRANSFER_ABSENT : TRANSFER_WAITING;
+		b->phase =
+			transfer_makes_anew(t, b) && key && !t->reuses ? TRANSFER_ABSENT : TRANSFER_WAITING;
 	}
 	if (domain)
 		find_mounts(s, domain, path, t);

@@ -352,11 +352,13 @@ static int on_made(struct transfer *t, struct transfer_blob *b, struct err *e)
 	worker_stop(&b->own);
 	if (!digest_is_set(&b->made.blob.digest))
 		return err_set(e, -EPROTO, "a worker process talks nonsense");
-	if (b->is_to_compress && !digest_equal(&b->made.blob.diff_id, &b->diff_id))
+	if (b->is_to_compress && digest_is_set(&b->diff_id) &&
+	    !digest_equal(&b->made.blob.diff_id, &b->diff_id))
 		return keep_packed(t, b);
 	cleanup_fd_fn(&b->plain_fd);
 	b->plain_fd = -1;
-	if (b->phase == TRANSFER_EXPANDING && !digest_equal(&b->made.blob.diff_id, &b->diff_id))
+	if (b->phase == TRANSFER_EXPANDING && !b->is_to_compress &&
+	    !digest_equal(&b->made.blob.diff_id, &b->diff_id))
 		return err_set(e, -EBADMSG, "its tar has digest %s where the config says %s",
 			       b->made.blob.diff_id.text, b->diff_id.text);
 	b->was_made = true;
