@@ -165,8 +165,7 @@ static int push_one(const struct store *s, const char *source, const char *targe
 	if (result.is_changed && !f->quiet)
 		(void)fprintf(stderr,
 			      "%s: layers were packed anew, so the registry has the image under another "
-			      "digest than "
-			      "the one it was pulled with\n",
+			      "digest than it has here\n",
 			      familiar ? familiar : target);
 	if (f->quiet)
 		(void)printf("%s\n", target);

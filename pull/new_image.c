@@ -89,6 +89,7 @@ static int store_it(const struct store *s, const struct staging *st, struct maki
 {
 	const struct pull_options pull = { .has_platform = true,
 					   .platform = m->image->platform,
+					   .made_here = &m->image->layer->diff_id,
 					   .cancel_fd = m->image->cancel_fd };
 	cleanup_pull_result struct pull_result result = { 0 };
 	cleanup_free char *path = NULL, *source = NULL;

@@ -128,6 +128,8 @@ static int seal_layers(const struct pull *p, struct err *e)
 			.blob_size = job->blob->size_bytes,
 			.unpacked_size = job->result.unpacked_bytes,
 			.media_type = job->blob->media_type,
+			.is_made_here =
+				p->options->made_here && digest_equal(p->options->made_here, job->diff_id),
 		};
 
 		if (job->is_ours)

@@ -72,7 +72,9 @@ struct pull_options {
 	int (*accept)(void *arg, const struct image_config *config, const struct digest *digest,
 		      struct err *e);
 	void *accept_arg;
-	int cancel_fd;         /* readable: stop, clean up, -EINTR; -1: none */
+	int cancel_fd; /* readable: stop, clean up, -EINTR; -1: none */
+	const struct digest *
+		made_here; /* the diff ID of a layer that nobody has as a blob: a push compresses it. NULL: there is none */
 	const char *auth_file; /* NULL: where auth_find (pull/auth_file.h) looks */
 	struct pull_observer observer;
 };

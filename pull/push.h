@@ -31,7 +31,7 @@ struct push_options {
 		manifest; /* of the image, which need not have a name: `source` is only what it is called. The caller holds the store's lock. NULL: `source` names it */
 	bool untagged;    /* the manifest goes under its digest; the target's tag is left alone */
 	bool anew;        /* layers are compressed as `compression` says, even if the registry has others */
-	bool compress_tars; /* layers that a build has made here, which are no more than tars; the others go as they were */
+	bool compress_tars; /* layers that were made here, which are no more than tars; the others go as they were */
 	bool reuses; /* with `anew`: layers that the registry has, however they are compressed there, are good enough */
 	struct compression compression; /* with either */
 	struct transfer_observer observer;

@@ -43,7 +43,7 @@ struct transfer_blob {
 	enum media_kind kind;
 	struct digest diff_id; /* of a layer; unset: not known, and not looked at */
 	char key[65];          /* of a layer of the store; "": it is not from there */
-	bool is_made_here;     /* a layer of the store that a build has made */
+	bool is_made_here;     /* a layer of the store that was not pulled or loaded */
 	bool is_to_compress; /* a layer whose tar goes as `compression` of the transfer says; not of the store */
 	bool is_lost;        /* no key, and yet from the store: good only if the other side has it */
 	const void *text;    /* a document in memory, borrowed; NULL: it is none */
@@ -76,7 +76,7 @@ struct transfer {
 	struct registry_options *registry; /* where they go to; NULL: to `layout` */
 	struct layout *layout;
 	bool anew; /* layers of the store are packed, and as `compression` says; false: they are made as they were pulled */
-	bool compress_tars; /* those of them that a build has made here are packed like that, and the others as they were pulled */
+	bool compress_tars; /* those of them that were made here are packed like that, and the others as they were pulled */
 	struct compression compression; /* of those, and of blobs that are to be compressed */
 	bool reuses;       /* for all of which what the other side has of them already is good enough */
 	unsigned int jobs; /* 0: TRANSFER_DEFAULT_JOBS */

@@ -20,7 +20,7 @@ struct layer_meta {
 	char *media_type;
 	char *tar_split; /* checksum of LAYER_SPLIT_NAME; NULL: there was none. layer_seal finds it out by itself */
 	char *created;     /* RFC 3339 */
-	bool is_made_here; /* by a build: nobody has it as a blob, and `blob` is its tar */
+	bool is_made_here; /* by a build, a commit or an import: nobody has it as a blob, and `blob` is its tar */
 };
 void layer_meta_done(struct layer_meta *m);
 

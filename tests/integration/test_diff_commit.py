@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """`sampan diff` and `sampan commit`, on real containers."""
+import gzip
 import json
 import os
 
 import pytest
 
 from container_fixture import load, refused, shell, staged, start, state
-from image_fixture import Layer, directory, file, root, symlink
+from image_fixture import OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Layer, directory, file, root, sha256, symlink
 
 pytestmark = pytest.mark.root
 
@@ -162,6 +163,36 @@ def test_an_image_of_an_image_of_a_container_can_be_saved_and_loaded(sampan, run
     sampan("load", "-i", tmp_path / "two.tar", check=True)
     assert run(sampan, "two", "cat", "first", "second") == "1\n2\n"
     assert sampan("fsck").returncode == 0
+
+
+def layers_of(registry, repository, reference="v1"):
+    """The layers of an image in a registry, or of the one image of an index."""
+    status, _, text = registry.request("GET", f"/v2/{repository}/manifests/{reference}", headers={"Accept": f"{OCI_MANIFEST}, {OCI_INDEX}"})
+    assert status == 200, text
+    document = json.loads(text)
+    if "layers" in document:
+        return document["layers"]
+    entry, = document["manifests"]
+    return layers_of(registry, repository, entry["digest"])
+
+
+@pytest.mark.parametrize("verb", [["push"], ["manifest", "push"]])
+def test_a_registry_gets_what_was_committed_as_gzip_and_the_rest_as_it_was(sampan, registry, running, image, verb):
+    name, ref = "one", registry.ref(f"commit/{verb[0]}:v1")
+    shell(sampan, "echo 1 >first")
+    sampan("commit", "box", name, check=True)
+    if verb[0] == "manifest":
+        sampan("manifest", "create", "list", name, check=True)
+    done = sampan(*verb, name if verb[0] == "push" else "list", ref, check=True)
+    assert "the same tar compressed anew" not in done.stderr
+    sampan("push", "-q", image, registry.ref("commit/base:v1"), check=True)
+    *below, top = layers_of(registry, f"commit/{verb[0]}")
+    assert below == layers_of(registry, "commit/base")
+    assert top["mediaType"] == OCI_LAYER + "+gzip"
+    tar = gzip.decompress(registry.request("GET", f"/v2/commit/{verb[0]}/blobs/{top['digest']}")[2])
+    assert sha256(tar) == inspect(sampan, name)["RootFS"]["Layers"][-1]
+    sampan("pull", "-q", ref, check=True)
+    assert run(sampan, ref, "cat", "first") == "1\n"
 
 
 def test_commit_of_what_is_not_there(sampan, image):

@@ -8,7 +8,7 @@ import subprocess
 import tarfile
 
 import pytest
-from image_fixture import directory, file, foreign_architecture, root, symlink, tar
+from image_fixture import OCI_LAYER, OCI_MANIFEST, directory, file, foreign_architecture, root, symlink, tar
 
 pytestmark = pytest.mark.root
 
@@ -37,6 +37,16 @@ def test_a_tar_becomes_an_image_of_one_layer(sampan, tmp_path, compress):
     step, = json.loads(sampan("history", "--format", "json", "my/image:v1", check=True).stdout)
     assert (step["Comment"], step["CreatedBy"]) == ("from a tar", "sampan import")
     assert os.listdir(sampan.root / "staging") == []
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_a_registry_gets_what_was_imported_as_gzip(sampan, registry, tmp_path, compress):
+    sampan("import", rootfs(tmp_path, compress=compress), "my/image:v1", check=True)
+    sampan("push", "-q", "my/image:v1", registry.ref("import/it:v1"), check=True)
+    layer, = json.loads(registry.request("GET", "/v2/import/it/manifests/v1", headers={"Accept": OCI_MANIFEST})[2])["layers"]
+    assert layer["mediaType"] == OCI_LAYER + "+gzip"
+    blob = registry.request("GET", f"/v2/import/it/blobs/{layer['digest']}")[2]
+    assert len(blob) == layer["size"] and gzip.decompress(blob) == rootfs(tmp_path).read_bytes()
 
 
 def test_changes_say_how_it_is_run(sampan, tmp_path):
