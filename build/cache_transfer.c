@@ -290,13 +290,13 @@ static int write_folder(const struct build *b, const struct build_cache_place *t
 {
 	cleanup_layout struct layout *layout = NULL;
 	cleanup_strvec struct strvec names = { 0 };
-	bool changed;
+	struct push_result result;
 	int r = layout_open_dir(to->dir, &layout, e);
 
 	if (r == 0 && strvec_addf(&names, LAYOUT_NAME ":%s", tag_of(to)) < 0)
 		r = no_memory(e);
 	if (r == 0)
-		r = push_to_layout(b->store, to->dir, &names, o, layout, &changed, e);
+		r = push_to_layout(b->store, to->dir, &names, o, layout, &result, e);
 	return r < 0 ? r : layout_finish(layout, e);
 }
 

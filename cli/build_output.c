@@ -301,13 +301,12 @@ static int put(const struct build_outputs *o, const struct store *s, const char 
 {
 	cleanup_image_index struct image_index copy = { 0 };
 	struct push_result result;
-	bool changed;
 
 	if (index)
 		return build_index_copy(index, &copy, e) < 0
 			       ? e->code
 			       : manifest_list_put(s, &copy, NULL, &o->names, options, layout, &result, e);
-	return push_to_layout(s, bound, &o->names, options, layout, &changed, e);
+	return push_to_layout(s, bound, &o->names, options, layout, &result, e);
 }
 
 static int write_archive(const struct build_output *o, const struct build_outputs *all, const struct store *s,

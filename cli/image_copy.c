@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/image_copy_store.h"
+#include "cli/image_leaving.h"
 #include "cli/image_main.h"
 #include "cli/image_output.h"
 #include "cli/image_signals.h"
@@ -57,8 +59,8 @@ static const struct option_def OPTIONS[] = {
 static const struct command_def COPY = {
 	.name = "sampan copy",
 	.usage = "[OPTIONS] SOURCE TARGET   (each: [docker://]REF | oci:DIR[:TAG] | oci-archive:FILE[:TAG] | "
-		 "docker-archive:FILE[:REF])",
-	.summary = "Copy an image between registries and files",
+		 "docker-archive:FILE[:REF] | containers-storage:NAME)",
+	.summary = "Copy an image between registries, files and the store",
 	.options = OPTIONS,
 	.min_args = 2,
 	.max_args = 2,
@@ -98,9 +100,33 @@ static int options_of(const struct copy_flags *f, struct copy_options *ret, stru
 	return compression_of_flags(f, ret, e);
 }
 
-static int copy_there(const struct store *s, const struct transport *from, const struct transport *to,
-		      const struct copy_options *o, struct copy_result *ret, struct err *e)
+/* What one copy works with. */
+struct session {
+	const struct image_globals *globals;
+	const struct store *store;
+	struct transport from, to;
+	const char *stored; /* the source in place of `from`: an image of the store; NULL: it is none */
+	const char *into;   /* the target in place of `to` likewise */
+	struct copy_options options;
+	bool quiet;
+	struct progress progress;
+};
+
+static struct progress *shown(struct session *s)
 {
+	return s->quiet ? NULL : &s->progress;
+}
+
+static int bring(struct session *s, struct layout *layout, struct copy_result *ret, struct err *e)
+{
+	return s->stored
+		       ? copy_out_of_store(s->store, s->stored, &s->to, layout, &s->options, shown(s), ret, e)
+		       : copy_image(s->store, &s->from, &s->to, layout, &s->options, ret, e);
+}
+
+static int copy_there(struct session *s, struct copy_result *ret, struct err *e)
+{
+	const struct transport *to = &s->to;
 	cleanup_image_output struct image_output out = { .fd = -1 };
 	cleanup_layout struct layout *layout = NULL;
 	int r = 0;
@@ -112,7 +138,7 @@ static int copy_there(const struct store *s, const struct transport *from, const
 	if (r == 0 && to->kind != TRANSPORT_REGISTRY && !layout)
 		r = layout_open_archive(out.fd, to->kind, &layout, e);
 	if (r == 0)
-		r = copy_image(s, from, to, layout, o, ret, e);
+		r = bring(s, layout, ret, e);
 	if (r == 0 && layout)
 		r = layout_finish(layout, e);
 	if (r == 0 && layout && to->kind != TRANSPORT_OCI_DIR)
@@ -137,25 +163,35 @@ static int check_compression(const struct transport *to, struct err *e)
 	return 0;
 }
 
-static int copy(const struct store *s, char **argv, struct copy_options *o, bool quiet,
-		struct copy_result *ret, struct err *e)
+static int parse_both(struct session *s, char **argv, struct err *e)
 {
-	cleanup_transport struct transport from = { 0 }, to = { 0 };
-	struct progress progress;
-	int r = parse(argv[1], &from, e);
+	int r = 0;
 
-	if (r == 0)
-		r = parse(argv[2], &to, e);
-	if (r == 0 && o->has_compression)
-		r = check_compression(&to, e);
+	s->stored = leaving_stored_name(argv[1]);
+	s->into = leaving_stored_name(argv[2]);
+	if (!s->stored)
+		r = parse(argv[1], &s->from, e);
+	if (r == 0 && !s->into)
+		r = parse(argv[2], &s->to, e);
+	return r == 0 && !s->into && s->options.has_compression ? check_compression(&s->to, e) : r;
+}
+
+static int copy(struct session *s, char **argv, struct copy_result *ret, struct err *e)
+{
+	int r = parse_both(s, argv, e);
+
 	if (r < 0)
 		return r;
-	progress_init(&progress, stderr);
-	if (!quiet)
-		o->observer = image_transfer_observer(&progress);
-	r = copy_there(s, &from, &to, o, ret, e);
-	progress_draw(&progress, true);
-	progress_done(&progress);
+	progress_init(&s->progress, stderr);
+	if (!s->quiet)
+		s->options.observer = image_transfer_observer(&s->progress);
+	if (s->into)
+		r = copy_into_store(s->store, s->globals->state_dir, argv[1], s->into, &s->options, shown(s),
+				    ret, e);
+	else
+		r = copy_there(s, ret, e);
+	progress_draw(&s->progress, true);
+	progress_done(&s->progress);
 	return r < 0 && r != -EINTR ? err_wrap(e, "cannot copy '%s' to '%s'", argv[1], argv[2]) : r;
 }
 
@@ -163,24 +199,28 @@ int image_copy(int argc, char **argv, const struct image_globals *g)
 {
 	struct copy_flags f = { .source_tls_verify = true, .target_tls_verify = true, .force = true };
 	struct copy_result result = { 0 };
-	cleanup_store struct store *s = NULL;
+	cleanup_store struct store *store = NULL;
 	cleanup_fd int signals = -1;
-	struct copy_options o;
+	struct session s = { .globals = g };
 	struct err e = { 0 };
 	int n = 0, code = 0, r;
 
 	if (!cli_options(&COPY, argc, argv, &f, &n, &code))
 		return code;
-	if (options_of(&f, &o, &e) < 0)
+	if (options_of(&f, &s.options, &e) < 0)
 		return image_refuse(g, &e);
 	r = image_watch_signals(&signals, &e);
-	o.cancel_fd = signals;
+	s.quiet = f.quiet;
+	s.options.cancel_fd = signals;
 	if (r == 0)
-		r = store_open(g->root, &s, &e);
+		r = store_open(g->root, &store, &e);
+	s.store = store;
 	if (r == 0)
-		r = copy(s, argv, &o, f.quiet, &result, &e);
+		r = copy(&s, argv, &result, &e);
 	if (r == 0 && f.digest_file)
 		r = image_write_digest(f.digest_file, &result.digest, &e);
+	transport_done(&s.from);
+	transport_done(&s.to);
 	if (r == 0)
 		(void)printf(f.quiet ? "%s\n" : "Digest: %s\n", result.digest.text);
 	return image_end(g, r, &e, signals);

@@ -21,6 +21,15 @@ static int no_memory(struct err *e)
 	return err_code(e, -ENOMEM, "cannot name an image");
 }
 
+const char *leaving_stored_name(const char *text)
+{
+	const size_t prefix = sizeof(MANIFEST_LIST_STORE) - 1;
+
+	if (strncmp(text, MANIFEST_LIST_STORE, prefix) != 0)
+		return NULL;
+	return text[prefix] == '@' ? text + prefix + 1 : text + prefix;
+}
+
 /* --- what was asked for ------------------------------------------------------------------------------------- */
 
 /* A digest asks for what it is of: one image, or an index. */
@@ -155,16 +164,15 @@ int leaving_push(const struct store *s, struct leaving *l, const char *target,
 }
 
 int leaving_put(const struct store *s, struct leaving *l, const struct strvec *names,
-		const struct push_options *options, struct layout *layout, bool *ret_changed, struct err *e)
+		const struct push_options *options, struct layout *layout, struct push_result *ret,
+		struct err *e)
 {
 	const struct manifest_list_origin origin = stored_index_origin(&l->whole);
-	struct push_result result = { 0 };
 	int r;
 
 	if (!l->is_whole)
-		return push_to_layout(s, l->image, names, options, layout, ret_changed, e);
-	r = manifest_list_put(s, &l->whole.index, l->is_list ? NULL : &origin, names, options, layout,
-			      &result, e);
-	*ret_changed = result.is_changed;
+		return push_to_layout(s, l->image, names, options, layout, ret, e);
+	r = manifest_list_put(s, &l->whole.index, l->is_list ? NULL : &origin, names, options, layout, ret,
+			      e);
 	return r < 0 && r != -EINTR ? err_wrap(e, "cannot save '%s'", l->record.name) : r;
 }

@@ -10,6 +10,9 @@
 #include "store/image.h"
 #include "store/store.h"
 
+/* What is behind "containers-storage:", or, as podman has it, "containers-storage:@" and an ID; borrowed. NULL: it is something else. */
+const char *leaving_stored_name(const char *text);
+
 struct leaving {
 	struct image_record record; /* of a list all of it is unset but the name */
 	bool is_named;              /* it was asked for by its name, not by an ID or a digest */
@@ -33,9 +36,9 @@ int leaving_alone(struct leaving *l, struct err *e) MUST_CHECK;
 int leaving_push(const struct store *s, struct leaving *l, const char *target,
 		 const struct push_options *options, struct push_result *ret, struct err *e) MUST_CHECK;
 
-/* Adds it to a layout under `names`. *ret_changed: it has other digests there. */
+/* Adds it to a layout under `names`. */
 int leaving_put(const struct store *s, struct leaving *l, const struct strvec *names,
-		const struct push_options *options, struct layout *layout, bool *ret_changed,
+		const struct push_options *options, struct layout *layout, struct push_result *ret,
 		struct err *e) MUST_CHECK;
 
 /* Whether images of its index stay behind, and why: text for a person. NULL: none do. Static. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/find_image.h"
+#include "cli/image_leaving.h"
 #include "cli/image_main.h"
 #include "cli/image_signals.h"
 #include "cli/image_transfer.h"
@@ -172,25 +173,13 @@ static int annotate(const struct session *s, struct descriptor *d, struct err *e
 
 /* --- what is added ----------------------------------------------------------------------------------------------- */
 
-static bool is_of_store(const char *text)
-{
-	return strncmp(text, MANIFEST_LIST_STORE, sizeof(MANIFEST_LIST_STORE) - 1) == 0;
-}
-
 static bool has_transport(const char *text)
 {
 	cleanup_transport struct transport t = { 0 };
 	struct err ignored; /* then it is none */
 
-	return is_of_store(text) || strncmp(text, "docker://", 9) == 0 ||
+	return leaving_stored_name(text) || strncmp(text, "docker://", 9) == 0 ||
 	       (transport_parse(text, &t, &ignored) == 0 && t.kind != TRANSPORT_REGISTRY);
-}
-
-/* containers-storage:NAME, or as podman has it containers-storage:@ID. */
-static int find_stored(const struct session *s, const char *text, struct image_record *ret, struct err *e)
-{
-	text += sizeof(MANIFEST_LIST_STORE) - 1;
-	return find_image(s->store, text[0] == '@' ? text + 1 : text, ret, e);
 }
 
 /* A plain name is an image that is here, and where there is none a registry's. Of an index only one image is ever here: who wants all asks for them there. */
@@ -199,9 +188,9 @@ static int find_local(const struct session *s, const char *text, struct image_re
 {
 	int r;
 
-	*ret_found = is_of_store(text);
+	*ret_found = leaving_stored_name(text) != NULL;
 	if (*ret_found)
-		return find_stored(s, text, ret, e);
+		return find_image(s->store, leaving_stored_name(text), ret, e);
 	if (has_transport(text))
 		return 0;
 	r = find_image(s->store, text, ret, e);
@@ -271,9 +260,9 @@ static int look(const struct session *s, struct buf *text, struct err *e)
 	cleanup_image_record struct image_record record = { 0 };
 	int r;
 
-	if (!is_of_store(s->argv[1]))
+	if (!leaving_stored_name(s->argv[1]))
 		return manifest_list_look(s->store, s->argv[1], &s->options, text, e);
-	r = find_stored(s, s->argv[1], &record, e);
+	r = find_image(s->store, leaving_stored_name(s->argv[1]), &record, e);
 	return r < 0 ? r : blob_get(s->store, &record.manifest, text, e);
 }
 

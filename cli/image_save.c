@@ -92,14 +92,14 @@ static int save_one(const struct store *s, const char *what, const struct save_f
 {
 	cleanup_leaving struct leaving leaving = { 0 };
 	cleanup_strvec struct strvec names = { 0 };
-	bool changed = false;
+	struct push_result result = { 0 };
 	int r = choose(s, what, f, layout, &leaving, e);
 
 	if (r == 0 && leaving.is_named && strvec_add(&names, leaving.record.name) < 0)
 		r = err_code(e, -ENOMEM, "cannot list images");
 	if (r == 0)
-		r = leaving_put(s, &leaving, &names, o, layout, &changed, e);
-	if (r == 0 && changed && !f->quiet)
+		r = leaving_put(s, &leaving, &names, o, layout, &result, e);
+	if (r == 0 && result.is_changed && !f->quiet)
 		(void)fprintf(stderr,
 			      "%s: layers were packed anew, so the image has another digest in the archive\n",
 			      what);

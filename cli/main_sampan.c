@@ -45,7 +45,7 @@ static const struct command COMMANDS[] = {
 	{ "search", cmd_delegated, "Search registries for images" },
 	{ "save", cmd_delegated, "Write images to an archive" },
 	{ "load", cmd_delegated, "Read images from an archive" },
-	{ "copy", cmd_delegated, "Copy an image between registries and files" },
+	{ "copy", cmd_delegated, "Copy an image between registries, files and the store" },
 	{ "manifest", cmd_delegated, "Put images of several platforms under one name" },
 	{ "import", cmd_delegated, "Make an image of a root file system's tar" },
 	{ "commit", cmd_commit, "Make an image of a container's changes" },

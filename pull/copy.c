@@ -433,24 +433,17 @@ static int to_oci(struct copy *c, const struct strvec *names, const char *tag, s
 
 static int to_layout(struct copy *c, struct err *e)
 {
-	const char *name = c->to->image;
+	const char *tag = NULL;
 	cleanup_strvec struct strvec names = { 0 };
-	cleanup_reference struct reference ref = { 0 };
 	bool is_docker = layout_wants_plain(c->layout);
-	int r = 0;
+	int r;
 
 	if (is_docker && !c->documents[c->len - 1].is_manifest)
 		return err_set(e, -EINVAL, "a docker-archive holds images of one platform (leave --all out)");
-	/* For an OCI layout a name without a slash is a tag. */
-	if (name && (is_docker || strchr(name, '/'))) {
-		r = reference_parse(name, &ref, e);
-		if (r == 0 && strvec_take(&names, reference_canonical(&ref)) < 0)
-			r = err_code(e, -ENOMEM, "cannot keep a name");
-		name = NULL;
-	}
+	r = transport_target_names(c->to, &names, &tag, e);
 	if (r < 0)
 		return r;
-	return is_docker ? to_docker(c, &names, e) : to_oci(c, &names, name, e);
+	return is_docker ? to_docker(c, &names, e) : to_oci(c, &names, tag, e);
 }
 
 /* --- the whole --------------------------------------------------------------------------------------------------- */

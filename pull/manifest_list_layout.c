@@ -64,12 +64,12 @@ static int put_entries(const struct store *s, struct image_index *index, const s
 }
 
 static int put_index(const struct buf *text, const struct push_result *index, const struct strvec *names,
-		     struct layout *layout, struct err *e)
+		     const char *tag, struct layout *layout, struct err *e)
 {
 	const struct descriptor top = { .media_type = (char *)(uintptr_t)index->media_type,
 					.digest = index->digest,
 					.size_bytes = index->size_bytes };
-	const struct layout_image image = { .top = &top, .names = names };
+	const struct layout_image image = { .top = &top, .names = names, .tag = tag };
 	int r = layout_put_document(layout, &top.digest, false, text->data, text->len, e);
 
 	return r < 0 ? r : layout_add_image(layout, &image, e);
@@ -93,7 +93,7 @@ int manifest_list_put(const struct store *s, struct image_index *index,
 	if (r == 0)
 		r = manifest_list_finish(index, was, origin ? origin : &none, false, &text, &result, e);
 	if (r == 0)
-		r = put_index(&text, &result, names, layout, e);
+		r = put_index(&text, &result, names, options->layout_tag, layout, e);
 	if (r == 0)
 		*ret = result;
 	return r;

@@ -97,6 +97,16 @@ static int push_config(struct push *p, struct err *e)
 	return transfer_run(&p->transfer, e);
 }
 
+static struct push_result result_of(const struct push *p)
+{
+	const struct stored_image *i = &p->image;
+
+	return (struct push_result){ .digest = i->manifest_digest,
+				     .size_bytes = i->manifest_text.len,
+				     .is_changed = i->is_changed,
+				     .media_type = i->is_changed ? i->manifest_type : NULL };
+}
+
 static int push_manifest(struct push *p, struct push_result *ret, struct err *e)
 {
 	const struct stored_image *i = &p->image;
@@ -111,11 +121,8 @@ static int push_manifest(struct push *p, struct push_result *ret, struct err *e)
 			      &i->manifest_digest, p->options->cancel_fd, &event, e);
 	if (r < 0)
 		return r == -EINTR ? r : err_wrap(e, "manifest %s", i->manifest_digest.text);
-	*ret = (struct push_result){ .digest = i->manifest_digest,
-				     .size_bytes = i->manifest_text.len,
-				     .is_changed = i->is_changed,
-				     .media_type = i->is_changed ? i->manifest_type : NULL,
-				     .was_there = event.bytes == UPLOAD_PRESENT };
+	*ret = result_of(p);
+	ret->was_there = event.bytes == UPLOAD_PRESENT;
 	return 0;
 }
 
@@ -199,6 +206,7 @@ static int add_image(const struct push *p, const struct strvec *names, struct la
 					.os_features = i->config.os_features };
 	const struct layout_image image = { .top = &top,
 					    .names = names,
+					    .tag = p->options->layout_tag,
 					    .config = &i->config_digest,
 					    .layers = i->diff_ids,
 					    .layers_len = i->manifest.layers_len };
@@ -223,7 +231,7 @@ static int to_layout(struct push *p, struct layout *layout, struct err *e)
 }
 
 int push_to_layout(const struct store *s, const char *source, const struct strvec *names,
-		   const struct push_options *options, struct layout *layout, bool *ret_changed,
+		   const struct push_options *options, struct layout *layout, struct push_result *ret,
 		   struct err *e)
 {
 	cleanup_push struct push p = { .store = s, .options = options, .lock_fd = -1, .staging.fd = -1 };
@@ -234,9 +242,14 @@ int push_to_layout(const struct store *s, const char *source, const struct strve
 	r = to_layout(&p, layout, e);
 	if (r == 0)
 		r = add_image(&p, names, layout, e);
-	/* docker's form has tars, and knows of no blobs. */
-	*ret_changed = layout_wants_plain(layout) ? p.image.has_other_diff_ids : p.image.is_changed;
-	return r < 0 && r != -EINTR ? err_wrap(e, "cannot save '%s'", source) : r;
+	if (r < 0)
+		return r != -EINTR ? err_wrap(e, "cannot save '%s'", source) : r;
+	*ret = result_of(&p);
+	if (layout_wants_plain(layout)) {
+		ret->is_changed = p.image.has_other_diff_ids;
+		ret->digest = ret->is_changed ? ret->digest : p.image.record.manifest;
+	}
+	return 0;
 }
 
 int push_member_to_layout(const struct store *s, const char *source, const struct push_options *options,
@@ -250,9 +263,6 @@ int push_member_to_layout(const struct store *s, const char *source, const struc
 	r = to_layout(&p, layout, e);
 	if (r < 0)
 		return r != -EINTR ? err_wrap(e, "cannot save '%s'", source) : r;
-	*ret = (struct push_result){ .digest = p.image.manifest_digest,
-				     .size_bytes = p.image.manifest_text.len,
-				     .is_changed = p.image.is_changed,
-				     .media_type = p.image.is_changed ? p.image.manifest_type : NULL };
+	*ret = result_of(&p);
 	return 0;
 }

@@ -29,8 +29,10 @@ struct push_options {
 	int cancel_fd;         /* -1: none */
 	const struct digest *
 		manifest; /* of the image, which need not have a name: `source` is only what it is called. The caller holds the store's lock. NULL: `source` names it */
-	bool untagged;    /* the manifest goes under its digest; the target's tag is left alone */
-	bool anew;        /* layers are compressed as `compression` says, even if the registry has others */
+	const char
+		*layout_tag; /* what the image is called in an OCI layout beside its names; NULL: nothing */
+	bool untagged;       /* the manifest goes under its digest; the target's tag is left alone */
+	bool anew;          /* layers are compressed as `compression` says, even if the registry has others */
 	bool compress_tars; /* layers that were made here, which are no more than tars; the others go as they were */
 	bool reuses; /* with `anew`: layers that the registry has, however they are compressed there, are good enough */
 	struct compression compression; /* with either */
@@ -55,9 +57,9 @@ struct push_result {
 int push_image(const struct store *s, const char *source, const char *target,
 	       const struct push_options *options, struct push_result *ret, struct err *e) MUST_CHECK;
 
-/* Adds an image to a layout, under `names` (canonical references; may be empty). *ret_changed: manifest and config differ from those that were pulled. */
+/* Adds an image to a layout, under `names` (canonical references; may be empty). In docker's form, which has tars and no manifest, that is what it was unless a tar is another. */
 int push_to_layout(const struct store *s, const char *source, const struct strvec *names,
-		   const struct push_options *options, struct layout *layout, bool *ret_changed,
+		   const struct push_options *options, struct layout *layout, struct push_result *ret,
 		   struct err *e) MUST_CHECK;
 
 /* The same without a place in index.json: for a manifest that an index names. */

@@ -68,6 +68,11 @@ int transport_parse(const char *text, struct transport *ret, struct err *e)
 		return err_set(e, -EINVAL,
 			       "images of the store are named without 'containers-storage:' (sampan push, "
 			       "sampan save)");
+	if (r == 1 && strncmp(text, "docker-daemon:", 14) == 0)
+		return err_set(
+			e, -EINVAL,
+			"images of a docker daemon come and go by way of a file (docker save NAME | sampan "
+			"load, sampan save NAME | docker load)");
 	if (r == 1)
 		r = reference_parse(strncmp(text, "docker://", 9) == 0 ? text + 9 : text, &t.reference, e);
 	if (r < 0)
@@ -75,6 +80,21 @@ int transport_parse(const char *text, struct transport *ret, struct err *e)
 	*ret = t;
 	t = (struct transport){ 0 };
 	return 0;
+}
+
+int transport_target_names(const struct transport *t, struct strvec *names, const char **ret_tag,
+			   struct err *e)
+{
+	bool is_reference =
+		t->image && (t->kind == TRANSPORT_DOCKER_ARCHIVE || strchr(t->image, '/') != NULL);
+	cleanup_reference struct reference ref = { 0 };
+	int r = is_reference ? reference_parse(t->image, &ref, e) : 0;
+
+	if (r == 0 && is_reference && strvec_take(names, reference_canonical(&ref)) < 0)
+		r = err_code(e, -ENOMEM, "cannot keep a name");
+	if (r == 0)
+		*ret_tag = is_reference ? NULL : t->image;
+	return r;
 }
 
 static const char *annotation(const struct descriptor *d, const char *name)

@@ -31,6 +31,10 @@ void transport_done(struct transport *t);
 /* "oci-archive:"; "" of a registry. */
 const char *transport_prefix(enum transport_kind kind);
 
+/* What an image is to be called in a layout: a canonical reference into `names`, or *ret_tag (borrowed from `t`; NULL: none), as for an OCI layout a name without a slash is a tag. */
+int transport_target_names(const struct transport *t, struct strvec *names, const char **ret_tag,
+			   struct err *e) MUST_CHECK;
+
 /* Picks from a layout's index.json what the transport asks for, by the annotations org.opencontainers.image.ref.name and
  * io.containerd.image.name; among several of one name, by platform. -ENOENT with a list of what there is; -EINVAL nothing was asked for and
  * there are several; -ENODATA none for the platforms. */
