@@ -124,6 +124,45 @@ static void an_image_of_the_store_is_no_image_of_that_name_in_a_registry(void **
 	assert_int_equal(transport_parse("containers-storage:app", &t, &e), -EINVAL);
 	assert_string_equal(e.text, "images of the store are named without 'containers-storage:' (sampan "
 				    "push, sampan save)");
+	assert_int_equal(transport_parse("docker-daemon:app", &t, &e), -EINVAL);
+	assert_string_equal(e.text,
+			    "images of a docker daemon come and go by way of a file (docker save NAME | "
+			    "sampan load, sampan save NAME | docker load)");
+}
+
+static void assert_target(const char *text, const char *name, const char *tag)
+{
+	cleanup_transport struct transport t = { 0 };
+	cleanup_strvec struct strvec names = { 0 };
+	const char *is = "unset";
+	struct err e = { 0 };
+
+	parse(text, &t);
+	assert_int_equal(transport_target_names(&t, &names, &is, &e), 0);
+	assert_int_equal(names.len, name != NULL);
+	if (name)
+		assert_string_equal(names.items[0], name);
+	assert_int_equal(is != NULL, tag != NULL);
+	if (tag)
+		assert_string_equal(is, tag);
+}
+
+static void a_name_without_a_slash_is_a_tag_in_a_layout_only(void **state)
+{
+	cleanup_transport struct transport bad = { 0 };
+	cleanup_strvec struct strvec names = { 0 };
+	const char *tag = NULL;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_target("oci:dir:v1", NULL, "v1");
+	assert_target("oci-archive:file:quay.io/a/b", "quay.io/a/b:latest", NULL);
+	assert_target("docker-archive:file:a", "docker.io/library/a:latest", NULL);
+	assert_target("docker-archive:file", NULL, NULL);
+	assert_target("oci:dir", NULL, NULL);
+	parse("docker-archive:file:A", &bad);
+	assert_int_equal(transport_target_names(&bad, &names, &tag, &e), -EINVAL);
+	assert_string_equal(e.text, "bad reference 'A': the repository name must be in lower case");
 }
 
 static int choose(const char *transport, const struct image_index *index, size_t *ret, struct err *e)
@@ -248,6 +287,7 @@ int main(void)
 		cmocka_unit_test(nonsense_is_refused),
 		cmocka_unit_test(the_prefix_of_a_transport_is_what_parses_to_it),
 		cmocka_unit_test(an_image_of_the_store_is_no_image_of_that_name_in_a_registry),
+		cmocka_unit_test(a_name_without_a_slash_is_a_tag_in_a_layout_only),
 		cmocka_unit_test(a_tag_chooses_its_entry),
 		cmocka_unit_test(names_are_compared_as_references),
 		cmocka_unit_test(an_image_with_two_names_is_one_image),
