@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Images from one place to another, registries and files, without the store: documents and blobs stay what they are, byte for byte, but for tars on
- * their way to a registry. */
+ * their way to a registry, for layers that are to arrive compressed in another way, and for what names those. */
 #ifndef SAMPAN_PULL_COPY_H
 #define SAMPAN_PULL_COPY_H
 

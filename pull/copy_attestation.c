@@ -31,9 +31,18 @@ static bool is_statements(const struct manifest *m)
 	return m->layers_len > 0 && m->layers_len <= ATTESTATION_STATEMENTS_MAX;
 }
 
+static int count(struct copy_attestations *to, size_t bytes, struct err *e)
+{
+	to->bytes += bytes;
+	return to->bytes > COPY_STATEMENTS_MAX
+		       ? err_set(e, -EFBIG, "the statements of all attestations have more than %zu bytes",
+				 COPY_STATEMENTS_MAX)
+		       : 0;
+}
+
 /* *ret_is: all of them are text. */
 static int read_statements(const struct manifest *m, const struct signature_reader *reader,
-			   struct strvec *ret, bool *ret_is, struct err *e)
+			   struct copy_attestations *to, struct strvec *ret, bool *ret_is, struct err *e)
 {
 	int r = 0;
 
@@ -47,8 +56,9 @@ static int read_statements(const struct manifest *m, const struct signature_read
 				    reader->cancel_fd, &text, &answer, e);
 		if (r < 0)
 			return r == -EINTR ? r : err_wrap(e, "statement %s", d->digest.text);
+		r = count(to, text.len, e);
 		*ret_is = text.data && strlen(text.data) == text.len;
-		if (*ret_is && strvec_take(ret, buf_take(&text)) < 0)
+		if (r == 0 && *ret_is && strvec_take(ret, buf_take(&text)) < 0)
 			r = no_memory(e);
 	}
 	return r;
@@ -80,7 +90,7 @@ static int move_about(struct copy_document *d, const struct digest *was, const s
 	struct attestation_manifest a = { .image = *was };
 	bool is_text = false;
 	int r = is_statements(&d->manifest)
-			? read_statements(&d->manifest, reader, &a.statements, &is_text, e)
+			? read_statements(&d->manifest, reader, to, &a.statements, &is_text, e)
 			: 0;
 
 	if (r == 0 && is_text)
