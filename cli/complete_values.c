@@ -45,6 +45,8 @@ static const struct rule OPTION_RULES[] = {
 	{ "sampan build", "secret", "id=" },
 	{ "sampan build", "ssh", "default" },
 	{ "sampan build", "tag", "@images" },
+	{ "sampan copy", "compression-format", "gzip zstd zstd: none" },
+	{ "sampan copy", "dest-compress-format", "gzip zstd zstd: none" },
 	{ "sampan save", "format", "docker-archive oci-archive oci-dir" },
 	{ "sampan save", "compression-format", "gzip zstd zstd: none" },
 	{ "sampan manifest push", "format", "oci v2s2" },
