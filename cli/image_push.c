@@ -123,15 +123,12 @@ static int list_tags(const struct store *s, const char *name, struct push_list *
 }
 
 /* Under the name that it has there. */
-static void tell(const struct store *s, const char *state_dir, const char *source, char *target)
+static void tell(const struct store *s, const char *state_dir, const struct leaving *l, char *target)
 {
-	cleanup_image_record struct image_record record = { 0 };
-	struct image_record pushed;
-	struct err ignored;
+	struct image_record pushed = l->record; /* owns nothing */
 
-	if (image_find(s, source, &record, &ignored) < 0)
+	if (l->is_list)
 		return;
-	pushed = record; /* owns nothing */
 	pushed.name = target;
 	image_event(s, state_dir, "push", &pushed);
 }
@@ -143,22 +140,20 @@ static void tell_before(const struct reference *ref, const char *source, const s
 		(void)fprintf(stderr, "%s: %s\n", source, leaving_note(l));
 }
 
-static int push_one(const struct store *s, const char *source, const char *target, const struct push_flags *f,
-		    const struct push_options *o, struct progress *progress, struct err *e)
+static int push_one(const struct store *s, struct leaving *l, const char *source, const char *target,
+		    const struct push_flags *f, const struct push_options *o, struct progress *progress,
+		    struct err *e)
 {
-	cleanup_leaving struct leaving leaving = { 0 };
 	cleanup_reference struct reference ref = { 0 };
 	cleanup_free char *familiar = NULL;
 	struct push_result result = { 0 };
 	int r = reference_parse(target, &ref, e);
 
 	familiar = r == 0 ? reference_familiar_name(&ref) : NULL;
-	if (r == 0)
-		r = leaving_find(s, source, f->wanted, &leaving, e);
 	if (r == 0 && !f->quiet)
-		tell_before(&ref, source, &leaving);
+		tell_before(&ref, source, l);
 	if (r == 0)
-		r = leaving_push(s, &leaving, target, o, &result, e);
+		r = leaving_push(s, l, target, o, &result, e);
 	progress_draw(progress, true);
 	if (r < 0)
 		return r;
@@ -185,9 +180,15 @@ static int push_all(const struct store *s, const char *state_dir, const struct p
 	progress_init(&progress, stderr);
 	shown = image_transfer_shown(o, &progress, f->quiet);
 	for (size_t i = 0; r == 0 && i < l->sources.len; i++) {
-		r = push_one(s, l->sources.items[i], l->targets.items[i], f, &shown, &progress, e);
+		cleanup_leaving struct leaving leaving = { 0 };
+		const char *source = l->sources.items[i];
+		char *target = l->targets.items[i];
+
+		r = leaving_find(s, source, f->wanted, &leaving, e);
 		if (r == 0)
-			tell(s, state_dir, l->sources.items[i], l->targets.items[i]);
+			r = push_one(s, &leaving, source, target, f, &shown, &progress, e);
+		if (r == 0)
+			tell(s, state_dir, &leaving, target);
 	}
 	progress_done(&progress);
 	return r;
