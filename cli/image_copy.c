@@ -169,6 +169,8 @@ static int parse_both(struct session *s, char **argv, struct err *e)
 
 	s->stored = leaving_stored_name(argv[1]);
 	s->into = leaving_stored_name(argv[2]);
+	if (s->into && strncmp(argv[2], MANIFEST_LIST_STORE "@", sizeof(MANIFEST_LIST_STORE)) == 0)
+		return err_set(e, -EINVAL, "an image gets a name in the store, not an ID");
 	if (!s->stored)
 		r = parse(argv[1], &s->from, e);
 	if (r == 0 && !s->into)

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "cli/find_image.h"
 #include "cli/image_leaving.h"
 #include "cli/image_pull.h"
 #include "cli/image_transfer.h"
@@ -13,12 +14,22 @@
 
 /* --- out of it ---------------------------------------------------------------------------------------------- */
 
+static bool is_there(const struct store *s, const char *name)
+{
+	cleanup_image_record struct image_record record = { 0 };
+	struct err ignored;
+
+	return find_image(s, name, &record, &ignored) == 0;
+}
+
 static int find(const struct store *s, const char *name, const struct copy_options *o, struct leaving *ret,
 		struct err *e)
 {
-	int r = leaving_find(s, name, o->has_platform ? &o->platform : NULL, ret, e);
+	const struct platform *platform = o->has_platform ? &o->platform : NULL;
+	int r = o->all ? leaving_find(s, name, platform, ret, e)
+		       : leaving_find_one(s, name, platform, ret, e);
 
-	if (r == -ENOENT)
+	if (r == -ENOENT && !is_there(s, name))
 		return err_set(e, r,
 			       "no such image: %s (this is sampan's own store; of podman's: podman save %s | "
 			       "sampan load)",
@@ -33,7 +44,7 @@ static int find(const struct store *s, const char *name, const struct copy_optio
 			"the store has one image of the index of '%s' (leave --all out, or copy from its "
 			"registry)",
 			ret->record.name);
-	return o->all ? 0 : leaving_alone(ret, e);
+	return 0;
 }
 
 static int to_layout(const struct store *s, struct leaving *l, const struct transport *to,

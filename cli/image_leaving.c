@@ -57,16 +57,21 @@ static int read_words(const char *what, struct leaving *l, bool *ret_index, stru
 static int find_list(const struct store *s, const char *what, struct leaving *l, struct err *e)
 {
 	cleanup_reference struct reference ref = { 0 };
-	struct err ignored; /* what there is no image of is what is said */
-	int r = e->code;
+	struct err ignored, of_list; /* of what is neither it is said that there is no image */
+	int r = e->code, list;
 
 	if (reference_parse(what, &ref, &ignored) < 0)
 		return r;
 	l->record.name = reference_canonical(&ref);
 	if (!l->record.name)
 		return no_memory(e);
-	if (manifest_list_load(s, l->record.name, &l->whole.index, &ignored) < 0)
+	list = manifest_list_load(s, l->record.name, &l->whole.index, &of_list);
+	if (list == -ENOENT)
 		return r;
+	if (list < 0) {
+		*e = of_list;
+		return list;
+	}
 	l->is_named = l->is_list = l->is_whole = true;
 	return 0;
 }
@@ -87,6 +92,12 @@ static int find(const struct store *s, const char *what, struct leaving *l, stru
 	return r;
 }
 
+static int alone(struct leaving *l, struct err *e)
+{
+	l->image = strdup(l->record.name);
+	return l->image ? 0 : no_memory(e);
+}
+
 static int decide(const struct store *s, const struct platform *platform, struct leaving *l, struct err *e)
 {
 	int r = 0;
@@ -98,17 +109,17 @@ static int decide(const struct store *s, const struct platform *platform, struct
 		return stored_index_find(s, &l->record, platform, &l->image, e);
 	if (l->whole.index.manifests_len > 0)
 		r = stored_index_is_whole(&l->whole, l->record.name, &l->is_whole, e);
-	return r < 0 || l->is_whole ? r : leaving_alone(l, e);
+	return r < 0 || l->is_whole ? r : alone(l, e);
 }
 
-int leaving_find(const struct store *s, const char *what, const struct platform *platform,
-		 struct leaving *ret, struct err *e)
+static int find_and_decide(const struct store *s, const char *what, const struct platform *platform,
+			   bool only_one, struct leaving *ret, struct err *e)
 {
 	cleanup_leaving struct leaving l = { 0 };
 	int r = find(s, what, &l, e);
 
 	if (r == 0)
-		r = decide(s, platform, &l, e);
+		r = only_one && !l.is_list && !platform ? alone(&l, e) : decide(s, platform, &l, e);
 	if (r < 0)
 		return r;
 	*ret = l;
@@ -116,22 +127,24 @@ int leaving_find(const struct store *s, const char *what, const struct platform 
 	return 0;
 }
 
-int leaving_alone(struct leaving *l, struct err *e)
+int leaving_find(const struct store *s, const char *what, const struct platform *platform,
+		 struct leaving *ret, struct err *e)
 {
-	if (l->is_list || l->image)
-		return 0;
-	l->is_whole = false;
-	l->image = strdup(l->record.name);
-	return l->image ? 0 : no_memory(e);
+	return find_and_decide(s, what, platform, false, ret, e);
+}
+
+int leaving_find_one(const struct store *s, const char *what, const struct platform *platform,
+		     struct leaving *ret, struct err *e)
+{
+	return find_and_decide(s, what, platform, true, ret, e);
 }
 
 const char *leaving_note(const struct leaving *l)
 {
 	if (!l->image || l->whole.absent.len == 0)
 		return NULL;
-	return "the store has one image of the index that it came with, which goes alone (sampan copy --all "
-	       "brings "
-	       "all of them over)";
+	return "the store has one image of the index that it came with, which goes alone "
+	       "(sampan copy --all brings all of them over)";
 }
 
 /* --- its way ------------------------------------------------------------------------------------------------ */

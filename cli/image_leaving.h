@@ -29,8 +29,9 @@ void leaving_done(struct leaving *l);
 int leaving_find(const struct store *s, const char *what, const struct platform *platform,
 		 struct leaving *ret, struct err *e) MUST_CHECK;
 
-/* The one image in place of the whole, for a form that has no indexes. */
-int leaving_alone(struct leaving *l, struct err *e) MUST_CHECK;
+/* The same where one image is all that can go, or all that is wanted: of an index, whatever the store has of it, the one that the name is bound to. A list is found as a whole. */
+int leaving_find_one(const struct store *s, const char *what, const struct platform *platform,
+		     struct leaving *ret, struct err *e) MUST_CHECK;
 
 /* Pushes it to `target`, a canonical reference. */
 int leaving_push(const struct store *s, struct leaving *l, const char *target,

@@ -73,16 +73,16 @@ static int format_of(const char *text, enum transport_kind *ret, struct err *e)
 static int choose(const struct store *s, const char *what, const struct save_flags *f,
 		  const struct layout *layout, struct leaving *ret, struct err *e)
 {
-	int r = leaving_find(s, what, f->wanted, ret, e);
+	int r;
 
-	if (r == 0 && ret->is_whole && !ret->is_list && layout_wants_plain(layout)) {
-		r = leaving_alone(ret, e);
-		if (!f->quiet && ret->whole.present > 1)
-			(void)fprintf(stderr,
-				      "%s: docker's form has no indexes: this machine's image is saved "
-				      "(--format oci-archive has all %zu)\n",
-				      what, ret->whole.present);
-	}
+	if (!layout_wants_plain(layout))
+		return leaving_find(s, what, f->wanted, ret, e);
+	r = leaving_find_one(s, what, f->wanted, ret, e);
+	if (r == 0 && !f->quiet && !f->wanted && ret->whole.present > 1 && ret->whole.absent.len == 0)
+		(void)fprintf(stderr,
+			      "%s: docker's form has no indexes: the image that the name runs as is saved "
+			      "(--format oci-archive has all %zu)\n",
+			      what, ret->whole.present);
 	return r;
 }
 

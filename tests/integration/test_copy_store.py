@@ -115,6 +115,23 @@ def test_all_of_an_index_of_which_one_image_was_pulled_is_not_there(sampan, regi
     sampan("copy", "-q", STORE + ref, other.ref("a/b:v1"), check=True)
 
 
+def test_of_an_index_of_which_some_images_are_there_one_goes_and_another_is_missed(sampan, registry, other, tmp_path):
+    index = Index([image_of(), image_of(FOREIGN), image_of("s390x")])
+    ref = registry.push("store/some", "v1", index)
+    for child in index.children[:2]:
+        sampan("pull", "-q", "--platform", child.platform["architecture"], f"{registry.ref('store/some')}@{child.digest}", check=True)
+    sampan("pull", "-q", ref, check=True)
+    for options, image in (([], index.children[0]), (["--platform", FOREIGN], index.children[1])):
+        done = sampan("copy", "-q", *options, STORE + ref, other.ref("a/b:v1"), check=True)
+        assert done.stdout == f"{image.digest}\n" and fetch(other)[2] == image.digest
+    sampan("copy", "-q", STORE + ref, f"docker-archive:{tmp_path}/d.tar:quay.io/a/b:v1", check=True)
+    done = sampan("copy", "--platform", "s390x", STORE + ref, other.ref("a/b:v2"))
+    assert done.returncode == 1 and f"the store does not have linux/s390x of '{ref}' (sampan pull --platform, or sampan copy)" in done.stderr
+    assert "no such image" not in done.stderr
+    done = sampan("copy", "--all", STORE + ref, other.ref("a/b:v2"))
+    assert done.returncode == 1 and f"'{ref}' is an index, and the store lacks linux/s390x of it" in done.stderr
+
+
 def test_a_list_goes_with_all(sampan, other, stored):
     sampan("manifest", "create", "localhost/list:v1", "app:v1", check=True)
     done = sampan("copy", STORE + "localhost/list:v1", other.ref("a/b:v1"))
@@ -153,6 +170,7 @@ def test_of_an_index_the_image_for_a_platform_comes(sampan, registry):
     (["--compression-format", "zstd", "a", STORE + "b"], "layers in the store are not compressed"),
     (["a", STORE + f"b@sha256:{'0' * 64}"], "an image gets a name with a tag in the store, not a digest"),
     (["a", STORE + "B"], "invalid reference 'B'"),
+    (["a", STORE + "@0123456789ab"], "an image gets a name in the store, not an ID"),
     (["docker-daemon:a:v1", "oci:x"], "images of a docker daemon come and go by way of a file (docker save NAME | sampan load, sampan save NAME | docker load)"),
     (["a", "docker-daemon:a:v1"], "images of a docker daemon come and go by way of a file"),
 ])

@@ -179,7 +179,7 @@ def test_dockers_form_gets_this_machines_image_and_says_so(builder, tmp_path):
     name = "localhost/save-docker:v1"
     builder.run(TEXT, FILES, *BOTH, "-t", name, check=True)
     done = builder.sampan("save", "-o", tmp_path / "saved", name, check=True)
-    assert f"{name}: docker's form has no indexes: this machine's image is saved (--format oci-archive has all 2)\n" in done.stderr
+    assert f"{name}: docker's form has no indexes: the image that the name runs as is saved (--format oci-archive has all 2)\n" in done.stderr
     with tarfile.open(tmp_path / "saved") as archive:
         entry, = json.load(archive.extractfile("manifest.json"))
         assert entry["RepoTags"] == [name]
@@ -238,6 +238,10 @@ def test_of_an_index_of_which_several_images_are_there_and_others_not_none_goes_
     assert other.request("GET", "/v2/a/b/manifests/v1", headers={"Accept": ACCEPT})[0] == 404 and not (tmp_path / "saved").exists()
     sampan("push", "-q", "--platform", FOREIGN, ref, other.ref("a/b:v1"), check=True)
     assert fetch(other, "v1")[1] == pair[1].text
+    assert sampan("save", "-o", tmp_path / "docker", ref, check=True).stderr.count("indexes") == 0  # there is no other form that has all
+    with tarfile.open(tmp_path / "docker") as archive:
+        entry, = json.load(archive.extractfile("manifest.json"))
+        assert json.load(archive.extractfile(entry["Config"]))["architecture"] == HERE
 
 
 def test_an_attestation_that_was_not_pulled_is_missed(sampan, registry, other, pair):
@@ -301,6 +305,23 @@ def test_a_list_is_pushed_and_saved_by_its_name(sampan, other, pair, tmp_path):
     assert done.returncode == 1 and "'localhost/multi:v1' is a list, of which all goes" in done.stderr
     done = sampan("save", "-o", tmp_path / "docker", "localhost/multi:v1")
     assert done.returncode == 1 and "docker's form of images has no indexes" in done.stderr
+
+
+def test_a_list_that_is_damaged_is_not_said_to_be_missing(sampan, other, pair, tmp_path):
+    sampan("load", "-q", "-i", write_layout(tmp_path / "here", {"x": pair[0]}), check=True)
+    sampan("manifest", "create", "localhost/multi:v1", "localhost/here:x", check=True)
+    path, = (sampan.root / "lists").iterdir()
+    path.write_text("nonsense", encoding="ascii")
+    done = sampan("push", "localhost/multi:v1", other.ref("a/b:v1"))
+    assert done.returncode == 1 and "manifest list 'localhost/multi:v1': " in done.stderr and "no such image" not in done.stderr
+
+
+def test_a_push_by_a_short_name_is_an_event_under_the_name_that_it_goes_to(sampan, other, pair, tmp_path):
+    sampan("load", "-q", "-i", write_layout(tmp_path / "here", {"x": pair[0]}), check=True)
+    (tmp_path / "registries.conf").write_text('[aliases]\n"my/tool"="localhost/here"\n', encoding="ascii")
+    sampan("push", "-q", "my/tool:x", other.ref("a/b:v1"), check=True, env={"CONTAINERS_REGISTRIES_CONF": str(tmp_path / "registries.conf")})
+    events = [json.loads(line) for line in sampan("events", "--stream=false", "--format", "json", check=True).stdout.splitlines()]
+    assert [event["Actor"]["ID"] for event in events if event["Action"] == "push"] == [other.ref("a/b:v1")]
 
 
 def test_a_platform_is_one_that_the_image_has(sampan, other, pair, tmp_path):
