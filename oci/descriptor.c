@@ -62,6 +62,17 @@ static int copy_string(const char *from, char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
+int descriptor_set_media_type(struct descriptor *d, const char *media_type, struct err *e)
+{
+	char *copy = strdup(media_type);
+
+	if (!copy)
+		return err_code(e, -ENOMEM, "cannot keep a media type");
+	free(d->media_type);
+	d->media_type = copy;
+	return 0;
+}
+
 int descriptor_copy(const struct descriptor *from, struct descriptor *ret, struct err *e)
 {
 	struct descriptor copy = { .digest = from->digest,

@@ -48,6 +48,8 @@ struct descriptor {
 	char *artifact_type;       /* NULL where absent */
 };
 void descriptor_done(struct descriptor *d);
+/* In place of what it has. `media_type` is copied. */
+int descriptor_set_media_type(struct descriptor *d, const char *media_type, struct err *e) MUST_CHECK;
 int descriptor_copy(const struct descriptor *from, struct descriptor *ret, struct err *e) MUST_CHECK;
 void descriptor_write(struct json_out *o, const char *key, const struct descriptor *d);
 

@@ -31,17 +31,6 @@ bool copy_document_compression(const struct manifest *m, size_t n, enum compress
 	       strcmp(digest_algorithm(&m->layers[n].digest), "sha256") == 0;
 }
 
-static int set_type(struct descriptor *d, const char *type, struct err *e)
-{
-	char *copy = strdup(type);
-
-	if (!copy)
-		return err_code(e, -ENOMEM, "cannot keep a media type");
-	free(d->media_type);
-	d->media_type = copy;
-	return 0;
-}
-
 int copy_document_become(struct copy_document *d, struct buf *text, const char *media_type, struct err *e)
 {
 	d->was = d->self.digest;
@@ -49,7 +38,7 @@ int copy_document_become(struct copy_document *d, struct buf *text, const char *
 	d->text = *text;
 	*text = (struct buf){ 0 };
 	d->self.size_bytes = d->text.len;
-	return set_type(&d->self, media_type, e) < 0
+	return descriptor_set_media_type(&d->self, media_type, e) < 0
 		       ? e->code
 		       : hash_bytes("sha256", d->text.data, d->text.len, &d->self.digest, e);
 }
@@ -141,7 +130,7 @@ static int follow(struct descriptor *d, const struct copy_document *documents, s
 		return 0;
 	d->digest = now->self.digest;
 	d->size_bytes = now->self.size_bytes;
-	return set_type(d, now->self.media_type, e);
+	return descriptor_set_media_type(d, now->self.media_type, e);
 }
 
 /* documents[at] is an index; what it names comes before it. */

@@ -9,18 +9,11 @@
 
 static int follow(struct descriptor *d, const struct push_result *result, struct err *e)
 {
-	char *type;
-
 	if (!result->is_changed)
 		return 0;
-	type = strdup(result->media_type);
-	if (!type)
-		return err_code(e, -ENOMEM, "cannot keep a media type");
-	free(d->media_type);
-	d->media_type = type;
 	d->digest = result->digest;
 	d->size_bytes = result->size_bytes;
-	return 0;
+	return descriptor_set_media_type(d, result->media_type, e);
 }
 
 static int put_image(const struct store *s, struct descriptor *d, const struct push_options *options,

@@ -34,17 +34,6 @@ static int parse_source(const char *source, const struct digest *digest, struct 
 	return transport_parse(text, ret, e);
 }
 
-static int set_type(struct descriptor *d, const char *media_type, struct err *e)
-{
-	char *type = strdup(media_type);
-
-	if (!type)
-		return err_code(e, -ENOMEM, "cannot keep a media type");
-	free(d->media_type);
-	d->media_type = type;
-	return 0;
-}
-
 static int push_copied(const struct store *s, const char *source, struct descriptor *d,
 		       const struct transport *target, const struct copy_options *options, struct err *e)
 {
@@ -62,7 +51,7 @@ static int push_copied(const struct store *s, const char *source, struct descrip
 	if (r == 0)
 		r = copy_image(s, &from, &to, NULL, &exactly, &result, e);
 	if (r == 0 && result.media_type)
-		r = set_type(d, result.media_type, e);
+		r = descriptor_set_media_type(d, result.media_type, e);
 	if (r < 0)
 		return r;
 	d->digest = result.digest;
@@ -113,7 +102,7 @@ static int push_stored(const struct store *s, const char *name, struct descripto
 		return r;
 	d->digest = result.digest;
 	d->size_bytes = result.size_bytes;
-	return set_type(d, result.media_type, e);
+	return descriptor_set_media_type(d, result.media_type, e);
 }
 
 /* --- attestations of the store ----------------------------------------------------------------------------------- */

@@ -44,12 +44,6 @@ static int read_item(struct manifest_look *l, enum source_item item, const struc
 			       ret, e);
 }
 
-static int set_type(struct descriptor *d, const char *type, struct err *e)
-{
-	d->media_type = strdup(type);
-	return d->media_type ? 0 : err_code(e, -ENOMEM, "cannot keep a media type");
-}
-
 static const char *default_type(enum media_kind kind)
 {
 	return kind == MEDIA_INDEX ? "application/vnd.oci.image.index.v1+json"
@@ -69,7 +63,8 @@ static int read_entry(struct manifest_look *l, const struct descriptor *entry, s
 		return r == -EINTR ? r : err_wrap(e, "manifest %s", entry->digest.text);
 	ret->digest = entry->digest;
 	ret->size_bytes = text->len;
-	return set_type(ret, entry->media_type ? entry->media_type : default_type(*ret_kind), e);
+	return descriptor_set_media_type(ret, entry->media_type ? entry->media_type : default_type(*ret_kind),
+					 e);
 }
 
 static int look_in_layout(struct manifest_look *l, struct buf *text, struct descriptor *ret,
@@ -108,7 +103,7 @@ static int look_in_registry(struct manifest_look *l, struct buf *text, struct de
 	if (r < 0)
 		return r;
 	ret->size_bytes = text->len;
-	return set_type(ret, type ? type : default_type(*ret_kind), e);
+	return descriptor_set_media_type(ret, type ? type : default_type(*ret_kind), e);
 }
 
 int manifest_look_top(struct manifest_look *l, struct buf *text, struct descriptor *ret,

@@ -437,11 +437,13 @@ static void descriptors_are_copied_and_written(void **state)
 	assert_int_equal(image_index_decode(INDEX, strlen(INDEX), &index, &e), 0);
 	assert_int_equal(descriptor_copy(&index.manifests[0], &copy, &e), 0);
 	image_index_done(&index);
+	assert_string_equal(copy.media_type, OCI "manifest.v1+json");
+	assert_int_equal(descriptor_set_media_type(&copy, OCI "other.v1+json", &e), 0);
 	descriptor_write(out, NULL, &copy);
 	descriptor_done(&copy);
 	assert_int_equal(json_out_finish(out, &text, &len, &e), 0);
 	assert_string_equal(text,
-			    "{\"mediaType\":\"" OCI "manifest.v1+json\",\"digest\":\"" DIGEST "\",\"size\":7,"
+			    "{\"mediaType\":\"" OCI "other.v1+json\",\"digest\":\"" DIGEST "\",\"size\":7,"
 			    "\"platform\":{\"architecture\":\"arm\",\"os\":\"linux\",\"os.version\":\"6.1\","
 			    "\"os.features\":[\"a\",\"b\"],\"variant\":\"v6\"},"
 			    "\"annotations\":{\"k\":\"v\"},\"artifactType\":\"a/b\"}");
