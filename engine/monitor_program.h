@@ -76,6 +76,20 @@ bool monitor_streams_read(struct monitor_streams *s, int which);
 void monitor_streams_write(struct monitor_streams *s);
 void monitor_streams_close_in(struct monitor_streams *s);
 
+/* --- its output ------------------------------------------------------------------------------------ */
+
+struct monitor;
+
+/* Opens the log, and closes it when the container has ended; once more does not hurt. Errors as log_writer_open. */
+int monitor_output_open(struct monitor *m, struct err *e) MUST_CHECK;
+void monitor_output_close(struct monitor *m);
+
+/* Hands on what the container has written, up to a limit, as there are others to be served. True when there is no more now. */
+bool monitor_output_pump(struct monitor *m);
+
+/* Gives memory back after a burst. `more`: there was output in this turn. */
+void monitor_output_trim(struct monitor *m, bool more);
+
 /* --- attached clients -------------------------------------------------------------------------- */
 
 #define MONITOR_CLIENTS_MAX 32
@@ -86,8 +100,6 @@ struct monitor_client {
 	bool owed;          /* it has not got the chunk yet */
 	int64_t owed_since; /* monotonic_ms */
 };
-
-struct monitor;
 
 struct monitor_clients {
 	struct monitor_client items[MONITOR_CLIENTS_MAX];
@@ -224,11 +236,23 @@ struct monitor {
 	char error[256];    /* why it did not start */
 };
 
+#define MONITOR_EXIT_FAILED 125 /* docker's: it was not the program that failed */
+
 /* Until the container has ended for good. Returns the exit code of the program. */
 int monitor_main(const struct monitor_config *config);
 
 /* Publishes m->status. */
 void monitor_publish(struct monitor *m);
+
+/* Tells who started the monitor that the container's start has failed, with m->error as the reason; only the first report is sent. */
+void monitor_report_failure(struct monitor *m, int exit_code);
+
+/* Begins a start of the container, and takes what the helper says that makes or cleans up. */
+void monitor_launch(struct monitor *m);
+void monitor_read_helper(struct monitor *m);
+
+/* Goes on to the next phase where this one is over. */
+void monitor_step(struct monitor *m);
 
 /* Sends a signal to the container's init, if there is one. */
 void monitor_signal(const struct monitor *m, int number);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the container writes, on its way to its log and to who is attached. */
+#include <unistd.h>
+
+#include "common/timestamp.h"
+#include "engine/monitor_program.h"
+
+#define CHUNKS_PER_TURN 32
+#define TRIM_BYTES      32768 /* of output, after which a silence gives the memory of its buffers back */
+#define TRIM_SILENCE_MS 2000
+
+int monitor_output_open(struct monitor *m, struct err *e)
+{
+	int r = log_writer_open(MONITOR_FD_CONTAINER, &m->config.log, &m->log, e);
+
+	m->log_open = r == 0;
+	if (r == 0)
+		log_writer_trim(&m->log); /* it has read what it wrote before */
+	return r;
+}
+
+void monitor_output_close(struct monitor *m)
+{
+	if (!m->log_open)
+		return;
+	log_writer_close(&m->log);
+	m->status.log_offset = log_writer_offset(&m->log);
+	m->log_open = false;
+}
+
+bool monitor_output_pump(struct monitor *m)
+{
+	if (m->streams.chunk_len > 0 && !monitor_clients_deliver(m))
+		return false;
+	for (int which = 0; which < STREAMS; which++) {
+		for (int i = 0; monitor_streams_read(&m->streams, which); i++) {
+			log_writer_put(&m->log, which == STREAM_ERR ? LOG_STDERR : LOG_STDOUT,
+				       m->streams.chunk, m->streams.chunk_len);
+			m->untrimmed += m->streams.chunk_len;
+			monitor_clients_owe(m);
+			if (!monitor_clients_deliver(m) || i == CHUNKS_PER_TURN)
+				return false;
+		}
+	}
+	return true;
+}
+
+/* A burst of output uses all of the buffers, once; the memory would be its container's for ever. */
+void monitor_output_trim(struct monitor *m, bool more)
+{
+	if (more && m->untrimmed >= TRIM_BYTES)
+		m->trim_ms = monotonic_ms() + TRIM_SILENCE_MS;
+	if (m->trim_ms == 0 || monotonic_ms() < m->trim_ms)
+		return;
+	log_writer_trim(&m->log);
+	monitor_streams_trim(&m->streams);
+	m->untrimmed = 0;
+	m->trim_ms = 0;
+}
