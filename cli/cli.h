@@ -48,6 +48,7 @@ int cmd_kill(int argc, char **argv, const struct cli_globals *g);
 int cmd_logs(int argc, char **argv, const struct cli_globals *g);
 int cmd_monitor_cleanup(int argc, char **argv, const struct cli_globals *g);
 int cmd_monitor_event(int argc, char **argv, const struct cli_globals *g);
+int cmd_monitor_pack(int argc, char **argv, const struct cli_globals *g);
 int cmd_monitor_health(int argc, char **argv, const struct cli_globals *g);
 int cmd_monitor_launch(int argc, char **argv, const struct cli_globals *g);
 int cmd_network(int argc, char **argv, const struct cli_globals *g);

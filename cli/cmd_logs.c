@@ -12,6 +12,7 @@
 #include "cli/time_argument.h"
 #include "common/cleanup.h"
 #include "common/parse.h"
+#include "common/program_path.h"
 #include "common/timestamp.h"
 #include "engine/life.h"
 #include "engine/log_follow.h"
@@ -57,6 +58,7 @@ struct one_log {
 struct logs {
 	const struct logs_options *options;
 	struct log_query query;
+	char *unpack[3]; /* how what is compressed is expanded; the first is owned */
 	struct one_log items[CONTAINERS_MAX];
 	size_t len;
 	FILE *last; /* what was written to last */
@@ -71,6 +73,7 @@ static void logs_free(struct logs **l)
 		log_follow_done(&(*l)->items[i].follow);
 		free((*l)->items[i].prefix);
 	}
+	free((*l)->unpack[0]);
 	free(*l);
 }
 
@@ -296,6 +299,18 @@ static int show_all(struct logs *l, struct err *e)
 	return 0;
 }
 
+/* Where there is no such program, the logs that need it say so. */
+static void find_unpacker(struct logs *l)
+{
+	static char verb[] = "log-unpack";
+	struct err ignored;
+
+	if (program_path("sampan-image", &l->unpack[0], &ignored) < 0)
+		return;
+	l->unpack[1] = verb;
+	l->query.unpack = l->unpack;
+}
+
 static int show_logs(const struct cli_globals *g, char **names, int n, struct logs *l, struct err *e)
 {
 	cleanup_store struct store *store = NULL;
@@ -305,6 +320,7 @@ static int show_logs(const struct cli_globals *g, char **names, int n, struct lo
 		r = err_set(e, -EFBIG, "at most %d containers at once", CONTAINERS_MAX);
 	if (r == 0)
 		r = store_open(g->root, &store, e);
+	find_unpacker(l);
 	for (int i = 0; r == 0 && i < n; i++)
 		r = open_log(g, store, names[i], n > 1, l, e);
 	return r < 0 ? r : show_all(l, e);

@@ -97,7 +97,7 @@ static const struct rule OPTION_RULES[] = {
 	{ NULL, "ipc", "private shareable none host container:" },
 	{ NULL, "label-file", "@files" },
 	{ NULL, "log-driver", "json-file journald none passthrough" },
-	{ NULL, "log-opt", "max-size= max-file= tag= labels= labels-regex= env= env-regex= mode=" },
+	{ NULL, "log-opt", "max-size= max-file= compress= tag= labels= labels-regex= env= env-regex= mode=" },
 	{ NULL, "mount", "type=bind, type=volume, type=tmpfs, type=image," },
 	{ NULL, "network", "@networks bridge host none container:" },
 	{ NULL, "pid", "private host container:" },

@@ -28,6 +28,8 @@ int image_push(int argc, char **argv, const struct image_globals *g);
 int image_search(int argc, char **argv, const struct image_globals *g);
 int image_save(int argc, char **argv, const struct image_globals *g);
 int image_lock(int argc, char **argv, const struct image_globals *g);
+int image_log_pack(int argc, char **argv, const struct image_globals *g);
+int image_log_unpack(int argc, char **argv, const struct image_globals *g);
 int image_login(int argc, char **argv, const struct image_globals *g);
 int image_logout(int argc, char **argv, const struct image_globals *g);
 int image_sign(int argc, char **argv, const struct image_globals *g);

@@ -15,13 +15,29 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv, const struct image_globals *g);
 } COMMANDS[] = {
-	{ "build", image_build },   { "pull", image_pull },     { "push", image_push },
-	{ "save", image_save },     { "load", image_load },     { "login", image_login },
-	{ "logout", image_logout }, { "sign", image_sign },     { "verify", image_verify },
-	{ "fsck", image_fsck },     { "copy", image_copy },     { "manifest", image_manifest },
-	{ "import", image_import }, { "export", image_export }, { "search", image_search },
-	{ "cp", image_cp },         { "commit", image_commit }, { "yaml", image_yaml },
-	{ "init", image_init },     { "binfmt", image_binfmt }, { "lock", image_lock },
+	{ "build", image_build },
+	{ "pull", image_pull },
+	{ "push", image_push },
+	{ "save", image_save },
+	{ "load", image_load },
+	{ "login", image_login },
+	{ "logout", image_logout },
+	{ "sign", image_sign },
+	{ "verify", image_verify },
+	{ "fsck", image_fsck },
+	{ "copy", image_copy },
+	{ "manifest", image_manifest },
+	{ "import", image_import },
+	{ "export", image_export },
+	{ "search", image_search },
+	{ "cp", image_cp },
+	{ "commit", image_commit },
+	{ "yaml", image_yaml },
+	{ "init", image_init },
+	{ "binfmt", image_binfmt },
+	{ "lock", image_lock },
+	{ "log-pack", image_log_pack },
+	{ "log-unpack", image_log_unpack },
 };
 
 struct image_options {

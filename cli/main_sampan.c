@@ -84,6 +84,7 @@ static const struct command COMMANDS[] = {
 	{ "monitor-cleanup", cmd_monitor_cleanup, NULL },
 	{ "monitor-health", cmd_monitor_health, NULL },
 	{ "monitor-event", cmd_monitor_event, NULL },
+	{ "monitor-pack", cmd_monitor_pack, NULL },
 };
 
 struct global_options {

@@ -116,12 +116,9 @@ static int set_compress(struct log_config *c, const char *value, struct err *e)
 {
 	bool on;
 
-	(void)c;
 	if (parse_bool(value, &on) < 0)
 		return err_set(e, -EINVAL, "compress: '%s' is neither true nor false", value);
-	if (on)
-		return err_set(e, -EOPNOTSUPP,
-			       "compress=true is not supported (rotated logs stay as they are)");
+	c->compress = on;
 	return 0;
 }
 
@@ -184,6 +181,14 @@ int log_config_set(struct log_config *c, const char *option, struct err *e)
 		       log_driver_name(c->driver));
 }
 
+static int check_compress(const struct log_config *c, struct err *e)
+{
+	if (!c->compress || c->max_files > 1)
+		return 0;
+	return err_set(e, -EINVAL,
+		       "compress cannot be true when max-file is less than 2 or max-size is not set");
+}
+
 int log_config_parse(const char *driver, const struct strvec *options, struct log_config *ret, struct err *e)
 {
 	struct log_config c = *ret;
@@ -192,7 +197,7 @@ int log_config_parse(const char *driver, const struct strvec *options, struct lo
 
 	c.max_size = LOG_MAX_SIZE_DEFAULT;
 	c.max_files = LOG_MAX_FILES;
-	c.non_blocking = false;
+	c.compress = c.non_blocking = false;
 	for (size_t i = 0; r == 0 && i < options->len; i++) {
 		r = log_config_set(&c, options->items[i], e);
 		buffer_size |= strncmp(options->items[i], "max-buffer-size=", 16) == 0;
@@ -200,6 +205,8 @@ int log_config_parse(const char *driver, const struct strvec *options, struct lo
 	if (r == 0 && buffer_size && !c.non_blocking)
 		return err_set(e, -EINVAL,
 			       "logger: max-buffer-size option is only supported with 'mode=non-blocking'");
+	if (r == 0)
+		r = check_compress(&c, e);
 	if (r == 0)
 		*ret = c;
 	return r;

@@ -31,6 +31,7 @@ struct log_config {
 	enum log_driver driver;
 	uint64_t max_size; /* bytes of a file of json-file */
 	unsigned int max_files;
+	bool compress;     /* files that are rotated become gzip */
 	bool non_blocking; /* mode=non-blocking: what the journal does not take at once is lost */
 	const char *container_id, *container_name, *image_name;
 	const char *tag; /* json-file: NULL for none; journald: NULL for the short ID */
@@ -44,7 +45,7 @@ const char *log_driver_name(enum log_driver d);
 const char *log_stream_name(enum log_stream s);
 
 /* Sets driver, limits and mode from what the user gave, and checks every option ("key=value"). `driver` NULL or "": json-file. What else is
- * in *ret stays. -EINVAL in docker's words; -EOPNOTSUPP for what docker has and we do not: other drivers, compress=true. */
+ * in *ret stays. -EINVAL in docker's words; -EOPNOTSUPP for what docker has and we do not: other drivers. */
 int log_config_parse(const char *driver, const struct strvec *options, struct log_config *ret,
 		     struct err *e) MUST_CHECK;
 

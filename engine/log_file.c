@@ -11,8 +11,11 @@
 #include "common/cleanup.h"
 
 #define DIR_MODE  0700
-#define FILE_MODE 0640 /* docker's */
+#define FILE_MODE 0640                      /* docker's */
+#define PACKING   LOG_PACKED_SUFFIX ".part" /* behind the name: the gzip that is being made */
 #define APPEND    (O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+#define READ      (O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+#define CREATE    (O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC)
 
 int log_file_name(const char *container_id, char *ret, size_t size)
 {
@@ -28,6 +31,24 @@ static const char *rotated_name(const struct log_file *f, unsigned int n, char r
 		return f->name;
 	(void)snprintf(ret, NAME_MAX + 1, "%s.%u", f->name, n);
 	return ret;
+}
+
+static const char *packed_name(const struct log_file *f, unsigned int n, char ret[NAME_MAX + 1])
+{
+	(void)snprintf(ret, NAME_MAX + 1, "%s.%u" LOG_PACKED_SUFFIX, f->name, n);
+	return ret;
+}
+
+static const char *packing_name(const struct log_file *f, char ret[NAME_MAX + 1])
+{
+	(void)snprintf(ret, NAME_MAX + 1, "%s" PACKING, f->name);
+	return ret;
+}
+
+static void drop(const struct log_file *f, const char *name)
+{
+	(void)unlinkat(f->dir_fd, name,
+		       0); /* mostly it is not there; where it stays, readers know what holds */
 }
 
 /* The place behind the last newline, looked for from the end on. Returns it or -errno. */
@@ -88,18 +109,36 @@ static void count_rotated(struct log_file *f)
 
 	f->total = f->size;
 	for (unsigned int i = 1; i < f->max_files; i++)
-		if (fstatat(f->dir_fd, rotated_name(f, i, name), &st, AT_SYMLINK_NOFOLLOW) == 0)
+		if (fstatat(f->dir_fd, rotated_name(f, i, name), &st, AT_SYMLINK_NOFOLLOW) == 0 ||
+		    (f->compress &&
+		     fstatat(f->dir_fd, packed_name(f, i, name), &st, AT_SYMLINK_NOFOLLOW) == 0))
 			f->total += (uint64_t)st.st_size;
 }
 
-int log_file_open(int dir_fd, const char *container_id, uint64_t max_size, unsigned int max_files,
-		  char *scratch, size_t scratch_size, struct log_file *ret, struct err *e)
+/* What a killed monitor has left. */
+static void finish_packing(struct log_file *f)
 {
-	struct log_file f = { .dir_fd = -1, .fd = -1, .max_size = max_size, .max_files = max_files };
-	int r = log_file_name(container_id, f.name, sizeof(f.name));
+	char name[NAME_MAX + 1];
+
+	drop(f, packing_name(f, name));
+	for (unsigned int i = 1; i < f->max_files; i++)
+		if (faccessat(f->dir_fd, packed_name(f, i, name), F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			drop(f, rotated_name(f, i, name));
+	f->pack_due = true;
+}
+
+int log_file_open(int dir_fd, const struct log_config *c, char *scratch, size_t scratch_size,
+		  struct log_file *ret, struct err *e)
+{
+	struct log_file f = { .dir_fd = -1,
+			      .fd = -1,
+			      .max_size = c->max_size,
+			      .max_files = c->max_files,
+			      .compress = c->compress };
+	int r = log_file_name(c->container_id, f.name, sizeof(f.name));
 
 	if (r < 0)
-		return err_code(e, r, "log of container '%s'", container_id);
+		return err_code(e, r, "log of container '%s'", c->container_id);
 	if (mkdirat(dir_fd, LOG_DIR, DIR_MODE) < 0 && errno != EEXIST)
 		return err_errno(e, "cannot make the directory of the log");
 	f.dir_fd = openat(dir_fd, LOG_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -112,6 +151,8 @@ int log_file_open(int dir_fd, const char *container_id, uint64_t max_size, unsig
 		log_file_close(&f);
 		return err_code(e, r, "cannot open the log '%s'", f.name);
 	}
+	if (f.compress)
+		finish_packing(&f);
 	count_rotated(&f);
 	*ret = f;
 	return 0;
@@ -134,18 +175,43 @@ void log_file_close(struct log_file *f)
 	f->dir_fd = -1;
 }
 
+/* The gzip with the number i - 1 gets the number i. What had that before goes first, so that nobody ever takes the one for the other's. */
+static int move_packed(const struct log_file *f, unsigned int i)
+{
+	char from[NAME_MAX + 1], to[NAME_MAX + 1];
+
+	drop(f, packed_name(f, i, to));
+	if (i == 1 || faccessat(f->dir_fd, packed_name(f, i - 1, from), F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	drop(f, rotated_name(f, i, to));
+	return renameat(f->dir_fd, from, f->dir_fd, packed_name(f, i, to));
+}
+
+/* The file with the number i - 1 has become number i. */
+static void follow_packing(struct log_file *f, unsigned int i)
+{
+	if (f->packing == i && i == f->max_files - 1)
+		f->packing = f->max_files;
+	else if (f->packing > 0 && f->packing == i - 1)
+		f->packing = i;
+}
+
 /* Who reads has the file open, and goes on with the next one after its end: what is renamed, or unlinked, is not lost to him. */
-static int push_down(const struct log_file *f)
+static int push_down(struct log_file *f)
 {
 	char from[NAME_MAX + 1], to[NAME_MAX + 1];
 
 	if (f->max_files == 1)
 		return unlinkat(f->dir_fd, f->name, 0) < 0 && errno != ENOENT ? -errno : 0;
-	for (unsigned int i = f->max_files - 1; i > 0; i--)
+	for (unsigned int i = f->max_files - 1; i > 0; i--) {
+		if (f->compress && move_packed(f, i) < 0)
+			return -errno;
 		if (renameat(f->dir_fd, rotated_name(f, i - 1, from), f->dir_fd, rotated_name(f, i, to)) <
 			    0 &&
 		    errno != ENOENT)
 			return -errno;
+		follow_packing(f, i);
+	}
 	return 0;
 }
 
@@ -155,8 +221,45 @@ int log_file_rotate(struct log_file *f)
 
 	if (r < 0)
 		return r;
+	f->pack_due = f->compress;
 	close_current(f);
 	return open_current(f);
+}
+
+int log_file_pack_begin(struct log_file *f, int *ret_from, int *ret_to)
+{
+	cleanup_fd int from = -1;
+	char name[NAME_MAX + 1];
+	unsigned int n;
+	int to;
+
+	f->pack_due = false;
+	for (n = 1; n < f->max_files && from < 0; n++)
+		from = openat(f->dir_fd, rotated_name(f, n, name), READ);
+	if (from < 0)
+		return 0;
+	drop(f, packing_name(f, name));
+	to = openat(f->dir_fd, packing_name(f, name), CREATE, FILE_MODE);
+	if (to < 0)
+		return -errno;
+	f->packing = n - 1;
+	*ret_from = fd_take(&from);
+	*ret_to = to;
+	return 1;
+}
+
+void log_file_pack_end(struct log_file *f, bool complete)
+{
+	char from[NAME_MAX + 1], to[NAME_MAX + 1];
+	unsigned int n = f->packing;
+
+	f->packing = 0;
+	f->pack_due = complete; /* what does not go now is tried again when there is more */
+	if (complete && n < f->max_files &&
+	    renameat(f->dir_fd, packing_name(f, from), f->dir_fd, packed_name(f, n, to)) == 0)
+		drop(f, rotated_name(f, n, to));
+	else
+		drop(f, packing_name(f, from));
 }
 
 /* Leaves out the first `n` bytes of a part; returns how many of them were in the parts behind it. */

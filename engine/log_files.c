@@ -12,6 +12,8 @@
 #include "common/cleanup.h"
 #include "common/parse.h"
 #include "engine/log_config.h"
+#include "engine/log_file.h"
+#include "engine/log_unpack.h"
 
 #define ATTEMPTS  1000
 #define OPEN_MODE (O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
@@ -24,19 +26,37 @@ void log_files_done(struct log_files *f)
 	*f = (struct log_files){ 0 };
 }
 
-static const char *file_name(const char *name, unsigned int n, char ret[NAME_MAX + 16])
+static const char *file_name(const char *name, unsigned int n, bool packed, char ret[NAME_MAX + 16])
 {
 	if (n == 0)
 		return name;
-	(void)snprintf(ret, NAME_MAX + 16, "%s.%u", name, n);
+	(void)snprintf(ret, NAME_MAX + 16, "%s.%u%s", name, n, packed ? LOG_PACKED_SUFFIX : "");
 	return ret;
 }
 
-/* The highest N of a "name.N" that is there; 0: none. Or -errno. */
+/* The N of "name.N" and "name.N.gz"; 0: it is none of them. */
+static uint64_t number_of(const char *entry, const char *name)
+{
+	char digits[16];
+	size_t len = strlen(name), digits_len;
+	uint64_t n;
+
+	if (strncmp(entry, name, len) != 0 || entry[len] != '.')
+		return 0;
+	entry += len + 1;
+	digits_len = strcspn(entry, ".");
+	if (digits_len >= sizeof(digits) ||
+	    (entry[digits_len] && strcmp(entry + digits_len, LOG_PACKED_SUFFIX) != 0))
+		return 0;
+	memcpy(digits, entry, digits_len);
+	digits[digits_len] = '\0';
+	return parse_u64(digits, 1, LOG_MAX_FILES_MAX, &n) == 0 ? n : 0;
+}
+
+/* The highest number that is there; 0: none. Or -errno. */
 static int highest(int dir_fd, const char *name)
 {
 	cleanup_dir DIR *dir = NULL;
-	size_t len = strlen(name);
 	const struct dirent *entry;
 	uint64_t n, max = 0;
 	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -47,19 +67,25 @@ static int highest(int dir_fd, const char *name)
 			(void)close(fd); /* only read */
 		return -errno;
 	}
-	while ((entry = readdir(dir)))
-		if (strncmp(entry->d_name, name, len) == 0 && entry->d_name[len] == '.' &&
-		    parse_u64(entry->d_name + len + 1, 1, LOG_MAX_FILES_MAX, &n) == 0 && n > max)
-			max = n;
+	while ((entry = readdir(dir))) {
+		n = number_of(entry->d_name, name);
+		max = n > max ? n : max;
+	}
 	return (int)max;
 }
 
-static int open_one(int dir_fd, const char *name, struct log_files *f)
+/* The original, as long as it is there: it needs no expanding. Before it goes the gzip has its name. */
+static int open_one(int dir_fd, const char *name, unsigned int n, struct log_files *f)
 {
 	struct log_open_file *file = &f->items[f->len];
+	char path[NAME_MAX + 16];
 	struct stat st;
 
-	file->fd = openat(dir_fd, name, OPEN_MODE);
+	*file = (struct log_open_file){ .fd = openat(dir_fd, file_name(name, n, false, path), OPEN_MODE) };
+	if (file->fd < 0 && errno == ENOENT && n > 0) {
+		file->packed = true;
+		file->fd = openat(dir_fd, file_name(name, n, true, path), OPEN_MODE);
+	}
 	if (file->fd < 0)
 		return errno == ENOENT ? 0 : -errno;
 	if (fstat(file->fd, &st) < 0 || !S_ISREG(st.st_mode)) {
@@ -68,6 +94,8 @@ static int open_one(int dir_fd, const char *name, struct log_files *f)
 	}
 	file->dev = st.st_dev;
 	file->ino = st.st_ino;
+	if (file->packed && !log_packed_inode(file->fd, &file->original))
+		file->original = 0;
 	f->len++;
 	return 0;
 }
@@ -85,20 +113,27 @@ bool log_file_is_rotated(int dir_fd, const char *name, const struct log_open_fil
 	return !has_name(dir_fd, name, file);
 }
 
+static bool is_there(int dir_fd, const char *name, unsigned int n)
+{
+	char path[NAME_MAX + 16];
+
+	return faccessat(dir_fd, file_name(name, n, false, path), F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+	       (n > 0 && faccessat(dir_fd, file_name(name, n, true, path), F_OK, AT_SYMLINK_NOFOLLOW) == 0);
+}
+
 /* Whether the names from `top` down to 0 still are those of the open files, as far as there were any. */
 static bool unchanged(int dir_fd, const char *name, unsigned int top, const struct log_files *f)
 {
 	char path[NAME_MAX + 16];
 	size_t next = 0;
 
-	if (faccessat(dir_fd, file_name(name, top + 1, path), F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (is_there(dir_fd, name, top + 1))
 		return false; /* the oldest one, which had a name that we know */
 	for (unsigned int n = top + 1; n-- > 0;) {
-		const char *p = file_name(name, n, path);
-
-		if (next < f->len && has_name(dir_fd, p, &f->items[next]))
+		if (next < f->len &&
+		    has_name(dir_fd, file_name(name, n, f->items[next].packed, path), &f->items[next]))
 			next++;
-		else if (faccessat(dir_fd, p, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		else if (is_there(dir_fd, name, n))
 			return false;
 	}
 	return next == f->len;
@@ -108,7 +143,6 @@ static bool unchanged(int dir_fd, const char *name, unsigned int top, const stru
 static int open_all(int dir_fd, const char *name, struct log_files *ret)
 {
 	cleanup_log_files struct log_files f = { 0 };
-	char path[NAME_MAX + 16];
 	int r = 0, top = highest(dir_fd, name);
 
 	if (top < 0)
@@ -117,7 +151,7 @@ static int open_all(int dir_fd, const char *name, struct log_files *ret)
 	if (!f.items)
 		return -ENOMEM;
 	for (unsigned int n = (unsigned int)top + 1; r == 0 && n-- > 0;)
-		r = open_one(dir_fd, file_name(name, n, path), &f);
+		r = open_one(dir_fd, name, n, &f);
 	if (r < 0)
 		return r;
 	if (!unchanged(dir_fd, name, (unsigned int)top, &f))
@@ -141,8 +175,13 @@ int log_files_open(int dir_fd, const char *name, struct log_files *ret, struct e
 /* The index behind the file in `all`; 0 if it is not among them. */
 static size_t find_behind(const struct log_files *all, const struct log_open_file *file)
 {
-	for (size_t i = 0; i < all->len; i++)
+	for (size_t i = all->len; i-- > 0;)
 		if (all->items[i].ino == file->ino && all->items[i].dev == file->dev)
+			return i + 1;
+	/* Compressed meanwhile. As long as we have it open its number is no other's, so of gzips with that number the newest is its own. */
+	for (size_t i = all->len; i-- > 0;)
+		if (!file->packed && all->items[i].packed && all->items[i].original == file->ino &&
+		    all->items[i].dev == file->dev)
 			return i + 1;
 	return 0;
 }

@@ -12,7 +12,9 @@
 struct log_open_file {
 	int fd;
 	dev_t dev;
-	ino_t ino; /* tells it from all others, as long as it is open */
+	ino_t ino;      /* tells it from all others, as long as it is open */
+	bool packed;    /* a gzip (engine/log_file.h), to be read by log_unpack */
+	ino_t original; /* then, if not 0, what `ino` was before that */
 };
 
 struct log_files {
@@ -23,7 +25,7 @@ struct log_files {
 void log_files_done(struct log_files *f);
 #define cleanup_log_files __attribute__((cleanup(log_files_done)))
 
-/* Opens `name` and what it was rotated to, "name.1" and so on. None at all is no error. -EAGAIN: they are rotated faster than they can be opened;
+/* Opens `name` and what it was rotated to, "name.1" or "name.1.gz" and so on. None at all is no error. -EAGAIN: they are rotated faster than they can be opened;
  * open(2)'s errors. */
 int log_files_open(int dir_fd, const char *name, struct log_files *ret, struct err *e) MUST_CHECK;
 

@@ -15,6 +15,7 @@ struct log_query {
 	int64_t since_ns, until_ns; /* since the epoch, both included; INT64_MIN and INT64_MAX: no limit */
 	int64_t tail;               /* lines from the end on; LOG_TAIL_ALL */
 	bool follow;                /* more may come: log_reader_next goes on where it ended */
+	char *const *unpack;        /* of log_unpack; borrowed, for as long as the reader is there */
 };
 
 /* A line, or a part of one. Borrowed until the next call. */

@@ -13,6 +13,7 @@
 #include "engine/log_file.h"
 #include "engine/log_files.h"
 #include "engine/log_source.h"
+#include "engine/log_unpack.h"
 
 #define WINDOW_BYTES 65536 /* that are read at once, if no line is longer */
 #define WATCHED      (IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_ONLYDIR)
@@ -31,6 +32,10 @@ struct files {
 	struct log_files list;
 	struct position first[LOG_STREAMS]; /* records of a stream before this one are not wanted */
 	struct log_decoder *decoder;
+	char *const *unpack; /* borrowed */
+	size_t expanded;     /* which compressed file expanded_fd has the contents of */
+	int expanded_fd;     /* -1: none */
+	struct err error;    /* why a compressed file could not be read; code 0: none */
 
 	/* The window: `have` bytes of the file from `offset` on, of which the first `taken` are done with. */
 	size_t file;
@@ -52,6 +57,7 @@ static void files_free(void *self)
 
 	log_files_done(&f->list);
 	log_decoder_free(f->decoder);
+	close_if_open(f->expanded_fd);
 	close_if_open(f->dir_fd);
 	close_if_open(f->parent_fd);
 	close_if_open(f->inotify_fd);
@@ -63,13 +69,33 @@ static bool is_before(struct position a, struct position b)
 	return a.file < b.file || (a.file == b.file && a.offset < b.offset);
 }
 
-/* pread(2) of a part, without the signals. */
-static ssize_t read_at(const struct files *f, size_t file, char *data, size_t len, uint64_t offset)
+/* What has a file's contents: one that is compressed is expanded when it is come to, and forgotten when the next one is. -errno, with f->error. */
+static int contents_of(struct files *f, size_t file)
 {
+	int r;
+
+	if (f->expanded_fd >= 0 && f->expanded == file)
+		return f->expanded_fd;
+	close_if_open(f->expanded_fd);
+	f->expanded_fd = -1;
+	if (!f->list.items[file].packed)
+		return f->list.items[file].fd;
+	f->expanded = file;
+	r = log_unpack(f->unpack, f->list.items[file].fd, &f->expanded_fd, &f->error);
+	return r < 0 ? err_wrap(&f->error, "cannot read a compressed file of the log '%s'", f->name)
+		     : f->expanded_fd;
+}
+
+/* pread(2) of a part, without the signals. */
+static ssize_t read_at(struct files *f, size_t file, char *data, size_t len, uint64_t offset)
+{
+	int fd = contents_of(f, file);
 	ssize_t n;
 
+	if (fd < 0)
+		return fd;
 	do
-		n = pread(f->list.items[file].fd, data, len, (off_t)offset);
+		n = pread(fd, data, len, (off_t)offset);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : n;
 }
@@ -163,6 +189,14 @@ static void open_dir(struct files *f)
 	}
 }
 
+static int cannot_read(const struct files *f, int code, struct err *e)
+{
+	if (f->error.code == 0)
+		return err_code(e, code, "cannot read the log '%s'", f->name);
+	*e = f->error;
+	return code;
+}
+
 /* 1: a line; 0: nothing now; negative. What is behind the last newline is no line yet: it is read again when there is more. */
 static int next_line(struct files *f, const char **ret, size_t *ret_len, struct position *ret_at,
 		     struct err *e)
@@ -177,7 +211,7 @@ static int next_line(struct files *f, const char **ret, size_t *ret_len, struct 
 		int r;
 
 		if (n < 0)
-			return err_code(e, (int)n, "cannot read the log '%s'", f->name);
+			return cannot_read(f, (int)n, e);
 		if (n > 0)
 			continue;
 		f->have = f->taken;
@@ -210,11 +244,12 @@ static int files_next(void *self, struct log_record *ret, struct err *e)
 
 /* --- backwards ------------------------------------------------------------------------------------------- */
 
-static uint64_t size_of(const struct files *f, size_t file)
+static uint64_t size_of(struct files *f, size_t file)
 {
+	int fd = contents_of(f, file);
 	struct stat st;
 
-	return fstat(f->list.items[file].fd, &st) < 0 ? 0 : (uint64_t)st.st_size;
+	return fd < 0 || fstat(fd, &st) < 0 ? 0 : (uint64_t)st.st_size;
 }
 
 /* Makes the window end at `p`, with up to `len` bytes. False: they cannot be read. */
@@ -381,7 +416,7 @@ static int open_files(int dir_fd, const struct log_config *c, const struct log_q
 	r = log_files_open(f->dir_fd, f->name, &f->list, e);
 	if (r == 0 && q->tail >= 0)
 		find_tail(f, q->tail);
-	return r;
+	return r < 0 || f->error.code == 0 ? r : cannot_read(f, f->error.code, e);
 }
 
 int log_source_files_open(int dir_fd, const struct log_config *c, const struct log_query *q, void **ret,
@@ -392,7 +427,8 @@ int log_source_files_open(int dir_fd, const struct log_config *c, const struct l
 
 	if (!f)
 		return err_code(e, -ENOMEM, "cannot read the log");
-	f->dir_fd = f->parent_fd = f->inotify_fd = -1;
+	f->dir_fd = f->parent_fd = f->inotify_fd = f->expanded_fd = -1;
+	f->unpack = q->unpack;
 	r = open_files(dir_fd, c, q, f, e);
 	if (r < 0)
 		files_free(f);

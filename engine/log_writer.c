@@ -114,16 +114,13 @@ static int make_suffix(struct log_writer *w, enum log_stream s, struct err *e)
 
 static int open_json_file(int dir_fd, struct log_writer *w, struct err *e)
 {
-	const struct log_config *c = &w->config;
-
 	for (unsigned int s = 0; s < LOG_STREAMS; s++) {
 		int r = make_suffix(w, (enum log_stream)s, e);
 
 		if (r < 0)
 			return r;
 	}
-	return log_file_open(dir_fd, c->container_id, c->max_size, c->max_files, w->out, sizeof(w->out),
-			     &w->file, e);
+	return log_file_open(dir_fd, &w->config, w->out, sizeof(w->out), &w->file, e);
 }
 
 /* --- json-file: writing ---------------------------------------------------------------------------------- */
@@ -429,6 +426,11 @@ void log_writer_close(struct log_writer *w)
 		(void)close(w->journal_fd); /* all was sent, or is lost */
 	w->journal_fd = -1;
 	w->config.driver = LOG_NONE;
+}
+
+struct log_file *log_writer_file(struct log_writer *w)
+{
+	return &w->file;
 }
 
 uint64_t log_writer_offset(const struct log_writer *w)

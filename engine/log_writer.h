@@ -62,6 +62,9 @@ void log_writer_trim(struct log_writer *w);
 /* Writes what is held back, and closes. Watchers of the directory see the file closed (IN_CLOSE_WRITE). Once is enough, more do not hurt. */
 void log_writer_close(struct log_writer *w);
 
+/* The log's files, for who has them compressed (log_file_pack_begin and its like). Borrowed, until log_writer_close. */
+struct log_file *log_writer_file(struct log_writer *w);
+
 /* For the status page: the bytes that the log's files held when it was opened, and all that were written since. */
 uint64_t log_writer_offset(const struct log_writer *w);
 

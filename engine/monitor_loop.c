@@ -32,6 +32,9 @@ static void reap(struct monitor *m)
 		} else if (pid == m->probe.helper.pid) {
 			m->probe.helper.ended = true;
 			m->probe.helper.status = status;
+		} else if (pid == m->packer.pid) {
+			m->packer.ended = true;
+			m->packer.status = status;
 		} else if (pid == m->status.pid) {
 			m->init_ended = true;
 			monitor_memory_look(m);
@@ -164,6 +167,7 @@ static void turn(struct monitor *m)
 		monitor_clients_accept(m);
 	kill_overdue(m);
 	monitor_probe_step(m);
+	monitor_output_pack(m);
 	monitor_step(m);
 }
 

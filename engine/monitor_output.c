@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the container writes, on its way to its log and to who is attached. */
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/timestamp.h"
@@ -8,6 +10,11 @@
 #define CHUNKS_PER_TURN 32
 #define TRIM_BYTES      32768 /* of output, after which a silence gives the memory of its buffers back */
 #define TRIM_SILENCE_MS 2000
+
+static bool succeeded(const struct monitor_helper *h)
+{
+	return WIFEXITED(h->status) && WEXITSTATUS(h->status) == 0;
+}
 
 int monitor_output_open(struct monitor *m, struct err *e)
 {
@@ -19,10 +26,55 @@ int monitor_output_open(struct monitor *m, struct err *e)
 	return r;
 }
 
+static void packed(struct monitor *m, bool complete)
+{
+	m->packer = (struct monitor_helper){ .fd = -1 };
+	log_file_pack_end(log_writer_file(&m->log), complete);
+}
+
+/* Who waits for the container's end does not wait for this: the next start does it. */
+static void give_up_packing(struct monitor *m)
+{
+	if (m->packer.pid == 0)
+		return;
+	if (!m->packer.ended)
+		(void)kill(m->packer.pid, SIGKILL); /* our child, not reaped */
+	packed(m, m->packer.ended && succeeded(&m->packer));
+}
+
+static void start_packing(struct monitor *m, struct log_file *f)
+{
+	struct monitor_stdio stdio = { { -1, -1, -1 } };
+
+	if (log_file_pack_begin(f, &stdio.fd[0], &stdio.fd[1]) <= 0)
+		return;
+	if (monitor_helper_start(m, "monitor-pack", NULL, &stdio, &m->packer) < 0) {
+		packed(m, false);
+	} else {
+		(void)close(m->packer.fd); /* it has nothing to say but how it ends */
+		m->packer.fd = -1;
+	}
+	monitor_stdio_close(&stdio);
+}
+
+void monitor_output_pack(struct monitor *m)
+{
+	struct log_file *f;
+
+	if (!m->log_open)
+		return;
+	if (m->packer.pid > 0 && m->packer.ended)
+		packed(m, succeeded(&m->packer));
+	f = log_writer_file(&m->log);
+	if (f->pack_due && m->packer.pid == 0)
+		start_packing(m, f);
+}
+
 void monitor_output_close(struct monitor *m)
 {
 	if (!m->log_open)
 		return;
+	give_up_packing(m);
 	log_writer_close(&m->log);
 	m->status.log_offset = log_writer_offset(&m->log);
 	m->log_open = false;

@@ -87,6 +87,9 @@ void monitor_output_close(struct monitor *m);
 /* Hands on what the container has written, up to a limit, as there are others to be served. True when there is no more now. */
 bool monitor_output_pump(struct monitor *m);
 
+/* Has files of the log that were rotated made gzip, one after the other, by a helper of low priority. Of a log that is closed what is under way is given up. */
+void monitor_output_pack(struct monitor *m);
+
 /* Gives memory back after a burst. `more`: there was output in this turn. */
 void monitor_output_trim(struct monitor *m, bool more);
 
@@ -212,6 +215,7 @@ struct monitor {
 	struct monitor_streams streams;
 	struct log_writer log;
 	bool log_open;
+	struct monitor_helper packer;
 	struct monitor_clients clients;
 	struct monitor_helper helper;
 	struct monitor_probe probe;

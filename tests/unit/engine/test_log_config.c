@@ -60,6 +60,28 @@ static void options_are_read_as_docker_reads_them(void **state)
 	assert_string_equal(c.container_id, "kept");
 }
 
+static void compression_needs_a_file_that_is_rotated(void **state)
+{
+	static const char WHY[] =
+		"compress cannot be true when max-file is less than 2 or max-size is not set";
+	struct log_config c = { 0 };
+	struct err e;
+
+	(void)state;
+	assert_int_equal(parse(NULL, NULL, &c, &e), 0);
+	assert_false(c.compress);
+	assert_int_equal(parse(NULL, OPTIONS("compress=true"), &c, &e), 0);
+	assert_true(c.compress);
+	assert_int_equal(parse(NULL, OPTIONS("compress=1", "max-file=2"), &c, &e), 0);
+	assert_true(c.compress);
+	assert_int_equal(parse(NULL, OPTIONS("compress=false", "max-file=1"), &c, &e), 0);
+	assert_false(c.compress);
+	assert_int_equal(parse(NULL, OPTIONS("compress=true", "max-file=1"), &c, &e), -EINVAL);
+	assert_string_equal(e.text, WHY);
+	assert_int_equal(parse(NULL, OPTIONS("max-file=1", "compress=t"), &c, &e), -EINVAL);
+	assert_string_equal(e.text, WHY);
+}
+
 static void what_is_wrong_is_said_in_dockers_words(void **state)
 {
 	static const struct {
@@ -86,8 +108,6 @@ static void what_is_wrong_is_said_in_dockers_words(void **state)
 		{ "json-file", "max-file=0", "max-file cannot be less than 1", -EINVAL },
 		{ "json-file", "max-file=501", "max-file cannot be more than 500", -EINVAL },
 		{ "json-file", "max-file=x", "max-file: 'x' is no number", -EINVAL },
-		{ "json-file", "compress=true",
-		  "compress=true is not supported (rotated logs stay as they are)", -EOPNOTSUPP },
 		{ "json-file", "compress=maybe", "compress: 'maybe' is neither true nor false", -EINVAL },
 		{ "json-file", "mode=fast", "logger: logging mode not supported: fast", -EINVAL },
 		{ "json-file", "max-buffer-size=1m",
@@ -232,6 +252,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_default_is_json_file_with_a_cap),
 		cmocka_unit_test(options_are_read_as_docker_reads_them),
+		cmocka_unit_test(compression_needs_a_file_that_is_rotated),
 		cmocka_unit_test(what_is_wrong_is_said_in_dockers_words),
 		cmocka_unit_test(tags_are_templates),
 		cmocka_unit_test(a_tag_has_a_maximum),
