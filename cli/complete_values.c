@@ -96,7 +96,7 @@ static const struct rule OPTION_RULES[] = {
 	{ NULL, "gpus", "all device=" },
 	{ NULL, "ipc", "private shareable none host container:" },
 	{ NULL, "label-file", "@files" },
-	{ NULL, "log-driver", "json-file journald none passthrough" },
+	{ NULL, "log-driver", "json-file local journald none passthrough" },
 	{ NULL, "log-opt", "max-size= max-file= compress= tag= labels= labels-regex= env= env-regex= mode=" },
 	{ NULL, "mount", "type=bind, type=volume, type=tmpfs, type=image," },
 	{ NULL, "network", "@networks bridge host none container:" },

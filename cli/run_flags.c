@@ -272,7 +272,7 @@ static const struct option_def OPTIONS[] = {
 	{ "label", 'l', OPTION_LIST, FLAG(labels), "list", "Labels: KEY=VALUE" },
 	{ "label-file", 0, OPTION_CALL, FLAG(file_labels), "file", "Files of labels", add_file_labels },
 	{ "log-driver", 0, OPTION_STRING, FLAG(log_driver), "string",
-	  "Where its output goes: json-file, journald, none, passthrough (default json-file)" },
+	  "Where its output goes: json-file, local, journald, none, passthrough (default json-file)" },
 	{ "log-opt", 0, OPTION_LIST, FLAG(log_options), "list",
 	  "How: max-size=10m, max-file=3, tag=..., labels=..." },
 	{ "mac-address", 0, OPTION_STRING, FLAG(mac_address), "string", "MAC address on its network" },

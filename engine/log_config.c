@@ -7,7 +7,7 @@
 #include "common/cleanup.h"
 #include "common/parse.h"
 
-static const char *const DRIVERS[LOG_DRIVERS] = { "json-file", "journald", "none", "passthrough" };
+static const char *const DRIVERS[LOG_DRIVERS] = { "json-file", "local", "journald", "none", "passthrough" };
 
 const char *log_driver_name(enum log_driver d)
 {
@@ -29,8 +29,8 @@ static bool is_one_of(const char *const *names, size_t len, const char *text)
 
 static int set_driver(const char *name, enum log_driver *ret, struct err *e)
 {
-	static const char *const OTHERS[] = { "local",   "syslog", "gelf",    "fluentd",
-					      "awslogs", "splunk", "gcplogs", "logentries" };
+	static const char *const OTHERS[] = { "syslog", "gelf",    "fluentd",   "awslogs",
+					      "splunk", "gcplogs", "logentries" };
 
 	if (!name || !*name)
 		name = DRIVERS[LOG_JSON_FILE];
@@ -41,10 +41,10 @@ static int set_driver(const char *name, enum log_driver *ret, struct err *e)
 		}
 	}
 	if (is_one_of(OTHERS, ARRAY_LEN(OTHERS), name))
-		return err_set(
-			e, -EOPNOTSUPP,
-			"log driver '%s' is not supported (use json-file, journald, none or passthrough)",
-			name);
+		return err_set(e, -EOPNOTSUPP,
+			       "log driver '%s' is not supported (use json-file, local, journald, none or "
+			       "passthrough)",
+			       name);
 	return err_set(e, -EINVAL, "logger: no log driver named '%s' is registered", name);
 }
 
@@ -148,22 +148,23 @@ static int set_later(struct log_config *c, const char *value, struct err *e)
 }
 
 #define FOR(driver) (1u << (driver))
-#define FOR_BOTH    (FOR(LOG_JSON_FILE) | FOR(LOG_JOURNALD))
+#define FOR_FILES   (FOR(LOG_JSON_FILE) | FOR(LOG_LOCAL))
+#define FOR_ALL     (FOR_FILES | FOR(LOG_JOURNALD))
 static const struct {
 	const char *name;
 	unsigned int drivers;
 	int (*set)(struct log_config *c, const char *value, struct err *e);
 } OPTIONS[] = {
-	{ "max-size", FOR(LOG_JSON_FILE), set_max_size },
-	{ "max-file", FOR(LOG_JSON_FILE), set_max_file },
-	{ "compress", FOR(LOG_JSON_FILE), set_compress },
-	{ "mode", FOR_BOTH, set_mode },
-	{ "max-buffer-size", FOR_BOTH, set_max_buffer_size },
-	{ "labels", FOR_BOTH, set_later },
-	{ "labels-regex", FOR_BOTH, set_later },
-	{ "env", FOR_BOTH, set_later },
-	{ "env-regex", FOR_BOTH, set_later },
-	{ "tag", FOR_BOTH, set_later },
+	{ "max-size", FOR_FILES, set_max_size },
+	{ "max-file", FOR_FILES, set_max_file },
+	{ "compress", FOR_FILES, set_compress },
+	{ "mode", FOR_ALL, set_mode },
+	{ "max-buffer-size", FOR_ALL, set_max_buffer_size },
+	{ "labels", FOR_ALL, set_later },
+	{ "labels-regex", FOR_ALL, set_later },
+	{ "env", FOR_ALL, set_later },
+	{ "env-regex", FOR_ALL, set_later },
+	{ "tag", FOR_ALL, set_later },
 };
 
 int log_config_set(struct log_config *c, const char *option, struct err *e)
@@ -177,6 +178,8 @@ int log_config_set(struct log_config *c, const char *option, struct err *e)
 		if ((OPTIONS[i].drivers & FOR(c->driver)) && strncmp(OPTIONS[i].name, option, len) == 0 &&
 		    OPTIONS[i].name[len] == '\0')
 			return OPTIONS[i].set(c, equals + 1, e);
+	if (c->driver == LOG_LOCAL)
+		return err_set(e, -EINVAL, "unknown log opt '%.*s' for log driver local", (int)len, option);
 	return err_set(e, -EINVAL, "unknown log opt '%.*s' for %s log driver", (int)len, option,
 		       log_driver_name(c->driver));
 }
@@ -185,6 +188,8 @@ static int check_compress(const struct log_config *c, struct err *e)
 {
 	if (!c->compress || c->max_files > 1)
 		return 0;
+	if (c->driver == LOG_LOCAL)
+		return err_set(e, -EINVAL, "compression cannot be enabled when max file count is 1");
 	return err_set(e, -EINVAL,
 		       "compress cannot be true when max-file is less than 2 or max-size is not set");
 }
@@ -195,9 +200,10 @@ int log_config_parse(const char *driver, const struct strvec *options, struct lo
 	bool buffer_size = false;
 	int r = set_driver(driver, &c.driver, e);
 
-	c.max_size = LOG_MAX_SIZE_DEFAULT;
-	c.max_files = LOG_MAX_FILES;
-	c.compress = c.non_blocking = false;
+	c.max_size = c.driver == LOG_LOCAL ? LOG_LOCAL_MAX_SIZE : LOG_MAX_SIZE_DEFAULT;
+	c.max_files = c.driver == LOG_LOCAL ? LOG_LOCAL_MAX_FILES : LOG_MAX_FILES;
+	c.compress = c.driver == LOG_LOCAL;
+	c.non_blocking = false;
 	for (size_t i = 0; r == 0 && i < options->len; i++) {
 		r = log_config_set(&c, options->items[i], e);
 		buffer_size |= strncmp(options->items[i], "max-buffer-size=", 16) == 0;

@@ -12,29 +12,37 @@
 #define LOG_MAX_SIZE_DEFAULT (UINT64_C(10) << 20) /* bytes of one file */
 #define LOG_MAX_SIZE_MIN     UINT64_C(1000)       /* "1k": room for a record that says something */
 #define LOG_MAX_FILES        3                    /* default */
+#define LOG_LOCAL_MAX_SIZE   (UINT64_C(20) << 20) /* of local, as docker has them */
+#define LOG_LOCAL_MAX_FILES  5
 #define LOG_MAX_FILES_MAX    500
 #define LOG_TAG_MAX          1024 /* bytes of a tag, with its NUL */
 #define LOG_ATTRIBUTES_MAX   3072 /* bytes of all attributes as they are written: escaped, in quotes */
 
 enum log_driver {
 	LOG_JSON_FILE, /* the default */
+	LOG_LOCAL, /* the same files, larger, and compressed where nothing else is asked for: docker's has a form of its own, and so may we */
 	LOG_JOURNALD,
 	LOG_NONE,
 	LOG_PASSTHROUGH, /* the container has our own descriptors: nothing comes by here */
 	LOG_DRIVERS      /* how many */
 };
 
+static inline bool log_driver_has_files(enum log_driver d)
+{
+	return d == LOG_JSON_FILE || d == LOG_LOCAL;
+}
+
 enum log_stream { LOG_STDOUT, LOG_STDERR, LOG_STREAMS };
 
 /* Plain values; all strings are borrowed. */
 struct log_config {
 	enum log_driver driver;
-	uint64_t max_size; /* bytes of a file of json-file */
+	uint64_t max_size; /* bytes of a file of json-file and local */
 	unsigned int max_files;
 	bool compress;     /* files that are rotated become gzip */
 	bool non_blocking; /* mode=non-blocking: what the journal does not take at once is lost */
 	const char *container_id, *container_name, *image_name;
-	const char *tag; /* json-file: NULL for none; journald: NULL for the short ID */
+	const char *tag; /* NULL for none; journald: NULL for the short ID */
 	const char *const
 		*attributes; /* "key=value", a NULL behind the last; NULL: none. log_attributes makes them */
 	const char *journal_socket; /* NULL: systemd's; for tests */

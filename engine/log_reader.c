@@ -16,6 +16,7 @@ static int open_source(int dir_fd, const struct log_config *c, struct log_reader
 {
 	switch (c->driver) {
 	case LOG_JSON_FILE:
+	case LOG_LOCAL:
 		r->source = &LOG_SOURCE_FILES;
 		return log_source_files_open(dir_fd, c, &r->query, &r->self, e);
 	case LOG_JOURNALD:

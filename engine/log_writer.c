@@ -392,7 +392,7 @@ int log_writer_open(int dir_fd, const struct log_config *c, struct log_writer *r
 		ret->lines[s].len = 0;
 		ret->lines[s].continues = false;
 	}
-	if (c->driver == LOG_JSON_FILE)
+	if (log_driver_has_files(c->driver))
 		return open_json_file(dir_fd, ret, e);
 	if (c->driver == LOG_JOURNALD)
 		return open_journal(ret, e);
@@ -419,7 +419,7 @@ void log_writer_close(struct log_writer *w)
 		w->lines[s].len = 0;
 	}
 	write_all_out(w);
-	if (w->lost > 0 && w->config.driver == LOG_JSON_FILE && write_with_note(w, 0) == 0)
+	if (w->lost > 0 && log_driver_has_files(w->config.driver) && write_with_note(w, 0) == 0)
 		w->lost = 0;
 	log_file_close(&w->file);
 	if (w->journal_fd >= 0)

@@ -3,6 +3,7 @@
  *
  * json-file: <container>/log/<id>-json.log, one record a line as docker writes them, and rotated ones .1, .2 and so on behind it, the newest
  * first. No file grows over max_size. What is given in one call is written in one write(2), under one time.
+ * local: the same.
  * journald: a datagram a record, with docker's fields.
  *
  * A line over LOG_LINE_MAX bytes makes several records, all but the last without a line's end; so does the end of the output inside of a line, which is

@@ -209,6 +209,30 @@ def test_a_disk_without_room_for_the_gzip_keeps_the_log(scratch):
         box.end()
 
 
+def test_local_keeps_more_and_compresses_it(sampan):
+    box = Box(sampan, "--log-driver", "local")
+    assert box.inspected["HostConfig"]["LogConfig"] == {"Type": "local", "Config": {}}
+    box.write_to(10)
+    assert box.logs() == lines(0, 10)
+    assert box.logs("--tail", "2") == lines(8, 10)
+    box.end()
+    sampan("rm", "box", check=True)
+    box = Box(sampan, "--log-driver", "local", "--log-opt", "max-size=50k")
+    box.write_to(6000)
+    assert sorted(box.all_packed()) == ["", "1.gz", "2.gz", "3.gz", "4.gz"]
+    assert lines(0, 6000).endswith(box.logs()) and box.logs("-n", "2000") == lines(4000, 6000)
+    box.end()
+    sampan("rm", "box", check=True)
+    box = Box(sampan, "--log-driver", "local", "--log-opt", "max-size=50k", "--log-opt", "compress=false", "--log-opt", "max-file=2")
+    box.write_to(2000)
+    assert sorted(box.files()) == ["", "1"]
+    box.end()
+    done = sampan("create", "--log-driver", "local", "--log-opt", "max-file=1", "localhost/box")
+    assert (done.returncode, done.stderr) == (1, "sampan: compression cannot be enabled when max file count is 1\n")
+    done = sampan("create", "--log-driver", "local", "--log-opt", "colour=red", "localhost/box")
+    assert (done.returncode, done.stderr) == (1, "sampan: unknown log opt 'colour' for log driver local\n")
+
+
 def test_what_docker_refuses_is_refused(sampan):
     done = sampan("create", *COMPRESS, "--log-opt", "max-file=1", "localhost/box")
     assert (done.returncode, done.stderr) == (

@@ -82,6 +82,31 @@ static void compression_needs_a_file_that_is_rotated(void **state)
 	assert_string_equal(e.text, WHY);
 }
 
+static void local_has_dockers_defaults(void **state)
+{
+	struct log_config c = { 0 };
+	struct err e;
+
+	(void)state;
+	assert_int_equal(parse("local", NULL, &c, &e), 0);
+	assert_int_equal(c.driver, LOG_LOCAL);
+	assert_string_equal(log_driver_name(c.driver), "local");
+	assert_int_equal(c.max_size, 20 << 20);
+	assert_int_equal(c.max_files, 5);
+	assert_true(c.compress);
+	assert_int_equal(parse("local",
+			       OPTIONS("max-size=1m", "max-file=1", "compress=false", "labels=a", "env=b",
+				       "tag=c", "mode=blocking"),
+			       &c, &e),
+			 0);
+	assert_int_equal(c.max_size, 1000000);
+	assert_int_equal(c.max_files, 1);
+	assert_false(c.compress);
+	assert_int_equal(parse("json-file", NULL, &c, &e), 0);
+	assert_int_equal(c.max_files, 3);
+	assert_false(c.compress);
+}
+
 static void what_is_wrong_is_said_in_dockers_words(void **state)
 {
 	static const struct {
@@ -90,10 +115,13 @@ static void what_is_wrong_is_said_in_dockers_words(void **state)
 	} CASES[] = {
 		{ "sislog", NULL, "logger: no log driver named 'sislog' is registered", -EINVAL },
 		{ "syslog", NULL,
-		  "log driver 'syslog' is not supported (use json-file, journald, none or passthrough)",
+		  "log driver 'syslog' is not supported (use json-file, local, journald, none or "
+		  "passthrough)",
 		  -EOPNOTSUPP },
 		{ "json-file", "colour=red", "unknown log opt 'colour' for json-file log driver", -EINVAL },
 		{ "journald", "max-size=1m", "unknown log opt 'max-size' for journald log driver", -EINVAL },
+		{ "local", "colour=red", "unknown log opt 'colour' for log driver local", -EINVAL },
+		{ "local", "max-file=1", "compression cannot be enabled when max file count is 1", -EINVAL },
 		{ "none", "tag=x", "unknown log opt 'tag' for none log driver", -EINVAL },
 		{ "json-file", "max-size", "invalid logging opt 'max-size' (expected key=value)", -EINVAL },
 		{ "json-file", "=1", "invalid logging opt '=1' (expected key=value)", -EINVAL },
@@ -253,6 +281,7 @@ int main(void)
 		cmocka_unit_test(the_default_is_json_file_with_a_cap),
 		cmocka_unit_test(options_are_read_as_docker_reads_them),
 		cmocka_unit_test(compression_needs_a_file_that_is_rotated),
+		cmocka_unit_test(local_has_dockers_defaults),
 		cmocka_unit_test(what_is_wrong_is_said_in_dockers_words),
 		cmocka_unit_test(tags_are_templates),
 		cmocka_unit_test(a_tag_has_a_maximum),
