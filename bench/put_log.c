@@ -17,8 +17,10 @@
 #include "engine/log_writer.h"
 #include "engine/status_page.h"
 
-#define READ_BYTES     65536
-#define ATTRIBUTES_MAX 32
+#define READ_BYTES      65536
+#define ATTRIBUTES_MAX  32
+#define CHUNKS_PER_TURN 16
+#define FEW_BYTES       4096
 
 static struct log_writer writer;
 static char block[READ_BYTES];
@@ -118,23 +120,37 @@ static int begin(struct job *j, struct err *e)
 	return !j->status_dir || write(1, "\n", 1) == 1 ? 0 : err_errno(e, "cannot say that it is there");
 }
 
+/* As engine/monitor_output.c has it. False at the end. */
+static bool pump(int fd, enum log_stream s)
+{
+	for (int i = 0; i < CHUNKS_PER_TURN; i++) {
+		ssize_t n = read(fd, block, sizeof(block));
+
+		if (n < 0 && errno == EAGAIN)
+			return true;
+		if (n <= 0)
+			return false;
+		log_writer_put(&writer, s, block, (size_t)n);
+		if (n < FEW_BYTES)
+			return true;
+	}
+	return true;
+}
+
 static void copy(struct job *j)
 {
 	struct pollfd from[LOG_STREAMS] = { { .fd = 0, .events = POLLIN },
 					    { .fd = j->stderr_fd, .events = POLLIN } };
 
+	for (unsigned int s = 0; s < LOG_STREAMS; s++)
+		(void)fcntl(from[s].fd, F_SETFL, O_NONBLOCK); /* fails only for what is not there */
 	while (from[0].fd >= 0 || from[1].fd >= 0) {
 		if (poll(from, LOG_STREAMS, -1) < 0)
 			continue;
 		for (unsigned int s = 0; s < LOG_STREAMS; s++) {
-			ssize_t n;
-
 			if (!from[s].revents)
 				continue;
-			n = read(from[s].fd, block, sizeof(block));
-			if (n > 0)
-				log_writer_put(&writer, (enum log_stream)s, block, (size_t)n);
-			else
+			if (!pump(from[s].fd, (enum log_stream)s))
 				from[s].fd = -1;
 			publish(j);
 		}

@@ -17,6 +17,7 @@
 #define TIME_LEN            (TIMESTAMP_MAX - 1)
 #define TEXT_ROOM_MIN       256 /* bytes of text that the smallest file must have room for beside all the rest */
 #define NOTE_MAX            256
+#define SCAN_BYTES          16384 /* of a file's end that are looked at for its last record, at once */
 #define JOURNAL_PATIENCE_MS 1000
 #define SHORT_ID_LEN        12
 
@@ -120,7 +121,7 @@ static int open_json_file(int dir_fd, struct log_writer *w, struct err *e)
 		if (r < 0)
 			return r;
 	}
-	return log_file_open(dir_fd, &w->config, w->out, sizeof(w->out), &w->file, e);
+	return log_file_open(dir_fd, &w->config, w->out, SCAN_BYTES, &w->file, e);
 }
 
 /* --- json-file: writing ---------------------------------------------------------------------------------- */

@@ -19,9 +19,10 @@
 #include "engine/log_config.h"
 #include "engine/log_file.h"
 
-#define LOG_LINE_MAX   16384 /* bytes of a record's text; docker's */
-#define LOG_BATCH      32768 /* bytes after which records are written before the call ends */
-#define LOG_SUFFIX_MAX 8192  /* bytes of what stands behind a record's text */
+#define LOG_LINE_MAX 16384 /* bytes of a record's text; docker's */
+#define LOG_BATCH \
+	131072 /* bytes after which records are written before the call ends: of what a pipe holds, mostly all are one write */
+#define LOG_SUFFIX_MAX 8192 /* bytes of what stands behind a record's text */
 
 /* A line whose end has not come yet. */
 struct log_line {

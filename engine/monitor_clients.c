@@ -45,6 +45,15 @@ static int32_t wanted(const struct monitor_streams *s)
 	return s->chunk_stream == STREAM_ERR ? MONITOR_WANT_STDERR : MONITOR_WANT_STDOUT;
 }
 
+size_t monitor_clients_chunk_max(const struct monitor *m)
+{
+	for (size_t i = 0; i < MONITOR_CLIENTS_MAX; i++)
+		if (m->clients.items[i].fd >= 0 &&
+		    (m->clients.items[i].wants & (MONITOR_WANT_STDOUT | MONITOR_WANT_STDERR)))
+			return MONITOR_DATA_MAX;
+	return MONITOR_CHUNK_MAX;
+}
+
 void monitor_clients_owe(struct monitor *m)
 {
 	for (size_t i = 0; i < MONITOR_CLIENTS_MAX; i++) {

@@ -161,6 +161,8 @@ static void turn(struct monitor *m)
 	serve_clients(m, fds + WATCH_CLIENTS);
 	if (fds[WATCH_NOTIFY_IN].revents || fds[WATCH_NOTIFY_OUT].revents)
 		monitor_notify_step(m);
+	for (int which = 0; which < STREAMS; which++)
+		m->streams.ready[which] |= fds[WATCH_OUT + which].revents != 0;
 	IGNORE_RESULT(monitor_output_pump(m)); /* poll says so where there is more */
 	monitor_output_trim(m, m->untrimmed != before);
 	if (fds[WATCH_LISTEN].revents)

@@ -7,7 +7,7 @@
 #include "common/timestamp.h"
 #include "engine/monitor_program.h"
 
-#define CHUNKS_PER_TURN 32
+#define CHUNKS_PER_TURN 16
 #define TRIM_BYTES      32768 /* of output, after which a silence gives the memory of its buffers back */
 #define TRIM_SILENCE_MS 2000
 
@@ -82,13 +82,18 @@ void monitor_output_close(struct monitor *m)
 
 bool monitor_output_pump(struct monitor *m)
 {
-	if (m->streams.chunk_len > 0 && !monitor_clients_deliver(m))
+	struct monitor_streams *s = &m->streams;
+	size_t max;
+
+	if (s->chunk_len > 0 && !monitor_clients_deliver(m))
 		return false;
+	max = monitor_clients_chunk_max(m);
 	for (int which = 0; which < STREAMS; which++) {
-		for (int i = 0; monitor_streams_read(&m->streams, which); i++) {
-			log_writer_put(&m->log, which == STREAM_ERR ? LOG_STDERR : LOG_STDOUT,
-				       m->streams.chunk, m->streams.chunk_len);
-			m->untrimmed += m->streams.chunk_len;
+		for (int i = 0; (s->ready[which] || m->init_ended) && monitor_streams_read(s, which, max);
+		     i++) {
+			log_writer_put(&m->log, which == STREAM_ERR ? LOG_STDERR : LOG_STDOUT, s->chunk,
+				       s->chunk_len);
+			m->untrimmed += s->chunk_len;
 			monitor_clients_owe(m);
 			if (!monitor_clients_deliver(m) || i == CHUNKS_PER_TURN)
 				return false;

@@ -37,6 +37,10 @@ struct monitor_config {
 
 enum { STREAM_OUT, STREAM_ERR, STREAMS };
 
+#define MONITOR_CHUNK_MAX 65536 /* bytes of output that are read at once: what a pipe holds */
+#define MONITOR_FEW_BYTES \
+	4096 /* after a read that got less than this there is no other before poll(2): who writes much does so in larger pieces */
+
 /* What is read of a stream stays in `chunk` until every client has it that wants it: a slow one makes the container wait, as a full pipe would. */
 struct monitor_streams {
 	int out[STREAMS]; /* read ends; with a terminal its master is the first; -1: closed */
@@ -45,7 +49,8 @@ struct monitor_streams {
 	int chunk_stream;
 	uint32_t chunk_len;       /* 0: free */
 	uint32_t in_from, in_len; /* what is not written yet of `input` */
-	char chunk[MONITOR_DATA_MAX];
+	bool ready[STREAMS];      /* there is something to be read, as far as we know */
+	char chunk[MONITOR_CHUNK_MAX];
 	char input[MONITOR_DATA_MAX];
 };
 void monitor_streams_init(struct monitor_streams *s);
@@ -69,8 +74,8 @@ void monitor_streams_trim(struct monitor_streams *s);
 /* Takes the master of the container's terminal. */
 void monitor_streams_take_terminal(struct monitor_streams *s, int master_fd, bool interactive);
 
-/* Fills the chunk from stream `which`. False: there is nothing now, or it has ended and is closed. */
-bool monitor_streams_read(struct monitor_streams *s, int which);
+/* Fills the chunk from stream `which`, with up to `max` bytes. False: there is nothing now, or it has ended and is closed. */
+bool monitor_streams_read(struct monitor_streams *s, int which, size_t max);
 
 /* Writes what is waiting for the container. */
 void monitor_streams_write(struct monitor_streams *s);
@@ -84,7 +89,8 @@ struct monitor;
 int monitor_output_open(struct monitor *m, struct err *e) MUST_CHECK;
 void monitor_output_close(struct monitor *m);
 
-/* Hands on what the container has written, up to a limit, as there are others to be served. True when there is no more now. */
+/* Hands on what the container has written to streams that are ready, up to a limit, as there are others to be served. Once it has ended all are looked at,
+ * and it is true when there is no more. */
 bool monitor_output_pump(struct monitor *m);
 
 /* Has files of the log that were rotated made gzip, one after the other, by a helper of low priority. Of a log that is closed what is under way is given up. */
@@ -110,6 +116,9 @@ struct monitor_clients {
 };
 void monitor_clients_add(struct monitor *m, int fd, int32_t wants);
 void monitor_clients_accept(struct monitor *m);
+
+/* How much of the container's output may be read at once: what is for a client must fit into a message. */
+size_t monitor_clients_chunk_max(const struct monitor *m);
 
 /* A new chunk is there: all that want it are owed it. Then, as often as it may go on: true when nobody is owed it any more. */
 void monitor_clients_owe(struct monitor *m);

@@ -17,6 +17,7 @@ void monitor_streams_init(struct monitor_streams *s)
 {
 	s->out[STREAM_OUT] = s->out[STREAM_ERR] = s->in = -1;
 	s->chunk_len = s->in_len = 0;
+	s->ready[STREAM_OUT] = s->ready[STREAM_ERR] = false;
 }
 
 void monitor_streams_trim(struct monitor_streams *s)
@@ -113,15 +114,16 @@ void monitor_streams_take_terminal(struct monitor_streams *s, int master_fd, boo
 	s->in = interactive ? master_fd : -1;
 }
 
-bool monitor_streams_read(struct monitor_streams *s, int which)
+bool monitor_streams_read(struct monitor_streams *s, int which, size_t max)
 {
 	ssize_t n;
 
 	if (s->out[which] < 0 || s->chunk_len > 0)
 		return false;
 	do
-		n = read(s->out[which], s->chunk, sizeof(s->chunk));
+		n = read(s->out[which], s->chunk, max);
 	while (n < 0 && errno == EINTR);
+	s->ready[which] = false;
 	if (n < 0 && errno == EAGAIN)
 		return false;
 	if (n <= 0) { /* its end; EIO: nobody has the terminal open */
@@ -132,6 +134,8 @@ bool monitor_streams_read(struct monitor_streams *s, int which)
 	}
 	s->chunk_stream = which;
 	s->chunk_len = (uint32_t)n;
+	/* A terminal gives a line at a time, and may have more at once. */
+	s->ready[which] = n >= MONITOR_FEW_BYTES || s->tty;
 	return true;
 }
 

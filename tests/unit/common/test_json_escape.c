@@ -30,34 +30,36 @@ static void what_needs_it_is_escaped_and_nothing_else(void **state)
 		       "(" UTF8_REPLACEMENT UTF8_REPLACEMENT UTF8_REPLACEMENT "z");
 }
 
-/* At every place of the sixteen bytes that are looked at together, and of what is left of them. */
+/* At every place of the sixteen bytes that are looked at together, of four times as many, and of what is left of them. */
 static void each_byte_is_found_wherever_it_stands(void **state)
 {
 	(void)state;
 	for (unsigned int c = 0; c < 256; c++) {
-		char alone[8], text[40], out[sizeof(text) * JSON_ESCAPE_GROWTH];
+		char alone[8], text[150], out[sizeof(text) * JSON_ESCAPE_GROWTH];
 		const char one[] = { (char)c };
 		size_t taken, len = json_escape(one, 1, alone, sizeof(alone), &taken);
 
-		for (size_t at = 0; at < sizeof(text); at++) {
-			size_t n;
+		for (size_t text_len = 15; text_len <= sizeof(text); text_len += 27)
+			for (size_t at = 0; at < text_len; at++) {
+				size_t n;
 
-			memset(text, 'x', sizeof(text));
-			text[at] = (char)c;
-			n = json_escape(text, sizeof(text), out, sizeof(out), &taken);
-			assert_int_equal(taken, sizeof(text));
-			assert_int_equal(n, sizeof(text) - 1 + len);
-			assert_memory_equal(out + at, alone, len);
-			for (size_t i = 0; i < n; i++)
-				assert_true((i >= at && i < at + len) || out[i] == 'x');
-		}
+				memset(text, 'x', text_len);
+				text[at] = (char)c;
+				n = json_escape(text, text_len, out, sizeof(out), &taken);
+				assert_int_equal(taken, text_len);
+				assert_int_equal(n, text_len - 1 + len);
+				assert_memory_equal(out + at, alone, len);
+				for (size_t i = 0; i < n; i++)
+					if ((i < at || i >= at + len) && out[i] != 'x')
+						fail_msg("byte %zu of %zu", i, text_len);
+			}
 	}
 }
 
 static void there_is_never_more_than_the_room(void **state)
 {
-	static const char TEXT[] =
-		"ab\"\x01\xc3\xa4\xf0\x9f\x98\x80\xff.......................................c\n";
+	static const char TEXT[] = "ab\"\x01\xc3\xa4\xf0\x9f\x98\x80\xff....................................."
+				   ".................................................c\n";
 	char whole[256], out[256];
 	size_t taken, all = json_escape(TEXT, sizeof(TEXT), whole, sizeof(whole), &taken);
 
