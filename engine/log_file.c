@@ -45,6 +45,11 @@ static const char *packing_name(const struct log_file *f, char ret[NAME_MAX + 1]
 	return ret;
 }
 
+static bool is_there(const struct log_file *f, const char *name)
+{
+	return faccessat(f->dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 static void drop(const struct log_file *f, const char *name)
 {
 	(void)unlinkat(f->dir_fd, name,
@@ -122,7 +127,7 @@ static void finish_packing(struct log_file *f)
 
 	drop(f, packing_name(f, name));
 	for (unsigned int i = 1; i < f->max_files; i++)
-		if (faccessat(f->dir_fd, packed_name(f, i, name), F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		if (is_there(f, packed_name(f, i, name)))
 			drop(f, rotated_name(f, i, name));
 	f->pack_due = true;
 }
@@ -175,19 +180,25 @@ void log_file_close(struct log_file *f)
 	f->dir_fd = -1;
 }
 
-/* The gzip with the number i - 1 gets the number i. What had that before goes first, so that nobody ever takes the one for the other's. */
-static int move_packed(const struct log_file *f, unsigned int i)
+/* Number i - 1 gets the number i. Where what has that is of the other form it goes first, so that nobody ever takes the one for the other's; where
+ * there is no number i - 1, as a killed monitor may leave it, it stays. */
+static int move_down(const struct log_file *f, unsigned int i)
 {
 	char from[NAME_MAX + 1], to[NAME_MAX + 1];
 
-	drop(f, packed_name(f, i, to));
-	if (i == 1 || faccessat(f->dir_fd, packed_name(f, i - 1, from), F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-		return 0;
-	drop(f, rotated_name(f, i, to));
-	return renameat(f->dir_fd, from, f->dir_fd, packed_name(f, i, to));
+	if (f->compress && i > 1 && is_there(f, packed_name(f, i - 1, from))) {
+		drop(f, rotated_name(f, i, to));
+		if (renameat(f->dir_fd, from, f->dir_fd, packed_name(f, i, to)) < 0)
+			return -errno;
+	} else if (f->compress && is_there(f, rotated_name(f, i - 1, from))) {
+		drop(f, packed_name(f, i, to));
+	}
+	if (renameat(f->dir_fd, rotated_name(f, i - 1, from), f->dir_fd, rotated_name(f, i, to)) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return 0;
 }
 
-/* The file with the number i - 1 has become number i. */
+/* The file with the number i - 1 has become number i, and what that was may be gone. */
 static void follow_packing(struct log_file *f, unsigned int i)
 {
 	if (f->packing == i && i == f->max_files - 1)
@@ -199,17 +210,13 @@ static void follow_packing(struct log_file *f, unsigned int i)
 /* Who reads has the file open, and goes on with the next one after its end: what is renamed, or unlinked, is not lost to him. */
 static int push_down(struct log_file *f)
 {
-	char from[NAME_MAX + 1], to[NAME_MAX + 1];
-
 	if (f->max_files == 1)
 		return unlinkat(f->dir_fd, f->name, 0) < 0 && errno != ENOENT ? -errno : 0;
 	for (unsigned int i = f->max_files - 1; i > 0; i--) {
-		if (f->compress && move_packed(f, i) < 0)
-			return -errno;
-		if (renameat(f->dir_fd, rotated_name(f, i - 1, from), f->dir_fd, rotated_name(f, i, to)) <
-			    0 &&
-		    errno != ENOENT)
-			return -errno;
+		int r = move_down(f, i);
+
+		if (r < 0)
+			return r;
 		follow_packing(f, i);
 	}
 	return 0;

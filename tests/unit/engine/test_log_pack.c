@@ -2,6 +2,9 @@
 /* Rotated files that become gzip: the writer's side (log_file_pack_*) and the reader's. */
 #include "engine/log_unpack.h"
 
+#include <sys/syscall.h>
+
+#include "common/parse.h"
 #include "engine/log_reader.h"
 #include "tests/unit/engine/log_fixture.h"
 
@@ -54,6 +57,32 @@ static const char *forms(struct scratch *scratch, unsigned int n)
 static bool is_packing(struct scratch *scratch)
 {
 	return faccessat(scratch->fd, LOG_DIR "/" LOG_TEST_FILE ".gz.part", F_OK, 0) == 0;
+}
+
+/* --- calls that change names, at one of which the process ends ---------------------------------------------- */
+
+#define KILLED 99
+
+static int calls_left = -1; /* -1: no limit */
+
+static void count_call(void)
+{
+	if (calls_left == 0)
+		_exit(KILLED);
+	calls_left -= calls_left > 0;
+}
+
+/* In place of libc's. */
+int renameat(int from_fd, const char *from, int to_fd, const char *to)
+{
+	count_call();
+	return (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, 0);
+}
+
+int unlinkat(int dir_fd, const char *name, int flags)
+{
+	count_call();
+	return (int)syscall(SYS_unlinkat, dir_fd, name, flags);
 }
 
 /* --- a gzip, made of blocks that are not compressed --------------------------------------------------------- */
@@ -159,13 +188,47 @@ static int count_lines(struct scratch *scratch, int end)
 
 	while (log_reader_next(r, &entry, &e) == LOG_READ_ENTRY)
 		n++;
-	for (tail.tail = 1; tail.tail <= n; tail.tail += 7) {
+	for (tail.tail = 1; tail.tail <= n; tail.tail += 13) {
 		cleanup_log_reader struct log_reader *t = open_reader(scratch, &tail);
 
 		expect_lines(t, end - (int)tail.tail, end);
 		expect_end(t);
 	}
 	return n;
+}
+
+/* The last line of the log, which has each one from *ret_first on once. */
+static int last_line(struct scratch *scratch, int *ret_first)
+{
+	cleanup_log_reader struct log_reader *r = open_reader(scratch, &ALL);
+	struct log_entry entry = { 0 };
+	struct err e = { 0 };
+	char number[16] = "";
+	uint64_t first;
+	int n;
+
+	assert_int_equal(log_reader_next(r, &entry, &e), LOG_READ_ENTRY);
+	assert_in_range(entry.len, strlen("line 0\n"), strlen("line ") + sizeof(number));
+	memcpy(number, entry.text + strlen("line "), entry.len - strlen("line \n"));
+	assert_int_equal(parse_u64(number, 0, INT32_MAX, &first), 0);
+	*ret_first = n = (int)first;
+	while (log_reader_next(r, &entry, &e) == LOG_READ_ENTRY) {
+		char line[32];
+
+		(void)snprintf(line, sizeof(line), "line %d\n", ++n);
+		assert_int_equal(entry.len, strlen(line));
+		assert_memory_equal(entry.text, line, entry.len);
+	}
+	assert_int_equal(e.code, 0);
+	return n;
+}
+
+static void remove_all(struct scratch *scratch)
+{
+	for (unsigned int n = 0; n < 9; n++) {
+		(void)unlinkat(scratch->fd, log_test_name(n), 0);
+		(void)unlinkat(scratch->fd, packed_name(n), 0);
+	}
 }
 
 /* --- the writer's side -------------------------------------------------------------------------------------- */
@@ -192,7 +255,8 @@ static void rotated_files_become_gzip_one_by_one(void **state)
 		put_lines(i, i + 1);
 		if (i % 3 == 0)
 			pack_all(f);
-		assert_in_range(count_lines(scratch, i + 1), 35, 60);
+		if (i % 4 == 0)
+			assert_in_range(count_lines(scratch, i + 1), 35, 60);
 		assert_string_equal(forms(scratch, 4), "");
 		for (unsigned int n = 1; n < 4; n++)
 			assert_true(strcmp(forms(scratch, n), "gz") == 0 ||
@@ -230,10 +294,7 @@ static void a_file_may_be_rotated_while_it_is_compressed(void **state)
 												  : "");
 		assert_int_equal(count_lines(scratch, lines), left);
 		log_writer_close(&writer);
-		for (unsigned int n = 0; n < 4; n++) {
-			(void)unlinkat(scratch->fd, log_test_name(n), 0);
-			(void)unlinkat(scratch->fd, packed_name(n), 0);
-		}
+		remove_all(scratch);
 	}
 }
 
@@ -296,6 +357,76 @@ static void the_next_start_finishes_what_a_killed_monitor_has_left(void **state)
 	log_writer_close(&writer);
 }
 
+/* As a monitor leaves it that was killed while it renamed. */
+static void a_gap_is_filled_and_costs_no_file(void **state)
+{
+	struct scratch *scratch = *state;
+	struct log_config c = small_files(4);
+
+	log_test_open(scratch->fd, &c, &writer);
+	put_lines(0, 40);
+	pack_all(log_writer_file(&writer));
+	assert_int_equal(unlinkat(scratch->fd, packed_name(2), 0), 0);
+	put_lines(40, 52);
+	assert_string_equal(forms(scratch, 1), "plain");
+	assert_string_equal(forms(scratch, 2), "gz");
+	assert_string_equal(forms(scratch, 3), "gz");
+	log_writer_close(&writer);
+}
+
+/* Writes `from` to `to`, and is killed at the call number `calls` that changes a name. Whether it was. */
+static bool is_killed_at(struct scratch *scratch, const struct log_config *c, int from, int to, int calls)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		log_test_open(scratch->fd, c, &writer);
+		calls_left = calls;
+		for (int i = from; i < to; i++) {
+			put_lines(i, i + 1);
+			if (i % 40 == 0) /* three rotations later a file takes the place of a gzip */
+				pack_all(log_writer_file(&writer));
+		}
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_true(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == KILLED);
+	return WEXITSTATUS(status) == KILLED;
+}
+
+static void wherever_the_monitor_is_killed_the_log_has_each_line_once(void **state)
+{
+	struct scratch *scratch = *state;
+	struct log_config c = small_files(4);
+	int first, last, again, calls = 0;
+	bool killed = true;
+
+	for (; killed; calls++) {
+		log_test_open(scratch->fd, &c, &writer);
+		put_lines(0, 40);
+		log_writer_close(&writer);
+		killed = is_killed_at(scratch, &c, 40, 100, calls);
+		last = last_line(scratch, &first);
+		assert_in_range(last, killed ? 39 : 99, 99);
+		assert_in_range(last - first, 34, 60);
+		log_test_open(scratch->fd, &c, &writer);
+		assert_int_equal(last_line(scratch, &again), last);
+		assert_int_equal(again, first);
+		for (unsigned int n = 1; n < 4; n++)
+			assert_true(strcmp(forms(scratch, n), "plain gz") != 0);
+		assert_false(is_packing(scratch));
+		put_lines(last + 1, last + 14);
+		pack_all(log_writer_file(&writer));
+		assert_int_equal(last_line(scratch, &again), last + 13);
+		assert_in_range(last + 13 - again, 34, 60);
+		log_writer_close(&writer);
+		remove_all(scratch);
+	}
+	assert_in_range(calls, 50, 1000);
+}
+
 static void without_the_option_nothing_is_compressed(void **state)
 {
 	struct scratch *scratch = *state;
@@ -335,10 +466,7 @@ static void a_follower_neither_loses_nor_doubles_what_is_compressed(void **state
 		expect_lines(r, 50, 90);
 		expect_end(r);
 		log_writer_close(&writer);
-		for (unsigned int n = 0; n < 9; n++) {
-			(void)unlinkat(scratch->fd, log_test_name(n), 0);
-			(void)unlinkat(scratch->fd, packed_name(n), 0);
-		}
+		remove_all(scratch);
 	}
 }
 
@@ -421,6 +549,8 @@ int main(void)
 		SCRATCH_TEST(a_file_may_be_rotated_while_it_is_compressed),
 		SCRATCH_TEST(a_gzip_that_is_given_up_leaves_its_original),
 		SCRATCH_TEST(the_next_start_finishes_what_a_killed_monitor_has_left),
+		SCRATCH_TEST(a_gap_is_filled_and_costs_no_file),
+		SCRATCH_TEST(wherever_the_monitor_is_killed_the_log_has_each_line_once),
 		SCRATCH_TEST(without_the_option_nothing_is_compressed),
 		SCRATCH_TEST(a_follower_neither_loses_nor_doubles_what_is_compressed),
 		SCRATCH_TEST(gzip_of_others_is_read),
