@@ -286,3 +286,12 @@ def test_it_is_restarted_and_checked_as_any(ordinary, image):
     wait_for(lambda: json.loads(ordinary("inspect", "again").stdout)[0]["RestartCount"] == 2, "its restarts")
     ordinary("restart", "-t", "0", "box", check=True)
     assert state(ordinary)["State"] == "running"
+
+
+def test_her_logs_are_compressed(ordinary, image):
+    start(ordinary, image, "--log-driver", "local", "--log-opt", "max-size=20k", "--log-opt", "max-file=3", command=("sh", "-c",
+          "n=0; while [ $n -lt 1000 ]; do echo line $n; n=$((n + 1)); done; exec sleep 1000"))
+    wait_for(lambda: ordinary("logs", "-n", "1", "box").stdout == "line 999\n", "the last line")
+    folder = ordinary.root / "containers" / json.loads(ordinary("inspect", "box").stdout)[0]["Id"] / "log"
+    wait_for(lambda: sorted(path.name.partition("log")[2] for path in folder.glob("*")) == ["", ".1.gz", ".2.gz"], "the gzip of each file")
+    assert ordinary("logs", "-n", "500", "box").stdout == "".join(f"line {n}\n" for n in range(500, 1000))
