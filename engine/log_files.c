@@ -18,10 +18,17 @@
 #define ATTEMPTS  1000
 #define OPEN_MODE (O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
 
+void log_files_close(struct log_files *f, size_t index)
+{
+	if (f->items[index].fd >= 0)
+		(void)close(f->items[index].fd); /* only read */
+	f->items[index].fd = -1;
+}
+
 void log_files_done(struct log_files *f)
 {
 	for (size_t i = 0; i < f->len; i++)
-		(void)close(f->items[i].fd); /* only read */
+		log_files_close(f, i);
 	free(f->items);
 	*f = (struct log_files){ 0 };
 }

@@ -10,7 +10,7 @@
 #include "common/err.h"
 
 struct log_open_file {
-	int fd;
+	int fd; /* -1: log_files_close */
 	dev_t dev;
 	ino_t ino;      /* tells it from all others, as long as it is open */
 	bool packed;    /* a gzip (engine/log_file.h), to be read by log_unpack */
@@ -24,6 +24,9 @@ struct log_files {
 
 void log_files_done(struct log_files *f);
 #define cleanup_log_files __attribute__((cleanup(log_files_done)))
+
+/* Lets one go that has been read; its place in the order stays. Not the last, from which log_files_add_newer goes on. */
+void log_files_close(struct log_files *f, size_t index);
 
 /* Opens `name` and what it was rotated to, "name.1" or "name.1.gz" and so on. None at all is no error. -EAGAIN: they are rotated faster than they can be opened;
  * open(2)'s errors. */

@@ -216,6 +216,8 @@ static int next_line(struct files *f, const char **ret, size_t *ret_len, struct 
 			continue;
 		f->have = f->taken;
 		if (is_open && f->file + 1 < f->list.len) {
+			/* Or its room would not be free when it is unlinked. */
+			log_files_close(&f->list, f->file);
 			go_to(f, (struct position){ f->file + 1, 0 });
 			looked = false;
 			continue;

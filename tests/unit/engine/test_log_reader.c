@@ -412,6 +412,39 @@ static void a_record_is_read_when_it_is_whole(void **state)
 	expect(r, LOG_STDOUT, "last\n", true);
 }
 
+static unsigned int count_descriptors(void)
+{
+	unsigned int n = 0;
+
+	for (int fd = 0; fd < 200; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* What a follower has open takes its room on the disk though it was unlinked. */
+static void a_follower_lets_go_of_the_files_that_it_has_read(void **state)
+{
+	struct scratch *scratch = *state;
+	cleanup_log_reader struct log_reader *r = NULL;
+	struct log_config c = LOG_TEST_CONFIG;
+	unsigned int before = 0;
+
+	c.max_size = 1000;
+	log_test_open(scratch->fd, &c, &writer);
+	r = open_reader(scratch->fd, &FOLLOW);
+	for (int i = 0; i < 500; i++) {
+		char line[32];
+
+		(void)snprintf(line, sizeof(line), "line %d\n", i);
+		log_test_put(&writer, LOG_STDOUT, line);
+		expect(r, LOG_STDOUT, line, true);
+		before = i == 0 ? count_descriptors() : before;
+	}
+	assert_true(log_test_size(scratch->fd, 2) > 0);
+	assert_int_equal(count_descriptors(), before);
+	log_writer_close(&writer);
+}
+
 static void a_log_that_comes_later_is_found(void **state)
 {
 	struct scratch *scratch = *state;
@@ -605,6 +638,7 @@ int main(void)
 		SCRATCH_TEST(since_and_until_are_both_included),
 		SCRATCH_TEST(what_comes_wakes_and_is_read),
 		SCRATCH_TEST(a_record_is_read_when_it_is_whole),
+		SCRATCH_TEST(a_follower_lets_go_of_the_files_that_it_has_read),
 		SCRATCH_TEST(a_log_that_comes_later_is_found),
 		SCRATCH_TEST(nothing_is_lost_or_doubled_when_files_are_rotated),
 		SCRATCH_TEST(a_reader_keeps_up_with_a_racing_writer),
