@@ -200,7 +200,7 @@ def test_a_disk_without_room_for_the_gzip_keeps_the_log(scratch):
         box.write_to(20_000)
         wait_for(lambda: sorted(box.files()) == ["", "1"] and not packers(sampan), "the helper's refusal")
         time.sleep(0.5)
-        assert sorted(box.files()) == ["", "1"]
+        assert set(box.files()) - {"gz.part"} == {"", "1"}
         assert box.logs() == lines(0, 20_000)
         filler.unlink()
         box.write_to(38_000)
