@@ -274,7 +274,7 @@ static const struct option_def OPTIONS[] = {
 	{ "log-driver", 0, OPTION_STRING, FLAG(log_driver), "string",
 	  "Where its output goes: json-file, local, journald, none, passthrough (default json-file)" },
 	{ "log-opt", 0, OPTION_LIST, FLAG(log_options), "list",
-	  "How: max-size=10m, max-file=3, tag=..., labels=..." },
+	  "How: max-size=10m, max-file=3, compress=true, tag=..., labels=..." },
 	{ "mac-address", 0, OPTION_STRING, FLAG(mac_address), "string", "MAC address on its network" },
 	{ "memory", 'm', OPTION_CALL, FLAG(memory), "bytes", "Memory limit: 512m, 512Mi, 1g",
 	  set_size_or_zero },
