@@ -99,8 +99,9 @@ struct build {
 	int lock_fd;            /* of the store, shared */
 	struct stat_cache *stat_cache;
 	size_t names_len; /* in `staging`, so far: several executions have each their own */
+	int cancel_fd;    /* readable: stop exporting and squashing; -1: none */
 };
-#define BUILD_EMPTY ((struct build){ .staging.fd = -1, .lock_fd = -1 })
+#define BUILD_EMPTY ((struct build){ .staging.fd = -1, .lock_fd = -1, .cancel_fd = -1 })
 
 /* `b` is zeroed by BUILD_EMPTY. The store was opened in the mount namespace that this process is in now (tree_view_isolate): one of its own. */
 int build_open(const struct store *s, struct build *b, struct err *e) MUST_CHECK;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "build/squash_merge.h"
+#include "build/stoppable.h"
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "store/layer.h"
@@ -72,18 +73,26 @@ static int make_place(const struct build *b, int *ret_fd, struct err *e)
 	return *ret_fd < 0 ? err_errno(e, "cannot open a directory in staging") : 0;
 }
 
-static int make_layer(const struct build *b, const struct build_result *r, const int64_t *epoch,
-		      struct step_layer *ret, struct err *e)
+struct squashing {
+	const struct build *build;
+	const struct build_result *result;
+	const int64_t *epoch;
+	struct step_layer layer;
+};
+
+static int make_layer(void *arg, struct err *e)
 {
+	struct squashing *s = arg;
+	const struct build *b = s->build;
 	cleanup_trees struct trees trees = { 0 };
 	cleanup_fd int to_fd = -1;
-	int n = open_trees(b->store, &r->layers, &trees, e);
+	int n = open_trees(b->store, &s->result->layers, &trees, e);
 
 	if (n == 0)
 		n = make_place(b, &to_fd, e);
 	if (n == 0)
-		n = squash_merge(trees.fds, trees.len, r->made_len, to_fd, e);
-	return n < 0 ? n : step_layer_commit(b->store, &b->staging, STAGED, epoch, ret, e);
+		n = squash_merge(trees.fds, trees.len, s->result->made_len, to_fd, e);
+	return n < 0 ? n : step_layer_commit(b->store, &b->staging, STAGED, s->epoch, &s->layer, e);
 }
 
 /* --- the image ------------------------------------------------------------------------------------------ */
@@ -154,7 +163,7 @@ static int replace(struct build_result *r, const struct step_layer *layer, struc
 
 int build_squash(struct build *b, struct build_result *r, const int64_t *epoch, struct err *e)
 {
-	struct step_layer layer;
+	struct squashing s = { .build = b, .result = r, .epoch = epoch };
 	int n;
 
 	if (r->made_len < 2)
@@ -163,8 +172,10 @@ int build_squash(struct build *b, struct build_result *r, const int64_t *epoch, 
 		return err_set(e, -EINVAL, "there are more layers than the image has");
 	n = build_stage(b, e); /* one that found all has none yet */
 	if (n == 0)
-		n = make_layer(b, r, epoch, &layer, e);
+		n = stoppable_run(make_layer, &s, &s.layer, sizeof(s.layer), b->cancel_fd, e);
 	if (n == 0)
-		n = replace(r, &layer, e);
+		n = replace(r, &s.layer, e);
+	if (n == -EINTR)
+		return n;
 	return n < 0 ? err_wrap(e, "cannot squash %zu layers", r->made_len) : 0;
 }

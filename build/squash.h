@@ -17,7 +17,7 @@
  * layer any more, and one for the new layer comes behind them, as docker's --squash has it. Nothing is done where there are fewer than two layers.
  *
  * The same layers on the same base give the same layer. `epoch` as for step_layer_commit. The build's lock of the store is held meanwhile. *r is as it was on failure. -EFBIG
- * over a limit, -ELOOP deeper than SQUASH_DEPTH_MAX, -ENAMETOOLONG, and those of the file system. */
+ * over a limit, -ELOOP deeper than SQUASH_DEPTH_MAX, -ENAMETOOLONG, and those of the file system; -EINTR b->cancel_fd. */
 int build_squash(struct build *b, struct build_result *r, const int64_t *epoch, struct err *e) MUST_CHECK;
 
 #endif

@@ -4,12 +4,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "build/build_export.h"
 #include "build/build_image.h"
 #include "build/csv.h"
+#include "build/stoppable.h"
 #include "cli/image_name.h"
 #include "cli/image_output.h"
 #include "common/cleanup.h"
@@ -20,8 +19,10 @@
 
 void build_outputs_done(struct build_outputs *o)
 {
-	for (size_t i = 0; i < o->len; i++)
+	for (size_t i = 0; i < o->len; i++) {
+		build_place_done(&o->items[i].place);
 		free(o->items[i].dest);
+	}
 	strvec_done(&o->names);
 	strvec_done(&o->annotations);
 	strvec_done(&o->index_annotations);
@@ -167,7 +168,9 @@ static int add(const struct reading *o, enum build_output_kind kind, struct err 
 
 	if (o->all->len == BUILD_OUTPUTS_MAX)
 		return err_set(e, -EFBIG, "more than %d outputs", BUILD_OUTPUTS_MAX);
-	*to = (struct build_output){ .kind = kind, .no_tar = o->has_tar && !o->tar };
+	*to = (struct build_output){ .kind = kind,
+				     .no_tar = o->has_tar && !o->tar,
+				     .place = BUILD_PLACE_EMPTY };
 	if (o->dest && !(to->dest = strdup(o->dest)))
 		return no_memory(e);
 	o->all->len++;
@@ -241,56 +244,33 @@ int build_outputs_read(const struct build_flags *f, struct build_outputs *ret, s
 
 /* --- files ---------------------------------------------------------------------------------------------- */
 
-static int open_dest(const struct build_output *o, const struct image_config *c, bool several, int *ret_fd,
-		     struct err *e)
+static int add_files(struct build_output *o, struct build *b, const struct build_result *r,
+		     const int64_t *epoch, bool several, struct err *e)
 {
-	const struct platform *p = &c->platform;
-	cleanup_free char *path = NULL;
-	int n = several ? asprintf(&path, "%s/%s_%s%s%s", o->dest, p->os, p->architecture,
-				   p->variant[0] ? "_" : "", p->variant)
-			: asprintf(&path, "%s", o->dest);
+	int n = o->place.is_open ? 0 : build_place_open(o->dest, o->kind == BUILD_OUTPUT_TAR, &o->place, e);
 
-	if (n < 0) {
-		path = NULL;
-		return no_memory(e);
-	}
-	return dir_make_open(AT_FDCWD, path, 0755, ret_fd, e);
+	return n < 0 ? n : build_place_add(&o->place, b, r, epoch, several, e);
 }
 
-static int write_tar(const struct build_output *o, struct build *b, const struct build_result *r,
-		     struct err *e)
-{
-	cleanup_image_output struct image_output out = { .fd = -1 };
-	int n = image_output_open(o->dest, &out, e);
-
-	if (n == 0)
-		n = build_export_tar(b, r, out.fd, e);
-	return n < 0 ? n : image_output_commit(&out, e);
-}
-
-static int write_files(const struct build_output *o, struct build *b, const struct build_result *r,
-		       const int64_t *epoch, bool several, struct err *e)
-{
-	cleanup_fd int fd = -1;
-	int n;
-
-	if (o->kind == BUILD_OUTPUT_TAR)
-		return several ? err_set(e, -EOPNOTSUPP,
-					 "type=tar holds one platform (type=local has them all)")
-			       : write_tar(o, b, r, e);
-	n = open_dest(o, &r->config, several, &fd, e);
-	return n < 0 ? n : build_export_dir(b, r, epoch, fd, e);
-}
-
-int build_output_files(const struct build_outputs *o, struct build *b, const struct build_result *r,
+int build_output_files(struct build_outputs *o, struct build *b, const struct build_result *r,
 		       const int64_t *epoch, bool several, struct err *e)
 {
 	int n = 0;
 
 	for (size_t i = 0; n == 0 && i < o->len; i++)
 		if (o->items[i].kind >= BUILD_OUTPUT_LOCAL)
-			n = write_files(&o->items[i], b, r, epoch, several, e);
+			n = add_files(&o->items[i], b, r, epoch, several, e);
 	return n;
+}
+
+int build_output_files_end(struct build_outputs *o, const struct build *b, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < o->len; i++)
+		if (o->items[i].place.is_open)
+			r = build_place_commit(&o->items[i].place, b, e);
+	return r;
 }
 
 /* --- archives ------------------------------------------------------------------------------------------- */
@@ -309,24 +289,54 @@ static int put(const struct build_outputs *o, const struct store *s, const char 
 	return push_to_layout(s, bound, &o->names, options, layout, &result, e);
 }
 
+static int fill(const struct build_outputs *o, const struct store *s, const char *bound,
+		const struct image_index *index, const struct push_options *options, struct layout *layout,
+		struct err *e)
+{
+	int r;
+
+	layout_cancel_by(layout, options->cancel_fd);
+	r = put(o, s, bound, index, options, layout, e);
+	return r < 0 ? r : layout_finish(layout, e);
+}
+
+/* An OCI layout that is a directory may have other images already. */
+static int write_folder(const char *path, const struct build_outputs *all, const struct store *s,
+			const char *bound, const struct image_index *index,
+			const struct push_options *options, struct err *e)
+{
+	cleanup_layout struct layout *layout = NULL;
+	bool is_new = access(path, F_OK) < 0;
+	struct err ignored;
+	int r = layout_open_dir(path, &layout, e);
+
+	if (r == 0)
+		r = fill(all, s, bound, index, options, layout, e);
+	if (r < 0 && is_new)
+		IGNORE_RESULT(tree_remove(AT_FDCWD, path, &ignored));
+	return r;
+}
+
 static int write_archive(const struct build_output *o, const struct build_outputs *all, const struct store *s,
 			 const char *bound, const struct image_index *index,
 			 const struct push_options *options, struct err *e)
 {
 	enum transport_kind kind =
 		o->kind == BUILD_OUTPUT_OCI ? TRANSPORT_OCI_ARCHIVE : TRANSPORT_DOCKER_ARCHIVE;
-	bool is_dir = o->kind == BUILD_OUTPUT_OCI && o->no_tar;
 	cleanup_image_output struct image_output out = { .fd = -1 };
 	cleanup_layout struct layout *layout = NULL;
-	int r = is_dir ? layout_open_dir(o->dest, &layout, e) : image_output_open(o->dest, &out, e);
+	int r;
 
-	if (r == 0 && !is_dir)
+	if (o->kind == BUILD_OUTPUT_OCI && o->no_tar)
+		return write_folder(o->dest, all, s, bound, index, options, e);
+	r = image_output_open(o->dest, &out, e);
+	if (r == 0)
 		r = layout_open_archive(out.fd, kind, &layout, e);
 	if (r == 0)
-		r = put(all, s, bound, index, options, layout, e);
+		r = fill(all, s, bound, index, options, layout, e);
 	if (r == 0)
-		r = layout_finish(layout, e);
-	return r < 0 || is_dir ? r : image_output_commit(&out, e);
+		r = stoppable_sync(out.fd, options->cancel_fd, e);
+	return r < 0 ? r : image_output_commit(&out, e);
 }
 
 int build_output_archives(const struct build_outputs *o, const struct store *s, const char *bound,

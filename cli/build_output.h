@@ -7,6 +7,7 @@
 
 #include "build/build.h"
 #include "cli/build_flags.h"
+#include "cli/build_place.h"
 #include "pull/push.h"
 
 #define BUILD_OUTPUTS_MAX 16
@@ -23,6 +24,7 @@ struct build_output {
 	enum build_output_kind kind;
 	char *dest;  /* NULL: none; "-": standard output */
 	bool no_tar; /* of an OCI layout: a directory */
+	struct build_place place;
 };
 
 struct build_outputs {
@@ -43,9 +45,11 @@ void build_outputs_done(struct build_outputs *o);
 /* -EINVAL with what is wrong, in docker's words. */
 int build_outputs_read(const struct build_flags *f, struct build_outputs *ret, struct err *e) MUST_CHECK;
 
-/* Files of one platform; `several`: in folders named after them. */
-int build_output_files(const struct build_outputs *o, struct build *b, const struct build_result *r,
+/* Files of one platform; `several`: in folders named after them. They are where they belong after build_output_files_end, which comes after the last. */
+int build_output_files(struct build_outputs *o, struct build *b, const struct build_result *r,
 		       const int64_t *epoch, bool several, struct err *e) MUST_CHECK;
+
+int build_output_files_end(struct build_outputs *o, const struct build *b, struct err *e) MUST_CHECK;
 
 /* The image that is bound to `bound`, or all of `index` (NULL: there is none), into archives, under o->names. */
 int build_output_archives(const struct build_outputs *o, const struct store *s, const char *bound,

@@ -401,7 +401,7 @@ static int build(struct building *b, struct err *e)
 		return r;
 	b->settings.params.folders = b->input.folders;
 	b->settings.params.folders_len = b->input.len;
-	b->settings.params.cancel_fd = b->signals_fd;
+	b->settings.params.cancel_fd = b->build.cancel_fd = b->signals_fd;
 	if (b->flags->locked)
 		r = build_lock_read(&b->input, &b->pins, e);
 	set_bases(b);
@@ -409,6 +409,8 @@ static int build(struct building *b, struct err *e)
 		r = import_caches(b, e);
 	if (r == 0)
 		r = build_platforms(b, e);
+	if (r == 0)
+		r = build_output_files_end(&b->outputs, &b->build, e);
 	if (r == 0 && b->images_len > 0 && !b->flags->check)
 		r = deliver(b, e);
 	if (r == 0 && !b->flags->check && b->cache_to.len > 0)

@@ -123,6 +123,7 @@ static int save_all(const struct store *s, char **images, enum transport_kind ki
 		r = layout_open_archive(out.fd, kind, &layout, e);
 	if (r < 0)
 		return r;
+	layout_cancel_by(layout, o->cancel_fd);
 	progress_init(&progress, stderr);
 	shown = image_transfer_shown(o, &progress, f->quiet);
 	for (size_t i = 0; r == 0 && images[i]; i++)

@@ -2,8 +2,11 @@
 #include "common/file.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -31,6 +34,32 @@ int write_all(int fd, const void *data, size_t len)
 		len -= (size_t)n;
 	}
 	return 0;
+}
+
+/* A pipe that says it takes bytes takes that many without waiting: pipe(7). */
+static size_t piece_of(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? SIZE_MAX : PIPE_BUF;
+}
+
+int write_all_until(int fd, const void *data, size_t len, int cancel_fd)
+{
+	const size_t piece = cancel_fd < 0 ? SIZE_MAX : piece_of(fd);
+	const char *p = data;
+	int r = 0;
+
+	for (; r == 0 && len > 0; p += piece < len ? piece : len, len -= piece < len ? piece : len) {
+		struct pollfd fds[] = { { .fd = fd, .events = POLLOUT },
+					{ .fd = cancel_fd, .events = POLLIN } };
+
+		while (cancel_fd >= 0 && poll(fds, ARRAY_LEN(fds), -1) < 0)
+			if (errno != EINTR)
+				return -errno;
+		r = fds[1].revents ? -EINTR : write_all(fd, p, piece < len ? piece : len);
+	}
+	return r;
 }
 
 int read_exactly(int fd, void *data, size_t len)

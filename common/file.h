@@ -12,6 +12,9 @@
 /* All bytes, however many write(2) calls it takes. Returns 0 or -errno. */
 int write_all(int fd, const void *data, size_t len) MUST_CHECK;
 
+/* The same, until cancel_fd (-1: none) becomes readable: -EINTR, and some of it has been written. Whoever reads a pipe too slowly is not waited for then. */
+int write_all_until(int fd, const void *data, size_t len, int cancel_fd) MUST_CHECK;
+
 /* Reads exactly `len` bytes. 0; -ENODATA at an early end of file; -errno. */
 int read_exactly(int fd, void *data, size_t len) MUST_CHECK;
 

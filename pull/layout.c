@@ -34,6 +34,7 @@ struct layout {
 	enum transport_kind kind;
 	int dir_fd; /* of a directory; else -1 */
 	int fd;     /* of a tar, borrowed */
+	int cancel_fd;
 	struct archive *archive;
 	struct strvec written; /* digests in the tar */
 	struct descriptor *tops;
@@ -86,8 +87,13 @@ static struct layout *new_layout(enum transport_kind kind, struct err *e)
 		return NULL;
 	}
 	l->kind = kind;
-	l->dir_fd = l->fd = -1;
+	l->dir_fd = l->fd = l->cancel_fd = -1;
 	return l;
+}
+
+void layout_cancel_by(struct layout *l, int cancel_fd)
+{
+	l->cancel_fd = cancel_fd;
 }
 
 /* The images that a directory has stay in its index. */
@@ -134,7 +140,7 @@ int layout_open_dir(const char *path, struct layout **ret, struct err *e)
 static la_ssize_t on_write(struct archive *a, void *arg, const void *data, size_t len)
 {
 	const struct layout *l = arg;
-	int r = write_all(l->fd, data, len);
+	int r = write_all_until(l->fd, data, len, l->cancel_fd);
 
 	if (r == 0)
 		return (la_ssize_t)len;
@@ -147,6 +153,8 @@ static int failure(const struct layout *l, struct err *e)
 	const char *text = archive_error_string(l->archive);
 	int code = archive_errno(l->archive);
 
+	if (code == EINTR)
+		return err_set(e, -EINTR, "interrupted");
 	if (code > 0)
 		return err_code(e, -code, "cannot write the archive");
 	return err_set(e, -EIO, "cannot write the archive: %s", text ? text : "unknown reason");
@@ -200,7 +208,9 @@ static int put_block(struct layout *l, const char *block, size_t len, int to_fd,
 
 	if (to_fd < 0)
 		return archive_write_data(l->archive, block, len) == (la_ssize_t)len ? 0 : failure(l, e);
-	r = write_all(to_fd, block, len);
+	r = write_all_until(to_fd, block, len, l->cancel_fd);
+	if (r == -EINTR)
+		return err_set(e, r, "interrupted");
 	return r < 0 ? err_code(e, r, "cannot write a layer") : 0;
 }
 

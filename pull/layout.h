@@ -21,6 +21,9 @@ int layout_open_dir(const char *path, struct layout **ret, struct err *e) MUST_C
 /* A tar that is written to `fd` (borrowed), front to back: TRANSPORT_OCI_ARCHIVE or TRANSPORT_DOCKER_ARCHIVE. */
 int layout_open_archive(int fd, enum transport_kind kind, struct layout **ret, struct err *e) MUST_CHECK;
 
+/* From now on what writes into it fails with -EINTR when cancel_fd (borrowed; -1: none) becomes readable. */
+void layout_cancel_by(struct layout *l, int cancel_fd);
+
 void layout_free(struct layout *l);
 void layout_free_fn(struct layout **l);
 #define cleanup_layout __attribute__((cleanup(layout_free_fn)))

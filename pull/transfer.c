@@ -79,6 +79,8 @@ static void enter(const struct transfer *t, struct transfer_blob *b, enum transf
 
 static int blame(const struct transfer_blob *b, struct err *e)
 {
+	if (e->code == -EINTR)
+		return e->code; /* nothing is wrong with it */
 	return err_wrap(e, "%s %s", b->text ? "document" : "layer", b->digest.text);
 }
 

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds that are stopped, that fill the disk, and that have company: what stays is valid, and nothing else stays."""
 import contextlib
+import fcntl
 import glob
 import json
 import os
 import signal
 import subprocess
+import termios
+import time
 import uuid
 
 import pytest
@@ -194,6 +197,83 @@ def test_a_build_can_be_stopped_at_any_time(site, number, delay_ms):
     assert done.returncode == 0, done.stderr
     assert (layer(site.sampan) / "copy").read_text() == "text"
     site.assert_clean()
+
+
+# --- stopped while what was made is brought out -----------------------------------------------------------
+
+
+EXPORTS = {"local": "type=local,dest={out}/d", "beside": "type=local,dest={out}", "tar": "type=tar,dest={out}/f", "oci": "type=oci,dest={out}/f",
+           "docker": "type=docker,dest={out}/f", "layout": "type=oci,tar=false,dest={out}/d"}
+
+
+def export_begun(site, out):
+    """Whether there is something at the destination, or on its way there, that was not there before."""
+    return [name for name in os.listdir(out) if name != "there"] or glob.glob(f"{site.sampan.root}/staging/*/squash")
+
+
+@pytest.mark.parametrize("kind, number", zip(EXPORTS, [signal.SIGINT, signal.SIGTERM] * 3))
+def test_an_export_that_is_stopped_leaves_nothing_at_its_destination(site, kind, number):
+    out = site.context.parent / "out"
+    out.mkdir()
+    (out / "there").touch()
+    (site.context / "many").mkdir()
+    for index in range(FILES // 8):
+        (site.context / "many" / str(index)).touch()
+    with open(site.context / "large", "wb") as file:
+        file.truncate(512 << 20)
+    site.write("FROM scratch\nCOPY large /\nCOPY many /many\n")
+    assert site.build().returncode == 0
+    process = site.start("-o", EXPORTS[kind].format(out=out))
+    wait_for(lambda: export_begun(site, out), "the export")
+    began = time.monotonic()
+    os.kill(process.pid, number)
+    log = end(process)
+    assert (process.returncode, log.splitlines()[-1]) == (ENDS[number], "sampan: interrupted"), log
+    assert time.monotonic() - began < 5 * SLOW
+    assert os.listdir(out) == ["there"]
+    site.assert_gone()
+    site.assert_clean()
+
+
+@pytest.mark.parametrize("kind", ["tar", "oci", "docker"])
+def test_an_export_into_a_pipe_that_nobody_reads_is_stopped(site, kind):
+    with open(site.context / "large", "wb") as file:
+        file.write(os.urandom(4 << 20))
+    site.write("FROM scratch\nCOPY large /\n")
+    assert site.build().returncode == 0
+    reader, writer = os.pipe()
+    log = site.context.parent / "log"
+    with open(log, "w", encoding="utf-8") as stderr:
+        process = site.sampan.popen("build", "-o", f"type={kind},dest=-", site.context, env=site.env, stdout=writer, stderr=stderr)
+    os.close(writer)
+    process.log = log
+    wait_for(lambda: fcntl.ioctl(reader, termios.FIONREAD, b"\0" * 4) != b"\0" * 4, "the first bytes")
+    os.kill(process.pid, signal.SIGINT)
+    assert end(process).splitlines()[-1] == "sampan: interrupted"
+    assert process.returncode == 130
+    os.close(reader)
+    site.assert_gone()
+    site.assert_clean()
+
+
+def test_a_build_that_squashes_is_stopped(site):
+    (site.context / "many").mkdir()
+    for index in range(FILES):
+        (site.context / "many" / str(index)).touch()
+    site.write("FROM scratch\nCOPY many /many\nCOPY Dockerfile /\n")
+    assert site.build().returncode == 0
+    process = site.start("--squash", name="squashed")
+    wait_for(lambda: any(len(os.listdir(path)) > 10 for path in glob.glob(f"{site.sampan.root}/staging/*/squash/tree/many")), "the squashing")
+    os.kill(process.pid, signal.SIGTERM)
+    assert end(process).splitlines()[-1] == "sampan: interrupted"
+    assert process.returncode == 143
+    site.assert_gone()
+    site.assert_clean()
+    assert site.build("--squash", name="squashed").returncode == 0
+    assert len(os.listdir(layer(site.sampan, "squashed") / "many")) == FILES
+
+
+# --- beside others ---------------------------------------------------------------------------------------
 
 
 def test_what_is_at_work_beside_a_step_that_fails_ends(site):

@@ -238,8 +238,28 @@ def test_several_platforms_go_into_folders_and_layouts(builder, tmp_path):
         top = json.load(tar.extractfile("index.json"))["manifests"][0]
         index = json.load(tar.extractfile(f"blobs/sha256/{top['digest'].partition(':')[2]}"))
     assert set(by_platform(index)) == {own, other}
-    done = builder.run(text, files, *both, "-o", "-")
-    assert done.returncode == 1 and "type=tar holds one platform (type=local has them all)" in done.stderr
+    done = builder.run(text, files, *both, "-o", "-", check=True, text=False)
+    found = read_tar(io.BytesIO(done.stdout))
+    assert {path: found[path] for path in (f"linux_{own}", f"linux_{own}/x", f"linux_{other}/x")} == {
+        f"linux_{own}": "d755 0:0", f"linux_{own}/x": "-644 0:0 mine", f"linux_{other}/x": "-644 0:0 other"}
+
+
+def test_files_of_a_platform_that_fails_leave_those_of_the_others_out(builder, tmp_path):
+    """All of it comes at the end, or nothing."""
+    other, own = foreign_architecture(), machine_architecture()
+    text = "FROM scratch\nARG TARGETARCH\nCOPY $TARGETARCH /x\n"
+    (tmp_path / "there").mkdir()
+    done = builder.run(text, {own: "mine"}, "--platform", f"linux/{own},linux/{other}", "-o", tmp_path / "new",
+                       "-o", tmp_path / "there", "-o", f"type=tar,dest={tmp_path / 'x.tar'}")
+    assert done.returncode == 1 and f'"/{other}": not found' in done.stderr
+    assert os.listdir(tmp_path) == ["there"] and os.listdir(tmp_path / "there") == []
+
+
+def test_a_folder_in_the_way_of_a_file_is_named_and_nothing_is_written(builder, tmp_path):
+    (tmp_path / "z").mkdir()
+    done = builder.run("FROM scratch\nCOPY a z /\n", {"a": "1", "z": "2"}, "-o", tmp_path)
+    assert done.returncode == 1 and "cannot replace to directory /z with file" in done.stderr
+    assert os.listdir(tmp_path) == ["z"]
 
 
 def test_provenance_and_sbom_are_in_the_index(builder, registry):

@@ -110,22 +110,25 @@ static void export_tar(void *arg)
 {
 	const struct exported *x = arg;
 	cleanup_buf struct buf first = BUF_INIT(4096), second = BUF_INIT(4096);
-	int tar = memfd_create("tar", MFD_CLOEXEC), again = memfd_create("tar", MFD_CLOEXEC);
-	const int64_t epoch = 12345;
+	int tar = memfd_create("tar", MFD_CLOEXEC), several = memfd_create("tar", MFD_CLOEXEC);
 	struct store *s = NULL;
 	struct err e = { 0 };
 	int out = -1;
 	struct build b = isolate(x, &s, &out);
 
-	CHILD_CHECK(tar >= 0 && again >= 0);
-	CHILD_OK(build_export_tar(&b, &x->r, tar, &e));
+	CHILD_CHECK(tar >= 0 && several >= 0);
+	CHILD_OK(build_export_tar(&b, &x->r, NULL, tar, &e));
+	CHILD_OK(build_export_tar_end(&b, tar, &e));
 	list_tar(tar, &first);
 	CHILD_CHECK(strstr(first.data, "d/\nd/a\n") && strstr(first.data, "hard\n") &&
 		    strstr(first.data, "l\n"));
-	CHILD_OK(build_export_dir(&b, &x->r, &epoch, out, &e));
-	CHILD_OK(build_export_dir_tar(out, again, &e));
-	list_tar(again, &second);
-	CHILD_CHECK(strcmp(first.data, second.data) == 0);
+	CHILD_OK(build_export_tar(&b, &x->r, "one", several, &e));
+	CHILD_OK(build_export_tar(&b, &x->r, "two", several, &e));
+	CHILD_OK(build_export_tar_end(&b, several, &e));
+	list_tar(several, &second);
+	CHILD_CHECK(strstr(second.data, "one/\none/b\none/d/\none/d/a\n") &&
+		    strstr(second.data, "\ntwo/\ntwo/b\ntwo/d/\n"));
+	CHILD_CHECK(strcmp(second.data + second.len - strlen("two/l\n"), "two/l\n") == 0);
 	end(&b, s);
 }
 
@@ -144,7 +147,7 @@ static void export_to_a_full_disk(void *arg)
 
 	if (full < 0)
 		_exit(CHILD_LACKS);
-	CHILD_CHECK(build_export_tar(&b, &x->r, full, &e) == -ENOSPC);
+	CHILD_CHECK(build_export_tar(&b, &x->r, NULL, full, &e) == -ENOSPC);
 	CHILD_CHECK(strncmp(e.text, "cannot write a tar: ", strlen("cannot write a tar: ")) == 0);
 	end(&b, s);
 }
@@ -154,12 +157,34 @@ static void a_tar_that_cannot_be_written_is_an_error(void **state)
 	in_child(*state, export_to_a_full_disk);
 }
 
+static void export_when_it_is_over(void *arg)
+{
+	const struct exported *x = arg;
+	struct store *s = NULL;
+	struct err e = { 0 };
+	int out = -1, fds[2];
+	struct build b = isolate(x, &s, &out);
+
+	CHILD_CHECK(pipe2(fds, O_CLOEXEC) == 0 && write(fds[1], "x", 1) == 1);
+	b.cancel_fd = fds[0];
+	CHILD_CHECK(build_export_dir(&b, &x->r, NULL, out, &e) == -EINTR &&
+		    strcmp(e.text, "interrupted") == 0);
+	CHILD_CHECK(build_export_tar(&b, &x->r, NULL, out, &e) == -EINTR);
+	end(&b, s);
+}
+
+static void an_export_is_stopped(void **state)
+{
+	in_child(*state, export_when_it_is_over);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(files_go_into_a_directory_beside_what_is_there),
 		FIXTURE_TEST(a_tar_has_all_files),
 		FIXTURE_TEST(a_tar_that_cannot_be_written_is_an_error),
+		FIXTURE_TEST(an_export_is_stopped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -164,6 +164,31 @@ static void a_full_device_stops_write_all(void **state)
 	assert_int_equal(write_all(fd, "x", 1), -ENOSPC);
 }
 
+static void a_write_to_a_full_pipe_can_be_stopped(void **state)
+{
+	static const char data[1 << 20];
+	int full[2], cancel[2];
+
+	(void)state;
+	assert_true(pipe2(full, O_CLOEXEC) == 0 && pipe2(cancel, O_CLOEXEC) == 0);
+	assert_int_equal(write_all_until(full[1], "12345", 5, cancel[0]), 0);
+	assert_int_equal(write(cancel[1], "x", 1), 1);
+	assert_int_equal(write_all_until(full[1], data, sizeof(data), cancel[0]), -EINTR);
+	(void)alarm(30); /* instead of waiting for ever: */
+	assert_int_equal(read(cancel[0], &(char){ 0 }, 1), 1);
+	if (fork() == 0) {
+		(void)usleep(100000);
+		_exit(write(cancel[1], "x", 1) == 1 ? 0 : 1);
+	}
+	assert_int_equal(write_all_until(full[1], data, sizeof(data), cancel[0]), -EINTR);
+	(void)alarm(0);
+	(void)wait(NULL);
+	for (int i = 0; i < 2; i++) {
+		(void)close(full[i]);
+		(void)close(cancel[i]);
+	}
+}
+
 static void files_of_just_the_maximum_are_read(void **state)
 {
 	static const size_t SIZES[] = { 0, 1, 255, 256, 4095, 4096, 4097, 10000 };
@@ -489,6 +514,7 @@ int main(void)
 		cmocka_unit_test(read_fd_reads_all_through_interruptions),
 		SCRATCH_TEST(an_early_end_of_file_is_no_data),
 		cmocka_unit_test(a_full_device_stops_write_all),
+		cmocka_unit_test(a_write_to_a_full_pipe_can_be_stopped),
 		SCRATCH_TEST(files_of_just_the_maximum_are_read),
 		SCRATCH_TEST(files_over_the_maximum_are_refused_by_name),
 		cmocka_unit_test(read_fd_is_limited_to_the_byte),
