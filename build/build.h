@@ -45,7 +45,7 @@ struct build_secret {
 
 struct build_ssh {
 	char *id;
-	char *socket_path;
+	char *socket_path; /* of an agent */
 };
 
 /* What RUN's containers get. */
@@ -58,6 +58,11 @@ struct build_limits {
 	const char *cgroup_parent;      /* NULL: none */
 	const char *network;            /* of RUN --network=default: "default", "host" or "none" */
 };
+
+struct build_params;
+
+/* The agent of git over ssh: "default", or else the first one. NULL: none. */
+const char *build_git_agent(const struct build_params *p);
 
 enum build_step_end { BUILD_STEP_CACHED, BUILD_STEP_MADE, BUILD_STEP_FAILED };
 

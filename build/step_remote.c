@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,12 +22,18 @@ static int make_dir(const struct execution *x, const struct step_job *job, size_
 	return dir_make_open(x->build->staging.fd, name, 0700, ret_fd, e);
 }
 
+const char *build_git_agent(const struct build_params *p)
+{
+	for (size_t i = 0; i < p->ssh_len; i++)
+		if (strcmp(p->ssh[i].id, "default") == 0)
+			return p->ssh[i].socket_path;
+	return p->ssh_len > 0 ? p->ssh[0].socket_path : NULL;
+}
+
 static struct remote_options options_of(const struct execution *x)
 {
 	return (struct remote_options){ .cancel_fd = x->params->cancel_fd,
-					.ssh_auth_sock = x->params->ssh_len > 0
-								 ? x->params->ssh[0].socket_path
-								 : NULL };
+					.ssh_auth_sock = build_git_agent(x->params) };
 }
 
 static const struct plan_copy *copy_of(const struct execution *x, const struct step_job *job)

@@ -137,7 +137,7 @@ static const struct option_def OPTIONS[] = {
 	{ "shm-size", 0, OPTION_SIZE, LIMIT(shm_size), "bytes", "Size of /dev/shm of RUN (default 64m)" },
 	{ "squash", 0, OPTION_BOOL, FLAG(squash), NULL,
 	  "Make one layer of all that the build adds to its base" },
-	{ "ssh", 0, OPTION_LIST, FLAG(ssh), "list", "Agents for RUN: default, or ID=SOCKET" },
+	{ "ssh", 0, OPTION_LIST, FLAG(ssh), "list", "Agents for RUN: default, ID=SOCKET, or ID=KEY,..." },
 	{ "tag", 't', OPTION_LIST, FLAG(tags), "list", "Names of the image: NAME[:TAG]" },
 	{ "target", 0, OPTION_STRING, FLAG(target), "stage", "Build this stage (default the last one)" },
 	{ "timestamp", 0, OPTION_I64, FLAG(timestamp), "seconds",

@@ -35,9 +35,11 @@ const struct ignore *build_input_ignore(const struct build_input *in)
 /* --- folders -------------------------------------------------------------------------------------------- */
 
 static int fetch(struct build_input_context *c, const char *text, bool stdin_too, struct build *build,
-		 int cancel_fd, size_t index, struct err *e)
+		 const struct build_params *p, size_t index, struct err *e)
 {
-	const struct remote_options o = { .ssh_auth_sock = getenv("SSH_AUTH_SOCK"), .cancel_fd = cancel_fd };
+	const char *agent = build_git_agent(p);
+	const struct remote_options o = { .ssh_auth_sock = agent ? agent : getenv("SSH_AUTH_SOCK"),
+					  .cancel_fd = p->cancel_fd };
 	cleanup_fd int dir_fd = -1;
 	char name[32];
 	int r;
@@ -64,7 +66,7 @@ static int open_folder(struct build_input_context *c, const char *path, struct e
 }
 
 static int add_context(struct build_input *in, const char *name, const char *text, bool stdin_too,
-		       struct build *build, int cancel_fd, struct err *e)
+		       struct build *build, const struct build_params *p, struct err *e)
 {
 	struct build_input_context *c = &in->items[in->len];
 
@@ -78,7 +80,7 @@ static int add_context(struct build_input *in, const char *name, const char *tex
 		return err_code(e, -ENOMEM, "cannot keep a build context");
 	return remote_context_kind(text) == REMOTE_CONTEXT_FOLDER
 		       ? open_folder(c, text, e)
-		       : fetch(c, text, stdin_too, build, cancel_fd, in->len, e);
+		       : fetch(c, text, stdin_too, build, p, in->len, e);
 }
 
 /* What is an image comes through the plan. */
@@ -87,8 +89,8 @@ static bool is_image(const char *value)
 	return strncmp(value, "docker-image://", 15) == 0 || strncmp(value, "oci-layout://", 13) == 0;
 }
 
-static int add_named(struct build_input *in, const char *text, struct build *build, int cancel_fd,
-		     struct err *e)
+static int add_named(struct build_input *in, const char *text, struct build *build,
+		     const struct build_params *p, struct err *e)
 {
 	cleanup_free char *name = strdup(text);
 	char *equals = name ? strchr(name, '=') : NULL;
@@ -98,7 +100,7 @@ static int add_named(struct build_input *in, const char *text, struct build *bui
 	if (!equals || equals == name || !equals[1])
 		return err_set(e, -EINVAL, "invalid context value: %s, expected key=value", text);
 	*equals = '\0';
-	return is_image(equals + 1) ? 0 : add_context(in, name, equals + 1, false, build, cancel_fd, e);
+	return is_image(equals + 1) ? 0 : add_context(in, name, equals + 1, false, build, p, e);
 }
 
 /* --- the Dockerfile ------------------------------------------------------------------------------------- */
@@ -249,8 +251,8 @@ static void make_folders(struct build_input *in)
 										 : NULL };
 }
 
-int build_input_open(const struct build_flags *f, const char *context, struct build *build, int cancel_fd,
-		     struct build_input *ret, struct err *e)
+int build_input_open(const struct build_flags *f, const char *context, struct build *build,
+		     const struct build_params *p, struct build_input *ret, struct err *e)
 {
 	const char *dockerfile;
 	int r;
@@ -258,9 +260,9 @@ int build_input_open(const struct build_flags *f, const char *context, struct bu
 	if (f->file && strcmp(f->file, "-") == 0 && strcmp(context, "-") == 0)
 		return err_set(e, -EINVAL,
 			       "invalid argument: can't use stdin for both build context and dockerfile");
-	r = add_context(ret, NULL, context, true, build, cancel_fd, e);
+	r = add_context(ret, NULL, context, true, build, p, e);
 	for (size_t i = 0; r == 0 && i < f->contexts.len; i++)
-		r = add_named(ret, f->contexts.items[i], build, cancel_fd, e);
+		r = add_named(ret, f->contexts.items[i], build, p, e);
 	if (r == 0)
 		r = read_dockerfile(f, ret, &dockerfile, e);
 	if (r == 0)

@@ -29,9 +29,9 @@ struct build_input {
 #define cleanup_build_input __attribute__((cleanup(build_input_done)))
 void build_input_done(struct build_input *i);
 
-/* Opens them all; remote ones are brought into its place in staging/. `ret` is zeroed. The Dockerfile is parsed. Errors as those of the parts. */
-int build_input_open(const struct build_flags *f, const char *context, struct build *build, int cancel_fd,
-		     struct build_input *ret, struct err *e) MUST_CHECK;
+/* Opens them all; remote ones are brought into its place in staging/, with agents and secrets of `p`. `ret` is zeroed. The Dockerfile is parsed. Errors as those of the parts. */
+int build_input_open(const struct build_flags *f, const char *context, struct build *build,
+		     const struct build_params *p, struct build_input *ret, struct err *e) MUST_CHECK;
 
 /* The ignore file of the context; NULL: there is none. */
 const struct ignore *build_input_ignore(const struct build_input *i);

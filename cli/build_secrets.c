@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "build/csv.h"
 #include "common/buf.h"
@@ -19,12 +18,8 @@ void build_secrets_done(struct build_secrets *s)
 		free(s->secrets[i].data);
 		free(s->secrets[i].id);
 	}
-	for (size_t i = 0; i < s->ssh_len; i++) {
-		free(s->ssh[i].id);
-		free(s->ssh[i].socket_path);
-	}
+	build_ssh_done(s);
 	free(s->secrets);
-	free(s->ssh);
 	*s = (struct build_secrets){ 0 };
 }
 
@@ -134,42 +129,5 @@ int build_secrets_read(const struct strvec *texts, struct build_secrets *s, stru
 
 	for (size_t i = 0; r == 0 && i < texts->len; i++)
 		r = add_secret(texts->items[i], s, e);
-	return r;
-}
-
-/* --- --ssh ---------------------------------------------------------------------------------------------- */
-
-static int add_ssh(const char *text, struct build_secrets *s, struct err *e)
-{
-	struct build_ssh *ssh = reallocarray(s->ssh, s->ssh_len + 1, sizeof(*ssh));
-	const char *equals = strchr(text, '=');
-	const char *path = equals ? equals + 1 : getenv("SSH_AUTH_SOCK");
-	size_t len = equals ? (size_t)(equals - text) : strlen(text);
-	struct stat st;
-
-	if (!ssh)
-		return no_memory(e);
-	s->ssh = ssh;
-	if (s->ssh_len == BUILD_SECRETS_MAX || len == 0)
-		return err_set(e, -EINVAL, "invalid argument \"%s\" for \"--ssh\" flag", text);
-	if (!path || !*path)
-		return err_set(e, -EINVAL, "invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set");
-	if (stat(path, &st) < 0)
-		return err_errno(e, "--ssh %s: '%s'", text, path);
-	if (!S_ISSOCK(st.st_mode))
-		return err_set(e, -EINVAL,
-			       "--ssh %s: '%s' is no socket of an agent (keys: ssh-add them to one)", text,
-			       path);
-	ssh[s->ssh_len] = (struct build_ssh){ .id = strndup(text, len), .socket_path = strdup(path) };
-	s->ssh_len++;
-	return ssh[s->ssh_len - 1].id && ssh[s->ssh_len - 1].socket_path ? 0 : no_memory(e);
-}
-
-int build_ssh_read(const struct strvec *texts, struct build_secrets *s, struct err *e)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < texts->len; i++)
-		r = add_ssh(texts->items[i], s, e);
 	return r;
 }

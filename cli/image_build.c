@@ -382,6 +382,7 @@ static int build(struct building *b, struct err *e)
 	int r = build_settings_read(b->flags, &b->settings, e);
 
 	timestamp_now(b->started);
+	b->settings.params.cancel_fd = b->build.cancel_fd = b->signals_fd;
 	if (r == 0)
 		r = build_cache_from_parse(&b->flags->cache_from, &b->cache_from, e);
 	if (r == 0)
@@ -396,12 +397,13 @@ static int build(struct building *b, struct err *e)
 	if (r == 0)
 		r = build_open(b->store, &b->build, e);
 	if (r == 0)
-		r = build_input_open(b->flags, b->context, &b->build, b->signals_fd, &b->input, e);
+		r = build_ssh_start(&b->settings.secrets, &b->build, e);
+	if (r == 0)
+		r = build_input_open(b->flags, b->context, &b->build, &b->settings.params, &b->input, e);
 	if (r < 0)
 		return r;
 	b->settings.params.folders = b->input.folders;
 	b->settings.params.folders_len = b->input.len;
-	b->settings.params.cancel_fd = b->build.cancel_fd = b->signals_fd;
 	if (b->flags->locked)
 		r = build_lock_read(&b->input, &b->pins, e);
 	set_bases(b);

@@ -278,7 +278,9 @@ static int open_all(struct locking *l, const struct image_globals *g, struct err
 		r = store_open(g->root, &l->store, e);
 	if (r == 0)
 		r = build_open(l->store, &l->build, e);
-	return r < 0 ? r : build_input_open(l->flags, l->context, &l->build, l->signals_fd, &l->input, e);
+	l->settings.params.cancel_fd = l->signals_fd;
+	return r < 0 ? r
+		     : build_input_open(l->flags, l->context, &l->build, &l->settings.params, &l->input, e);
 }
 
 static int lock_images(struct locking *l, const struct image_globals *g, bool only_check, struct err *e)

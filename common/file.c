@@ -44,20 +44,30 @@ static size_t piece_of(int fd)
 	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? SIZE_MAX : PIPE_BUF;
 }
 
+static int wait_to_write(int fd, int cancel_fd)
+{
+	struct pollfd fds[] = { { .fd = fd, .events = POLLOUT }, { .fd = cancel_fd, .events = POLLIN } };
+
+	while (cancel_fd >= 0 && poll(fds, ARRAY_LEN(fds), -1) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return fds[1].revents ? -EINTR : 0;
+}
+
 int write_all_until(int fd, const void *data, size_t len, int cancel_fd)
 {
 	const size_t piece = cancel_fd < 0 ? SIZE_MAX : piece_of(fd);
 	const char *p = data;
 	int r = 0;
 
-	for (; r == 0 && len > 0; p += piece < len ? piece : len, len -= piece < len ? piece : len) {
-		struct pollfd fds[] = { { .fd = fd, .events = POLLOUT },
-					{ .fd = cancel_fd, .events = POLLIN } };
+	while (r == 0 && len > 0) {
+		size_t n = piece < len ? piece : len;
 
-		while (cancel_fd >= 0 && poll(fds, ARRAY_LEN(fds), -1) < 0)
-			if (errno != EINTR)
-				return -errno;
-		r = fds[1].revents ? -EINTR : write_all(fd, p, piece < len ? piece : len);
+		r = wait_to_write(fd, cancel_fd);
+		if (r == 0)
+			r = write_all(fd, p, n);
+		p += n;
+		len -= n;
 	}
 	return r;
 }

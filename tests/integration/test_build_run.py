@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """RUN with every flag: the lines of docs/dockerfile.md of it."""
 import contextlib
+import glob
 import hashlib
 import json
 import os
@@ -8,6 +9,7 @@ import pathlib
 import re
 import shutil
 import socket
+import subprocess
 import threading
 
 import pytest
@@ -286,6 +288,31 @@ RUN --mount=type=ssh,id=none test -z "$SSH_AUTH_SOCK"
     assert lines(built) == ["socket", "/run/buildkit/ssh_agent.0", "socket", "/run/mine"]
     assert sorted(built.tree) == ["out"]
     assert "no ssh handler for id none (build with --ssh none)" in builder.fails(FROM + "RUN --mount=type=ssh,id=none,required true")
+
+
+def agents(folder):
+    """Processes of agents of builds in this store, by their working directory."""
+    found = []
+    for path in glob.glob("/proc/[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.readlink(f"{path}/cwd").startswith(str(folder)) and os.readlink(f"{path}/exe").endswith("/ssh-agent"):
+                found.append(path)
+    return found
+
+
+@pytest.mark.skipif(not shutil.which("ssh-agent"), reason="needs OpenSSH")
+def test_keys_get_an_agent_that_ends_with_the_build(builder, tmp_path):
+    for name, passphrase in (("one", ""), ("two", ""), ("locked", "secret")):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-f", tmp_path / name], check=True)
+    keys = f"default={tmp_path}/one,{tmp_path}/two"
+    built = builder(f"{FROM}RUN --mount=type=ssh stat -c '%F %a' $SSH_AUTH_SOCK >/out\n", {}, "--ssh", keys)
+    assert lines(built) == ["socket 600"] and sorted(built.tree) == ["out"]
+    assert agents(builder.sampan.root) == []
+    for key, words in ((tmp_path / "locked", "has a passphrase (ssh-add it to an agent, and give the agent)"),
+                       (tmp_path / "one.pub", "is open to others (chmod 600 it)"), (tmp_path / "none", "no such file or directory")):
+        done = builder.run(FROM + "RUN --mount=type=ssh true\n", {}, "--ssh", f"default={key}")
+        assert done.returncode == 1 and f"'{key}'" in done.stderr and words in done.stderr, done
+    assert agents(builder.sampan.root) == []
 
 
 # --- what only buildah has ----------------------------------------------------------------------------------------------------------

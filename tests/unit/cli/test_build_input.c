@@ -15,11 +15,12 @@ struct inputs {
 static struct inputs *open_input(const char *context, const char *const *args)
 {
 	struct inputs *i = calloc(1, sizeof(*i));
+	const struct build_params params = { .cancel_fd = -1 };
 	struct build build = BUILD_EMPTY;
 
 	assert_non_null(i);
 	i->flags = build_flags_of(args);
-	i->r = build_input_open(&i->flags, context, &build, -1, &i->in, &i->e);
+	i->r = build_input_open(&i->flags, context, &build, &params, &i->in, &i->e);
 	return i;
 }
 

@@ -160,10 +160,48 @@ static void what_is_no_agent_is_refused(void **state)
 			   "invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set");
 	assert_ssh_refused("=x", -EINVAL, "invalid argument \"=x\" for \"--ssh\" flag");
 	assert_ssh_refused("a=/nowhere", -ENOENT, "--ssh a=/nowhere: '/nowhere': no such file or directory");
+	assert_ssh_refused("a=/dev/null", -EINVAL,
+			   "--ssh a=/dev/null: '/dev/null' is neither a file nor the socket of an agent");
 	scratch_write(s, "key", "x");
+	assert_int_equal(chmod(scratch_path(s, "key"), 0640), 0);
 	(void)snprintf(text, sizeof(text), "a=%s", scratch_path(s, "key"));
-	(void)snprintf(message, sizeof(message),
-		       "--ssh %s: '%s' is no socket of an agent (keys: ssh-add them to one)", text, text + 2);
+	(void)snprintf(message, sizeof(message), "--ssh %s: the key '%s' is open to others (chmod 600 it)",
+		       text, text + 2);
+	assert_ssh_refused(text, -EACCES, message);
+}
+
+static void keys_are_one_or_more_files(void **state)
+{
+	const struct scratch *s = *state;
+	cleanup_build_secrets struct build_secrets all = { 0 };
+	struct err e = { 0 };
+	char text[256], path[128];
+
+	scratch_write(s, "one", "x");
+	scratch_write(s, "two", "x");
+	(void)snprintf(path, sizeof(path), "%s", scratch_path(s, "one"));
+	assert_int_equal(chmod(path, 0600) | chmod(scratch_path(s, "two"), 0600), 0);
+	(void)snprintf(text, sizeof(text), "default=%s,%s", path, scratch_path(s, "two"));
+	assert_int_equal(read_ssh(text, &all, &e), 0);
+	assert_int_equal(all.ssh_len, 1);
+	assert_null(all.ssh[0].socket_path);
+	assert_int_equal(all.agents[0].keys.len, 2);
+	assert_string_equal(all.agents[0].keys.items[0], path);
+}
+
+static void a_key_and_a_socket_are_no_agent(void **state)
+{
+	const struct scratch *s = *state;
+	cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	char text[300], message[512];
+
+	(void)snprintf(name.sun_path, sizeof(name.sun_path), "%s", scratch_path(s, "agent"));
+	assert_int_equal(bind(fd, (const struct sockaddr *)&name, sizeof(name)), 0);
+	scratch_write(s, "key", "x");
+	assert_int_equal(chmod(scratch_path(s, "key"), 0600), 0);
+	(void)snprintf(text, sizeof(text), "a=%s,%s", scratch_path(s, "key"), name.sun_path);
+	(void)snprintf(message, sizeof(message), "--ssh %s: invalid combination of keys and sockets", text);
 	assert_ssh_refused(text, -EINVAL, message);
 }
 
@@ -177,6 +215,8 @@ int main(void)
 		SCRATCH_TEST(a_secret_that_is_too_large_is_refused),
 		SCRATCH_TEST(an_agent_is_a_socket_by_name_or_of_the_environment),
 		SCRATCH_TEST(what_is_no_agent_is_refused),
+		SCRATCH_TEST(keys_are_one_or_more_files),
+		SCRATCH_TEST(a_key_and_a_socket_are_no_agent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
