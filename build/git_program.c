@@ -73,8 +73,8 @@ struct setting {
 	const char *key, *value;
 };
 
-/* "https://host/": where a secret may go. */
-static char *scope_of(const char *remote)
+/* "http.https://host/.NAME": a setting of where a secret may go. "" of what is no URL. */
+static char *scoped(const char *remote, const char *name)
 {
 	const char *host = strstr(remote, "://");
 	char *text;
@@ -82,8 +82,7 @@ static char *scope_of(const char *remote)
 	if (!host)
 		return strdup("");
 	host += 3;
-	return asprintf(&text, "http.%.*s/.extraheader", (int)(host - remote + strcspn(host, "/?#")),
-			remote) < 0
+	return asprintf(&text, "http.%.*s/.%s", (int)(host - remote + strcspn(host, "/?#")), remote, name) < 0
 		       ? NULL
 		       : text;
 }
@@ -98,16 +97,29 @@ static int add_setting(struct strvec *env, unsigned int *count, const char *key,
 	return r;
 }
 
+/* Once it was led away git would send to the other host what it has for this one. */
 static int add_authorization(const struct git_program *g, struct strvec *env, unsigned int *count)
 {
-	cleanup_free char *key = NULL, *value = NULL;
+	cleanup_free char *key = NULL, *redirects = NULL, *value = NULL;
+	int r;
 
 	if (!g->authorization)
 		return 0;
-	key = scope_of(g->remote);
-	if (!key || asprintf(&value, "Authorization: %s", g->authorization) < 0)
+	key = scoped(g->remote, "extraheader");
+	redirects = scoped(g->remote, "followRedirects");
+	if (!key || !redirects)
 		return -ENOMEM;
-	return *key ? add_setting(env, count, key, value) : 0;
+	if (!*key)
+		return 0;
+	if (asprintf(&value, "Authorization: %s", g->authorization) < 0) {
+		value = NULL;
+		return -ENOMEM;
+	}
+	r = add_setting(env, count, redirects, "false");
+	if (r == 0)
+		r = add_setting(env, count, key, value);
+	explicit_bzero(value, strlen(value));
+	return r;
 }
 
 /* In the environment nobody else sees them, as they would in the list of processes. git-config(1), ENVIRONMENT. */
@@ -382,10 +394,24 @@ static int converse(const struct git_program *g, char *const *argv, char *const 
 	return r;
 }
 
-int git_program_run(const struct git_program *g, const char *const *args, struct buf *out, struct err *e)
+static int run_once(const struct git_program *g, char *const *argv, struct buf *out, struct err *e)
 {
 	cleanup_strvec struct strvec env = { 0 };
+	int r = make_env(g, &env, e);
+
+	return r < 0 ? r : converse(g, argv, env.items, out, e);
+}
+
+/* libcurl's words. */
+static bool was_led_away(const struct err *e)
+{
+	return e->code == -EPROTO && strstr(e->text, "returned error: 30");
+}
+
+int git_program_run(const struct git_program *g, const char *const *args, struct buf *out, struct err *e)
+{
 	char *argv[GIT_ARGS_MAX + 2] = { (char[]){ "git" } };
+	struct git_program without = *g;
 	size_t n = 0;
 	int r;
 
@@ -394,6 +420,11 @@ int git_program_run(const struct git_program *g, const char *const *args, struct
 			return err_set(e, -EFBIG, "git gets more than %d words", GIT_ARGS_MAX);
 		argv[n + 1] = (char *)(uintptr_t)args[n]; /* execve's signature is older than const */
 	}
-	r = make_env(g, &env, e);
-	return r < 0 ? r : converse(g, argv, env.items, out, e);
+	r = run_once(g, argv, out, e);
+	if (r == 0 || !g->authorization || !was_led_away(e))
+		return r;
+	without.authorization = NULL;
+	if (out)
+		buf_clear(out);
+	return run_once(&without, argv, out, e);
 }

@@ -14,9 +14,10 @@
 #define GIT_STDERR_MAX 65536 /* bytes that are kept of it */
 
 struct git_program {
-	int dir_fd;                /* where it runs, borrowed */
-	const char *remote;        /* the URL of GIT_REMOTE; never seen in the list of processes */
-	const char *authorization; /* value of a header for that URL's host; NULL: none */
+	int dir_fd;         /* where it runs, borrowed */
+	const char *remote; /* the URL of GIT_REMOTE; never seen in the list of processes */
+	const char *
+		authorization; /* value of a header for that URL's host, which is sent nowhere else: where that redirects, all is done without it. NULL: none */
 	const char *ssh_auth_sock; /* NULL: none */
 	bool is_file;              /* the remote is one of this machine: file://; no other may be */
 	int cancel_fd;             /* -1: none */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "build/remote.h"
+#include "build/remote_auth.h"
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "pull/hash.h"
@@ -39,6 +40,13 @@ static struct remote_options options_of(const struct execution *x)
 static const struct plan_copy *copy_of(const struct execution *x, const struct step_job *job)
 {
 	return &execution_step(x, job->stage, job->step)->copy;
+}
+
+/* Never in the key of a step: what comes of it is. */
+static int authorize(const struct execution *x, const struct plan_copy_source *s, char **ret, struct err *e)
+{
+	return s->kind == PLAN_COPY_GIT ? remote_auth_git(x->params, s->git.remote, ret, e)
+					: remote_auth_url(x->params, s->text, ret, e);
 }
 
 /* What a checkout will be is told by its commit. */
@@ -101,26 +109,35 @@ static int make_list(const struct execution *x, struct step_job *job, struct err
 int step_remote_look(struct execution *x, struct step_job *job, size_t index, struct err *e)
 {
 	const struct plan_copy_source *s = &copy_of(x, job)->sources[index];
-	const struct remote_options o = options_of(x);
+	cleanup_remote_auth char *authorization = NULL;
+	struct remote_options o = options_of(x);
 	int r = make_list(x, job, e);
 
 	if (r < 0 || digest_is_set(&job->fetched[index].digest))
 		return r; /* it is looked at once more after the copy, and is the same */
+	r = authorize(x, s, &authorization, e);
+	if (r < 0)
+		return r;
+	o.authorization = authorization;
 	return s->kind == PLAN_COPY_GIT ? look_git(s, &o, &job->fetched[index], e)
 					: look_url(x, job, index, &o, &job->fetched[index], e);
 }
 
 int step_remote_get(const struct execution *x, struct step_job *job, size_t index, struct err *e)
 {
+	const struct plan_copy_source *s = &copy_of(x, job)->sources[index];
 	struct fetched *f = &job->fetched[index];
+	cleanup_remote_auth char *authorization = NULL;
 	struct remote_options o = options_of(x);
 	cleanup_fd int dir_fd = -1;
 	int r;
 
 	if (f->fd >= 0)
 		return 0;
+	r = authorize(x, s, &authorization, e);
+	if (r == 0)
+		r = make_dir(x, job, index, &dir_fd, e);
+	o.authorization = authorization;
 	o.cancel_fd = -1; /* who cancels ends this process */
-	r = make_dir(x, job, index, &dir_fd, e);
-	return r < 0 ? r
-		     : remote_git(&copy_of(x, job)->sources[index].git, &f->commit, dir_fd, &o, &f->fd, e);
+	return r < 0 ? r : remote_git(&s->git, &f->commit, dir_fd, &o, &f->fd, e);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "build/remote_auth.h"
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/file.h"
@@ -38,14 +39,18 @@ static int fetch(struct build_input_context *c, const char *text, bool stdin_too
 		 const struct build_params *p, size_t index, struct err *e)
 {
 	const char *agent = build_git_agent(p);
-	const struct remote_options o = { .ssh_auth_sock = agent ? agent : getenv("SSH_AUTH_SOCK"),
-					  .cancel_fd = p->cancel_fd };
+	struct remote_options o = { .ssh_auth_sock = agent ? agent : getenv("SSH_AUTH_SOCK"),
+				    .cancel_fd = p->cancel_fd };
+	cleanup_remote_auth char *authorization = NULL;
 	cleanup_fd int dir_fd = -1;
 	char name[32];
-	int r;
+	int r = remote_context_kind(text) == REMOTE_CONTEXT_GIT ? remote_auth_git(p, text, &authorization, e)
+								: remote_auth_url(p, text, &authorization, e);
 
+	o.authorization = authorization;
 	(void)snprintf(name, sizeof(name), "context-%zu", index);
-	r = build_stage(build, e);
+	if (r == 0)
+		r = build_stage(build, e);
 	if (r == 0)
 		r = dir_make_open(build->staging.fd, name, 0700, &dir_fd, e);
 	if (r == 0)

@@ -198,11 +198,17 @@ def builder(tmp_path_factory):
         yield Builder(program, folder)
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory):
-    """A web server of files and repositories of git; see web_fixture.py."""
+@pytest.fixture(name="web", scope="session")
+def web_fixture(tmp_path_factory):
     with Web(tmp_path_factory.mktemp("web")) as web:
         yield web
+
+
+@pytest.fixture
+def server(web):
+    """A web server of files and repositories of git; see web_fixture.py."""
+    web.files, web.wants, web.moved, web.etags, web.requests = {}, None, {}, {}, []
+    return web
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """COPY and ADD with every flag, and what of a context they see: the lines of docs/dockerfile.md of these, by the files of the images."""
+import base64
 import bz2
 import gzip
 import hashlib
@@ -12,6 +13,7 @@ import pytest
 from build_fixture import Link
 from container_fixture import staged
 from image_fixture import Layer, directory, file, symlink, tar
+from web_fixture import Web
 
 pytestmark = pytest.mark.root
 
@@ -259,6 +261,60 @@ def test_add_of_a_git_repository(builder, server):
         f"FROM scratch\nADD --checksum={'0' * 40} {server.url}/git/repo.git /\n")
     assert "repository does not contain ref none" in builder.fails(f"FROM scratch\nADD {server.url}/git/repo.git#none /\n")
     assert "git subdir 'none'" in builder.fails(f"FROM scratch\nADD {server.url}/git/repo.git#main:none /\n")
+
+
+TOKEN = "s3cret-token"
+
+
+def holds(folder, text):
+    """Files below that have the text."""
+    return subprocess.run(["grep", "-rlF", text, folder], check=False, capture_output=True, text=True).stdout
+
+
+def test_repositories_are_fetched_with_the_token_of_their_host(builder, server):
+    server.repository("private", {"a": "1", "Dockerfile": "FROM scratch\nCOPY a /b\n"})
+    server.wants = "Basic " + base64.b64encode(f"x-access-token:{TOKEN}".encode()).decode()
+    url = f"{server.url}/git/private.git"
+    text = f"FROM scratch\nADD {url} /\n"
+    assert "failed to fetch remote" in builder.fails(text)
+    host = server.url.partition("//")[2]
+    for secret in ("GIT_AUTH_TOKEN", f"GIT_AUTH_TOKEN.{host}"):
+        built = builder(text, {}, "--no-cache", "--secret", f"id={secret},env=TOKEN", env={"TOKEN": TOKEN})
+        assert built.tree["a"] == "-644 0:0 1" and TOKEN not in built.stderr
+        assert builder(None, {}, "--secret", f"id={secret},env=TOKEN", where=url, env={"TOKEN": TOKEN}).tree == {"b": "-644 0:0 1"}
+    assert "failed to fetch remote" in builder.fails(text, {}, "--no-cache", "--secret", "id=GIT_AUTH_TOKEN.example.com,env=TOKEN",
+                                                     env={"TOKEN": TOKEN})
+    server.wants = "Bearer x"
+    header = ["--secret", f"id=GIT_AUTH_HEADER.{host},env=HEADER"]
+    assert builder(text, {}, "--no-cache", *header, env={"HEADER": "Bearer x"}).tree["a"] == "-644 0:0 1"
+    assert holds(builder.sampan.root, TOKEN) == ""
+
+
+def test_files_are_fetched_with_the_token_of_their_host(builder, server):
+    server.files, server.wants = {"/private": b"text"}, f"Bearer {TOKEN}"
+    text = f"FROM scratch\nADD {server.url}/private /x\n"
+    assert "invalid response status 401" in builder.fails(text)
+    built = builder(text, {}, "--secret", "id=HTTP_AUTH_TOKEN_127.0.0.1,env=TOKEN", env={"TOKEN": TOKEN})
+    assert built.tree == {"x": "-600 0:0 text"} and TOKEN not in built.stderr
+    assert "invalid response status 401" in builder.fails(text, {}, "--secret", "id=HTTP_AUTH_TOKEN_example.com,env=TOKEN", env={"TOKEN": TOKEN})
+    server.files["/Plain"] = b"FROM scratch\nCOPY <<EOF /x\n1\nEOF\n"
+    header = ["--secret", "id=HTTP_AUTH_HEADER_127.0.0.1,env=HEADER"]
+    assert builder(None, {}, *header, where=f"{server.url}/Plain", env={"HEADER": server.wants}).tree == {"x": "-644 0:0 1"}
+    assert holds(builder.sampan.root, TOKEN) == ""
+    assert "has control characters, and so is no header" in builder.fails(text, {}, *header, env={"HEADER": "a\nX: b"})
+
+
+def test_a_token_does_not_follow_to_another_host(builder, server, tmp_path):
+    (tmp_path / "other").mkdir()
+    with Web(tmp_path / "other") as other:
+        other.repository("repo", {"a": "1"})
+        other.files = {"/file": b"text"}
+        server.moved = {"/git/": f"{other.url}/git/", "/file": f"{other.url}/file"}
+        text = f"FROM scratch\nADD {server.url}/git/repo.git /r/\nADD {server.url}/file /\n"
+        secrets = [f"--secret=id={name},env=TOKEN" for name in ("GIT_AUTH_TOKEN", "HTTP_AUTH_TOKEN_127.0.0.1")]
+        assert builder(text, {}, *secrets, env={"TOKEN": TOKEN}).tree["file"] == "-600 0:0 text"
+        assert len(other.requests) > 1 and {headers.get("Authorization") for _, _, headers in other.requests} == {None}
+        assert any(TOKEN in headers.get("Authorization", "") for _, _, headers in server.requests)
 
 
 # --- contexts ----------------------------------------------------------------------------------------------------------------

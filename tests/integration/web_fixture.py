@@ -8,29 +8,62 @@ import threading
 
 
 class Web:
-    """Serves .files, {path with query: bytes}, and below /git the repositories that .repository makes in `folder`."""
+    """Serves .files, {path with query: bytes}, and below /git the repositories that .repository makes in `folder`.
+
+    .wants: the Authorization header without which nothing is given; .moved: {beginning of a path: URL that is before the rest of it now};
+    .etags: {path: ETag}; .requests: (path, status, headers) of all."""
 
     def __init__(self, folder):
-        self.files, self.folder = {}, folder
+        self.files, self.folder, self.wants, self.moved, self.etags, self.requests = {}, folder, None, {}, {}, []
         web = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def log_message(self, *_):
                 pass
 
+            def send_response(self, code, message=None):
+                web.requests.append((self.path, code, dict(self.headers)))
+                super().send_response(code, message)
+
+            def refused(self):
+                """True: it has been answered that this is not to be had, or not here."""
+                moved = next((old for old in web.moved if self.path.startswith(old)), None)
+                if moved:
+                    self.send_response(301)
+                    self.send_header("Location", web.moved[moved] + self.path.removeprefix(moved))
+                elif web.wants and self.headers.get("Authorization") != web.wants:
+                    self.send_response(401)
+                    self.send_header("WWW-Authenticate", 'Basic realm="here"')
+                else:
+                    return False
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return True
+
             def do_GET(self):  # noqa: N802 (http.server's name)
+                if self.refused():
+                    return
                 if self.path.startswith("/git/"):
                     self.git(b"")
                     return
-                content = web.files.get(self.path)
+                content, etag = web.files.get(self.path), web.etags.get(self.path)
+                if etag and self.headers.get("If-None-Match") == etag:
+                    self.send_response(304)
+                    self.send_header("ETag", etag)
+                    self.end_headers()
+                    return
                 self.send_response(404 if content is None else 200)
                 self.send_header("Last-Modified", "Tue, 14 Nov 2023 22:13:20 GMT")
+                if etag:
+                    self.send_header("ETag", etag)
                 self.send_header("Content-Length", str(len(content or b"")))
                 self.end_headers()
                 self.wfile.write(content or b"")
 
             def do_POST(self):  # noqa: N802 (http.server's name)
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.refused():
+                    return
                 self.git(gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body)
 
             def git(self, body):
