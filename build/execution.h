@@ -126,8 +126,9 @@ struct step_job {
 	struct digest before, key;
 	struct fetched *fetched; /* for each source that was fetched, by its index; NULL: none */
 	size_t fetched_len;
-	char name[48]; /* of its directory in staging */
-	int pidfd;     /* -1: none */
+	bool fetches_all; /* whatever the cache knows of URLs */
+	char name[48];    /* of its directory in staging */
+	int pidfd;        /* -1: none */
 	int report_fd, output_fd;
 	int64_t begun_ms;
 };

@@ -13,6 +13,7 @@
 #include "build/execution.h"
 #include "build/leftovers.h"
 #include "build/step_key.h"
+#include "build/step_remote.h"
 #include "build/tree_view.h"
 #include "common/buf.h"
 #include "common/cleanup.h"
@@ -178,22 +179,30 @@ static int look_up(struct execution *x, struct step_job *j, struct err *e)
 	return r < 0 ? r : 1;
 }
 
+/* As look_up, with the key of what the step sees now. */
+static int find_key(struct execution *x, struct step_job *j, struct err *e)
+{
+	cleanup_free struct digest *contents = NULL;
+	size_t len = 0;
+	int r = step_contents(x, j, &contents, &len, e);
+
+	if (r == 0)
+		r = execution_key(x, j, contents, len, &j->key, e);
+	return r < 0 ? r : look_up(x, j, e);
+}
+
 static int begin_step(struct execution *x, struct step_job *j, struct err *e)
 {
 	const struct build_observer *o = &x->params->observer;
-	cleanup_free struct digest *contents = NULL;
-	size_t len = 0;
 	int r = execution_begin_stage(x, j->stage, e);
 
 	(void)snprintf(j->name, sizeof(j->name), LEFTOVERS_STEP_PREFIX "%zu", x->build->names_len++);
 	j->before = x->stages[j->stage].key;
 	j->begun_ms = monotonic_ms();
 	if (r == 0)
-		r = step_contents(x, j, &contents, &len, e);
-	if (r == 0)
-		r = execution_key(x, j, contents, len, &j->key, e);
-	if (r == 0)
-		r = look_up(x, j, e);
+		r = find_key(x, j, e);
+	if (r == 0 && step_remote_forget(x, j))
+		r = find_key(x, j, e);
 	if (r != 0) {
 		if (r != -EINTR)
 			tell_end(x, j, r > 0 ? BUILD_STEP_CACHED : BUILD_STEP_FAILED);

@@ -16,14 +16,18 @@
 #define REMOTE_REF_MAX     1024          /* bytes */
 #define REMOTE_GIT_OUT_MAX (16u << 20)   /* bytes of what git may say at once: refs */
 
+struct remote_file;
+
 struct remote_options {
 	uint64_t max_bytes;    /* of a file; 0: DOWNLOAD_MAX_BYTES */
 	unsigned int retry_ms; /* see struct download_options */
 	const char *
 		authorization; /* value of the Authorization header for the URL's host, a secret; NULL: none */
 	const char *ssh_auth_sock; /* of git over ssh: the path of an agent's socket; NULL: none */
-	bool keep_git_dir;         /* of contexts: the build argument BUILDKIT_CONTEXT_KEEP_GIT_DIR */
-	int cancel_fd;             /* -1: none */
+	const struct remote_file
+		*known;    /* what was fetched from this URL before, which has an ETag; NULL: nothing */
+	bool keep_git_dir; /* of contexts: the build argument BUILDKIT_CONTEXT_KEEP_GIT_DIR */
+	int cancel_fd;     /* -1: none */
 	void (*progress)(void *arg, uint64_t done_bytes); /* of files; NULL: nobody listens */
 	void *progress_arg;
 };
@@ -34,12 +38,15 @@ struct remote_file {
 	char name[DOWNLOAD_NAME_MAX + 1]; /* in the directory */
 	struct digest digest;             /* sha256, whatever the checksum is of */
 	uint64_t size_bytes;
-	int64_t mtime; /* Last-Modified; 0 without, as BuildKit has it */
+	int64_t mtime;                    /* Last-Modified; 0 without, as BuildKit has it */
+	char etag[DOWNLOAD_ETAG_MAX + 1]; /* "" without, or a longer one */
+	bool not_modified;                /* it is what o->known said, and there is no file */
 };
 
 /* Fetches `url` into a file of the directory dir_fd (borrowed), which has nothing of its name: mode 0600, mtime as above. `name` is what the plan calls it
  * (plan_copy_source.file_name; NULL: nothing known); in place of REMOTE_UNNAMED and NULL, Content-Disposition's name is taken where there is one.
  * `checksum` is --checksum's digest; NULL: any content is right.
+ * Where o->known has the same digest as the checksum, or there is none, the server is asked whether it has changed.
  * -EBADMSG "digest mismatch for URL: sha256:... (expected: sha256:...)"; -EINVAL a name that is no name; errors of download. On failure
  * there is no file. */
 int remote_fetch_url(const char *url, const char *name, const char *checksum, int dir_fd,

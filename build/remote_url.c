@@ -75,11 +75,21 @@ static int complete(int dir_fd, int fd, const struct remote_file *file, struct e
 	return 0;
 }
 
+/* A checksum that differs is for the file to be compared with. */
+static const struct remote_file *what_is_known(const struct remote_options *o, const char *checksum)
+{
+	const struct remote_file *k = o->known;
+
+	return k && k->etag[0] && (!checksum || strcmp(checksum, k->digest.text) == 0) ? k : NULL;
+}
+
 static int fetch(const char *url, const char *name, const char *checksum, int dir_fd, int fd,
 		 const struct remote_options *o, struct remote_file *ret, struct err *e)
 {
+	const struct remote_file *known = what_is_known(o, checksum);
 	const struct download_options options = { .url = url,
 						  .authorization = o->authorization,
+						  .etag = known ? known->etag : NULL,
 						  .max_bytes = o->max_bytes,
 						  .retry_ms = o->retry_ms,
 						  .cancel_fd = o->cancel_fd,
@@ -89,6 +99,11 @@ static int fetch(const char *url, const char *name, const char *checksum, int di
 	struct remote_file file = { 0 };
 	int r = download(&options, fd, &got, e);
 
+	if (r == 0 && got.not_modified) {
+		*ret = *known;
+		ret->not_modified = true;
+		return 0;
+	}
 	if (r == 0 && checksum)
 		r = verify(url, fd, &got.digest, checksum, e);
 	if (r == 0)
@@ -98,6 +113,7 @@ static int fetch(const char *url, const char *name, const char *checksum, int di
 	file.digest = got.digest;
 	file.size_bytes = got.size_bytes;
 	file.mtime = got.has_mtime ? got.mtime : 0;
+	(void)snprintf(file.etag, sizeof(file.etag), "%s", got.etag);
 	r = complete(dir_fd, fd, &file, e);
 	if (r == 0)
 		*ret = file;
@@ -113,7 +129,7 @@ int remote_fetch_url(const char *url, const char *name, const char *checksum, in
 	if (fd < 0)
 		return err_errno(e, "cannot make a file for what is fetched");
 	r = fetch(url, name, checksum, dir_fd, fd, o, ret, e);
-	if (r < 0)
+	if (r < 0 || ret->not_modified)
 		(void)unlinkat(dir_fd, TEMPORARY, 0); /* the error matters more */
 	return r;
 }

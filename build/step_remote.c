@@ -10,6 +10,7 @@
 
 #include "build/remote.h"
 #include "build/remote_auth.h"
+#include "build/url_record.h"
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "pull/hash.h"
@@ -72,24 +73,46 @@ static int url_digest(const struct remote_file *file, struct digest *ret, struct
 	return hash_bytes("sha256", text, (size_t)len, ret, e);
 }
 
-static int look_url(const struct execution *x, const struct step_job *job, size_t index,
-		    const struct remote_options *o, struct fetched *f, struct err *e)
+/* Into staging, or, where it is what the cache knows, nowhere. */
+static int look_url(const struct execution *x, struct step_job *job, size_t index, struct remote_options *o,
+		    struct err *e)
 {
 	const struct plan_copy *c = copy_of(x, job);
+	const char *url = c->sources[index].text;
+	struct fetched *f = &job->fetched[index];
+	struct remote_file file, known;
 	cleanup_fd int dir_fd = -1;
-	struct remote_file file;
 	int r = build_stage(x->build, e);
 
+	if (!job->fetches_all && execution_may_look(x, job->stage) &&
+	    url_record_find(x->build->store, url, x->now_s, &known))
+		o->known = &known;
 	if (r == 0)
 		r = make_dir(x, job, index, &dir_fd, e);
 	if (r == 0)
-		r = remote_fetch_url(c->sources[index].text, c->sources[index].file_name, c->checksum, dir_fd,
-				     o, &file, e);
+		r = remote_fetch_url(url, c->sources[index].file_name, c->checksum, dir_fd, o, &file, e);
+	if (r == 0 && !file.not_modified)
+		r = url_record_put(x->build->store, url, &file, e);
 	if (r == 0)
 		r = url_digest(&file, &f->digest, e);
-	if (r == 0)
+	if (r == 0 && !file.not_modified)
 		f->fd = fd_take(&dir_fd);
 	return r;
+}
+
+bool step_remote_forget(const struct execution *x, struct step_job *job)
+{
+	const struct plan_step *step = execution_step(x, job->stage, job->step);
+	bool found = false;
+
+	for (size_t i = 0; step->kind == PLAN_COPY && i < job->fetched_len; i++) {
+		if (step->copy.sources[i].kind != PLAN_COPY_URL || job->fetched[i].fd >= 0)
+			continue;
+		job->fetched[i].digest = (struct digest){ 0 };
+		found = true;
+	}
+	job->fetches_all = true;
+	return found;
 }
 
 static int make_list(const struct execution *x, struct step_job *job, struct err *e)
@@ -120,7 +143,7 @@ int step_remote_look(struct execution *x, struct step_job *job, size_t index, st
 		return r;
 	o.authorization = authorization;
 	return s->kind == PLAN_COPY_GIT ? look_git(s, &o, &job->fetched[index], e)
-					: look_url(x, job, index, &o, &job->fetched[index], e);
+					: look_url(x, job, index, &o, e);
 }
 
 int step_remote_get(const struct execution *x, struct step_job *job, size_t index, struct err *e)

@@ -5,9 +5,12 @@
 
 #include "build/execution.h"
 
-/* Finds out what source `index` of the step is: job->fetched[index] has its digest. A file of a web server is in staging then; of a repository it is known which
- * commit it will be. */
+/* Finds out what source `index` of the step is: job->fetched[index] has its digest. A file of a web server is in staging then, unless the server says that it is
+ * what the cache knows of it; of a repository it is known which commit it will be. */
 int step_remote_look(struct execution *x, struct step_job *job, size_t index, struct err *e) MUST_CHECK;
+
+/* The step is to be made after all: files that are not in staging are to be fetched, and may be others by now. False: there are none; else their digests are unset. */
+bool step_remote_forget(const struct execution *x, struct step_job *job);
 
 /* In the step's process: job->fetched[index] has its directory after it. */
 int step_remote_get(const struct execution *x, struct step_job *job, size_t index, struct err *e) MUST_CHECK;

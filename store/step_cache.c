@@ -23,6 +23,8 @@ void step_record_done(struct step_record *r)
 	free(r->layer);
 	free(r->text);
 	free(r->created);
+	free(r->etag);
+	free(r->file_name);
 	*r = (struct step_record){ 0 };
 }
 
@@ -34,6 +36,10 @@ static const struct json_field RECORD[] = {
 	{ "size", offsetof(struct step_record, size_bytes), json_read_u64 },
 	{ "text", offsetof(struct step_record, text), json_read_string },
 	{ "created", offsetof(struct step_record, created), json_read_string },
+	{ "etag", offsetof(struct step_record, etag), json_read_string },
+	{ "fileName", offsetof(struct step_record, file_name), json_read_string },
+	{ "content", offsetof(struct step_record, content), json_read_digest },
+	{ "modified", offsetof(struct step_record, modified_s), json_read_u64 },
 	{ 0 }
 };
 
@@ -41,6 +47,8 @@ static const struct json_field RECORD[] = {
 static bool is_sound(const struct step_record *r)
 {
 	if (!digest_is_set(&r->key) || strncmp(r->key.text, "sha256:", strlen("sha256:")) != 0)
+		return false;
+	if (r->etag && (r->layer || !r->file_name || !digest_is_set(&r->content)))
 		return false;
 	return !r->layer || (store_key_ok(r->layer) && digest_is_set(&r->diff_id));
 }
@@ -121,6 +129,16 @@ static char *text_to_keep(const char *text)
 	return strndup(text, len);
 }
 
+static void write_fetched(struct json_out *o, const struct step_record *r)
+{
+	if (!r->etag)
+		return;
+	json_out_string(o, "etag", r->etag);
+	json_out_string(o, "fileName", r->file_name);
+	json_out_string(o, "content", r->content.text);
+	json_out_u64(o, "modified", r->modified_s);
+}
+
 int step_cache_put(const struct store *s, const struct step_record *r, struct err *e)
 {
 	cleanup_json_out struct json_out *o = json_out_new(false, RECORD_MAX);
@@ -145,6 +163,7 @@ int step_cache_put(const struct store *s, const struct step_record *r, struct er
 	json_out_u64(o, "size", r->size_bytes);
 	json_out_string(o, "text", kept);
 	json_out_opt_string(o, "created", r->created);
+	write_fetched(o, r);
 	json_out_end(o);
 	ret = json_out_finish(o, &text, &len, e);
 	if (ret == 0)

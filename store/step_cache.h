@@ -27,7 +27,12 @@ struct step_record {
 	uint64_t size_bytes;   /* of the layer's tar */
 	char *text;            /* of the instruction, for people; NULL is as good as "" */
 	char *created;         /* RFC 3339: when the step was made, be it elsewhere; NULL: nobody knows */
-	int64_t used_s; /* when it was last made or found; seconds since 1970. step_cache_put sets it */
+	/* Of no step, but of a URL that was fetched (build/url_record.h); NULL: of a step. */
+	char *etag;
+	char *file_name;
+	struct digest content;
+	uint64_t modified_s; /* Last-Modified, since 1970 */
+	int64_t used_s;      /* when it was last made or found; seconds since 1970. step_cache_put sets it */
 };
 void step_record_done(struct step_record *r);
 #define cleanup_step_record __attribute__((cleanup(step_record_done)))

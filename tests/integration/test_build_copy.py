@@ -263,6 +263,51 @@ def test_add_of_a_git_repository(builder, server):
     assert "git subdir 'none'" in builder.fails(f"FROM scratch\nADD {server.url}/git/repo.git#main:none /\n")
 
 
+def statuses(web):
+    found = [(path, status) for path, status, _ in web.requests]
+    web.requests.clear()
+    return found
+
+
+def test_a_url_that_has_not_changed_is_not_downloaded_again(builder, server):
+    """If-None-Match; and of a step that has to be made, the file."""
+    server.files, server.etags = {"/f": b"one", "/plain": b"x"}, {"/f": '"v1"'}
+    text = f"FROM scratch\nADD {server.url}/f {server.url}/plain /\n"
+    first = builder(text)
+    assert statuses(server) == [("/f", 200), ("/plain", 200)]
+    again = builder(text)
+    assert set(again.steps.values()) == {"CACHED"} and again.id == first.id
+    assert statuses(server) == [("/f", 304), ("/plain", 200)]  # what has no ETag is downloaded
+    assert builder(f"FROM scratch\nADD --chmod=600 {server.url}/f /g\n").tree == {"g": "-600 0:0 one"}
+    assert statuses(server) == [("/f", 304), ("/f", 200)]
+    server.files["/f"], server.etags["/f"] = b"two", '"v2"'
+    assert builder(text).tree["f"] == "-600 0:0 two"
+    assert statuses(server) == [("/f", 200), ("/plain", 200)]
+    digest = hashlib.sha256(b"two").hexdigest()
+    checked = f"FROM scratch\nADD --checksum=sha256:{digest} {server.url}/f /c\n"
+    assert [builder(checked).tree["c"], set(builder(checked).steps.values())] == ["-600 0:0 two", {"CACHED"}]
+    assert statuses(server) == [("/f", 304), ("/f", 200), ("/f", 304)]
+    assert "digest mismatch" in builder.fails(f"FROM scratch\nADD --checksum=sha256:{'0' * 64} {server.url}/f /c\n")
+    assert statuses(server) == [("/f", 200)]
+    builder(text, {}, "--no-cache")
+    assert statuses(server) == [("/f", 200), ("/plain", 200)]
+
+
+def test_what_is_known_of_a_url_is_pruned_with_the_cache(builder, server):
+    server.files, server.etags = {"/p": b"one"}, {"/p": '"v1"'}
+    url = server.url.replace("//", "//user:s3cret@")
+    text = f"FROM scratch\nADD {url}/p /\n"
+    builder(text)
+    statuses(server)
+    assert "http url http://xxxxx:xxxxx@" in builder.sampan("builder", "df", "-v", check=True).stdout
+    assert holds(builder.sampan.root / "steps", "http url http://user") == ""
+    builder.sampan("builder", "prune", "-f", check=True)
+    assert "http url" not in builder.sampan("builder", "df", "-v", check=True).stdout
+    assert builder.sampan("fsck").returncode == 0
+    builder(text)
+    assert ("/p", 200) in statuses(server)
+
+
 TOKEN = "s3cret-token"
 
 

@@ -105,6 +105,44 @@ static void names_stay_in_the_directory(void **state)
 	}
 }
 
+#define V1 "sha256:3bfc269594ef649228e9a74bab00f042efc91d5acc6fbee31a382e80d42388fe"
+
+static void what_is_known_and_has_not_changed_is_no_file(void **state)
+{
+	struct remote_fixture *f = *state;
+	struct remote_file known, file;
+
+	serve(f);
+	assert_int_equal(remote_fetch_url(at_server(f, "/etag"), "a", NULL, f->out_fd, &f->o, &known, &f->e),
+			 0);
+	assert_string_equal(known.etag, "\"v1\"");
+	assert_string_equal(known.digest.text, V1);
+	f->o.known = &known;
+	assert_int_equal(remote_fetch_url(f->url, "b", V1, f->out_fd, &f->o, &file, &f->e), 0);
+	assert_true(file.not_modified);
+	assert_string_equal(file.digest.text, V1);
+	assert_string_equal(file.name, "a");
+	assert_nothing(f->out_fd, "b");
+	assert_nothing(f->out_fd, ".fetched");
+	(void)snprintf(known.etag, sizeof(known.etag), "\"v0\"");
+	assert_int_equal(remote_fetch_url(f->url, "b", NULL, f->out_fd, &f->o, &file, &f->e), 0);
+	assert_false(file.not_modified);
+	assert_text(f->out_fd, "b", "v1");
+}
+
+static void what_is_known_does_not_stand_in_for_another_checksum(void **state)
+{
+	struct remote_fixture *f = *state;
+	struct remote_file known = { .etag = "\"v1\"" }, file;
+
+	serve(f);
+	(void)snprintf(known.digest.text, sizeof(known.digest.text), HELLO);
+	f->o.known = &known;
+	assert_int_equal(remote_fetch_url(at_server(f, "/etag"), "a", V1, f->out_fd, &f->o, &file, &f->e), 0);
+	assert_false(file.not_modified);
+	assert_text(f->out_fd, "a", "v1");
+}
+
 int main(void)
 {
 #define REMOTE_TEST(name) cmocka_unit_test_setup_teardown(name, remote_setup, remote_teardown)
@@ -114,6 +152,8 @@ int main(void)
 		REMOTE_TEST(another_digest_is_an_error_and_leaves_nothing),
 		REMOTE_TEST(a_file_that_is_not_there_is_an_error_and_leaves_nothing),
 		REMOTE_TEST(names_stay_in_the_directory),
+		REMOTE_TEST(what_is_known_and_has_not_changed_is_no_file),
+		REMOTE_TEST(what_is_known_does_not_stand_in_for_another_checksum),
 	};
 
 	(void)unsetenv("http_proxy");

@@ -200,6 +200,9 @@ static void what_cannot_be_a_record_is_refused(void **state)
 	assert_int_equal(step_cache_put(f->store, &r, &e), -EINVAL);
 	assert_string_equal(e.text, "a step's record has no key, or a layer that is none");
 	r.key = step_digest(1);
+	r.etag = (char *)(uintptr_t) "\"v1\""; /* of what? */
+	assert_int_equal(step_cache_put(f->store, &r, &e), -EINVAL);
+	r.etag = NULL;
 	r.layer = (char *)(uintptr_t) "../../etc";
 	r.diff_id = step_digest(2);
 	assert_int_equal(step_cache_put(f->store, &r, &e), -EINVAL);
