@@ -16,6 +16,7 @@
 
 #include "build/base_images.h"
 #include "build/context.h"
+#include "build/device_allow.h"
 #include "build/plan.h"
 #include "build/stat_cache.h"
 #include "build/step_layer.h"
@@ -84,11 +85,11 @@ struct build_params {
 	const struct build_ssh *ssh;
 	size_t ssh_len;
 	struct build_limits limits;
-	bool no_cache;                        /* nothing is looked up */
-	const struct strvec *no_cache_stages; /* of these stages; NULL: of none */
-	bool allow_insecure;                  /* RUN --security=insecure */
-	bool allow_host_network;              /* RUN --network=host */
-	bool allow_devices;                   /* RUN --device */
+	bool no_cache;                            /* nothing is looked up */
+	const struct strvec *no_cache_stages;     /* of these stages; NULL: of none */
+	bool allow_insecure;                      /* RUN --security=insecure */
+	bool allow_host_network;                  /* RUN --network=host */
+	const struct device_allow *allow_devices; /* RUN --device; NULL: none */
 	/* Gives a CDI device to a container; NULL: there are none. Called in a step's process. -ENOENT there is none of that name. */
 	int (*add_device)(const char *name, struct runtime_spec *spec, struct err *e);
 	unsigned int jobs; /* steps at a time; 0: as many as there are processors, and as memory allows */

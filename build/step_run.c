@@ -206,14 +206,15 @@ static int set_devices(struct running *c, struct err *e)
 	for (size_t i = 0; r == 0 && i < c->run->devices_len; i++) {
 		const struct run_device *d = &c->run->devices[i];
 		const char *name = d->name ? d->name : "";
+		const char *allowed = p->allow_devices ? device_allow_find(p->allow_devices, name) : NULL;
 
-		r = p->add_device ? p->add_device(name, &c->spec, e)
+		r = p->add_device ? p->add_device(allowed ? allowed : name, &c->spec, e)
 				  : err_set(e, -ENOENT, "unresolvable CDI devices %s", name);
 		if (r == -ENOENT && !d->required)
 			r = 0;
-		else if (r == 0 && !p->allow_devices)
-			return err_set(e, -EACCES, "device %s is not allowed (build with --allow device)",
-				       name);
+		else if (r == 0 && !allowed)
+			return err_set(e, -EACCES, "device %s is not allowed (build with --allow device=%s)",
+				       name, name);
 	}
 	return r;
 }

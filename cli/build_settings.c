@@ -14,6 +14,7 @@ void build_settings_done(struct build_settings *s)
 {
 	strvec_done(&s->args);
 	build_secrets_done(&s->secrets);
+	device_allow_done(&s->devices);
 	runtime_spec_done(&s->limits);
 }
 
@@ -56,24 +57,37 @@ static int add_device(const char *name, struct runtime_spec *spec, struct err *e
 	return r;
 }
 
-static int read_allow(const struct strvec *allow, struct build_params *p, struct err *e)
+/* "device" and "device=...". */
+static int allow_device(const char *what, struct build_settings *s, struct err *e)
 {
-	for (size_t i = 0; i < allow->len; i++) {
+	const char *rest = what + strlen("device");
+	int r = device_allow_add(&s->devices, *rest ? rest + 1 : rest, e);
+
+	return r < 0 ? err_wrap(e, "invalid argument \"%s\" for \"--allow\" flag", what) : 0;
+}
+
+static int read_allow(const struct strvec *allow, struct build_settings *s, struct err *e)
+{
+	struct build_params *p = &s->params;
+	int r = 0;
+
+	p->allow_devices = &s->devices;
+	for (size_t i = 0; r == 0 && i < allow->len; i++) {
 		const char *what = allow->items[i];
 
 		if (strcmp(what, "network.host") == 0)
 			p->allow_host_network = true;
 		else if (strcmp(what, "security.insecure") == 0)
 			p->allow_insecure = true;
-		else if (strncmp(what, "device", strlen("device")) == 0)
-			p->allow_devices = true; /* all: "device=NAME" is not told apart */
+		else if (strcmp(what, "device") == 0 || strncmp(what, "device=", strlen("device=")) == 0)
+			r = allow_device(what, s, e);
 		else
 			return err_set(e, -EINVAL,
 				       "invalid argument \"%s\" for \"--allow\" flag: there is no such "
 				       "entitlement",
 				       what);
 	}
-	return 0;
+	return r;
 }
 
 static int check_network(const char *mode, struct err *e)
@@ -189,7 +203,7 @@ int build_settings_read(const struct build_flags *f, struct build_settings *ret,
 	if (r == 0)
 		r = read_platforms(&f->platforms, ret, e);
 	if (r == 0)
-		r = read_allow(&f->allow, p, e);
+		r = read_allow(&f->allow, ret, e);
 	p->add_device = add_device;
 	if (r == 0)
 		r = read_limits(f, ret, e);

@@ -13,6 +13,7 @@ struct build_settings {
 	struct strvec args;         /* NAME=VALUE, with SOURCE_DATE_EPOCH */
 	struct build_params params; /* but for contexts, observer and cancel_fd */
 	struct build_secrets secrets;
+	struct device_allow devices;
 	struct runtime_spec limits;                     /* that params.limits point into */
 	struct platform platforms[BUILD_PLATFORMS_MAX]; /* asked for */
 	size_t platforms_len;

@@ -128,7 +128,13 @@ def test_devices(builder):
     try:
         built = builder(text, {}, "--allow", "device")
         assert lines(built) == ["yes", "character special file"] and sorted(built.tree) == ["out"]
-        assert f"device {kind}=one is not allowed (build with --allow device)" in builder.fails(text, {}, "--no-cache")
+        refused = f"device {kind}=one is not allowed (build with --allow device={kind}=one)"
+        for flags in ([], ["--allow", f"device={kind}=two"], ["--allow", f"device={kind}=one,alias=it"]):
+            assert refused in builder.fails(text, {}, "--no-cache", *flags)
+        for allowed in (f"device={kind}=one", f"device={kind}=*"):
+            assert lines(builder(text, {}, "--no-cache", "--allow", allowed))[0] == "yes"
+        built = builder(f"{FROM}RUN --device=it,required echo $CDI >/out\n", {}, "--allow", f"device={kind}=one,alias=it")
+        assert lines(built) == ["yes"]
     finally:
         path.unlink()
     assert f"unresolvable CDI devices {kind}=one" in builder.fails(text, {}, "--no-cache", "--allow", "device")

@@ -95,11 +95,17 @@ static void entitlements_are_those_that_are_named(void **state)
 
 	(void)state;
 	assert_false(none->settings.params.allow_host_network || none->settings.params.allow_insecure ||
-		     none->settings.params.allow_devices);
+		     device_allow_find(none->settings.params.allow_devices, "v.example/c=d"));
 	assert_true(all->settings.params.allow_host_network && all->settings.params.allow_insecure &&
-		    all->settings.params.allow_devices);
+		    device_allow_find(all->settings.params.allow_devices, "v.example/c=d"));
 	REFUSED(-EINVAL, "invalid argument \"all\" for \"--allow\" flag: there is no such entitlement",
 		"--allow", "all");
+	REFUSED(-EINVAL, "invalid argument \"devices\" for \"--allow\" flag: there is no such entitlement",
+		"--allow", "devices");
+	REFUSED(-EINVAL,
+		"invalid argument \"device=x\" for \"--allow\" flag: 'x' is no CDI device "
+		"(vendor.com/class=name, or vendor.com/class=*)",
+		"--allow", "device=x");
 }
 
 static void limits_are_those_of_run(void **state)
