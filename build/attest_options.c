@@ -29,11 +29,13 @@ static int set_mode(struct attest_options *o, const char *value, struct err *e)
 	return 0;
 }
 
-static int set_version(const char *value, struct err *e)
+static int set_version(struct attest_options *o, const char *value, struct err *e)
 {
-	return strcmp(value, "v0.2") == 0
+	o->is_v1 = strcmp(value, "v1") == 0;
+	return o->is_v1 || strcmp(value, "v0.2") == 0
 		       ? 0
-		       : err_set(e, -EOPNOTSUPP, "provenance of version '%s' is not supported (version=v0.2)",
+		       : err_set(e, -EOPNOTSUPP,
+				 "provenance of version '%s' is not supported (version=v0.2, version=v1)",
 				 value);
 }
 
@@ -57,7 +59,7 @@ static int set_of_provenance(struct attest_options *o, const char *key, const ch
 	if (strcmp(key, "reproducible") == 0)
 		return read_bool(key, value, &o->reproducible, e);
 	if (strcmp(key, "version") == 0)
-		return set_version(value, e);
+		return set_version(o, value, e);
 	return err_set(e, -EINVAL, "provenance has no '%s'", key);
 }
 

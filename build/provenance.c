@@ -9,10 +9,12 @@
 #include "common/json_write.h"
 
 /* What the members mean is what BuildKit means by them. */
-#define BUILD_TYPE "https://mobyproject.org/buildkit@v1"
-#define METADATA   BUILD_TYPE "#metadata"
-#define HERMETIC   BUILD_TYPE "#hermetic"
-#define FRONTEND   "dockerfile.v0"
+#define BUILD_TYPE    "https://mobyproject.org/buildkit@v1"
+#define METADATA      BUILD_TYPE "#metadata"
+#define HERMETIC      BUILD_TYPE "#hermetic"
+#define FRONTEND      "dockerfile.v0"
+
+#define BUILD_TYPE_V1 "https://github.com/moby/buildkit/blob/master/docs/attestations/slsa-definitions.md"
 
 static int no_memory(struct err *e)
 {
@@ -54,12 +56,12 @@ static int write_material(struct json_out *o, struct strvec *written, const char
 	return 0;
 }
 
-static int write_materials(const struct provenance *p, struct json_out *o, struct err *e)
+static int write_materials(const struct provenance *p, const char *key, struct json_out *o, struct err *e)
 {
 	cleanup_strvec struct strvec written = { 0 };
 	int r = 0;
 
-	json_out_array(o, "materials");
+	json_out_array(o, key);
 	for (size_t i = 0; r == 0 && i < p->images_len; i++) {
 		const struct provenance_image *image = &p->images[i];
 		cleanup_free char *uri = NULL;
@@ -124,20 +126,21 @@ static void write_named(struct json_out *o, const char *key, const char *member,
 	json_out_end(o);
 }
 
-static void write_invocation(const struct provenance *p, const struct strvec *args, struct json_out *o)
+static void write_config_source(const struct provenance *p, const char *path_key, struct json_out *o)
 {
-	char platform[3 * PLATFORM_FIELD_MAX];
-
-	platform_format(&p->builder, platform);
-	json_out_object(o, "invocation");
 	json_out_object(o, "configSource");
 	if (p->context) {
 		json_out_string(o, "uri", p->context->uri);
 		write_digest(o, p->context->algorithm, p->context->hex);
 	}
-	json_out_opt_string(o, "entryPoint", p->entry_point);
+	json_out_opt_string(o, path_key, p->entry_point);
 	json_out_end(o);
-	json_out_object(o, "parameters");
+}
+
+static void write_parameters(const struct provenance *p, const char *key, const struct strvec *args,
+			     struct json_out *o)
+{
+	json_out_object(o, key);
 	json_out_string(o, "frontend", FRONTEND);
 	json_out_opt_map(o, "args", args);
 	if (p->is_max) {
@@ -146,6 +149,16 @@ static void write_invocation(const struct provenance *p, const struct strvec *ar
 	}
 	write_named(o, "locals", "name", p->locals);
 	json_out_end(o);
+}
+
+static void write_invocation(const struct provenance *p, const struct strvec *args, struct json_out *o)
+{
+	char platform[3 * PLATFORM_FIELD_MAX];
+
+	platform_format(&p->builder, platform);
+	json_out_object(o, "invocation");
+	write_config_source(p, "entryPoint", o);
+	write_parameters(p, "parameters", args, o);
 	json_out_object(o, "environment");
 	json_out_string(o, "platform", platform);
 	json_out_end(o);
@@ -196,14 +209,14 @@ static int write_dockerfile(const struct provenance *p, struct json_out *o, stru
 	return 0;
 }
 
-static int write_extension(const struct provenance *p, struct json_out *o, struct err *e)
+static int write_extension(const struct provenance *p, const char *key, struct json_out *o, struct err *e)
 {
 	bool has_vcs = p->vcs_source || p->vcs_revision, has_source = p->is_max && p->dockerfile;
 	int r = 0;
 
 	if (!has_vcs && !has_source)
 		return 0;
-	json_out_object(o, METADATA);
+	json_out_object(o, key);
 	if (has_vcs) {
 		json_out_object(o, "vcs");
 		json_out_opt_string(o, "revision", p->vcs_revision);
@@ -217,9 +230,14 @@ static int write_extension(const struct provenance *p, struct json_out *o, struc
 }
 
 /* What comes from this machine's folders has no digest that anybody could look up. */
+static bool has_all(const struct provenance *p)
+{
+	return !p->locals || p->locals->len == 0;
+}
+
 static int write_metadata(const struct provenance *p, bool has_all_args, struct json_out *o, struct err *e)
 {
-	bool has_all_materials = !p->locals || p->locals->len == 0;
+	bool has_all_materials = has_all(p);
 	int r;
 
 	json_out_object(o, "metadata");
@@ -234,9 +252,81 @@ static int write_metadata(const struct provenance *p, bool has_all_args, struct 
 	json_out_bool(o, "reproducible", p->reproducible);
 	if (has_all_materials && !p->has_network)
 		json_out_bool(o, HERMETIC, true);
-	r = write_extension(p, o, e);
+	r = write_extension(p, METADATA, o, e);
 	json_out_end(o);
 	return r;
+}
+
+static int write_v0(const struct provenance *p, const struct strvec *args, bool has_all_args,
+		    struct json_out *o, struct err *e)
+{
+	int r;
+
+	json_out_object(o, "builder");
+	json_out_string(o, "id", p->builder_id ? p->builder_id : "");
+	json_out_end(o);
+	json_out_string(o, "buildType", BUILD_TYPE);
+	r = write_materials(p, "materials", o, e);
+	if (r < 0)
+		return r;
+	write_invocation(p, args, o);
+	return write_metadata(p, has_all_args, o, e);
+}
+
+/* --- version 1 ------------------------------------------------------------------------------------------ */
+
+static int write_definition(const struct provenance *p, const struct strvec *args, struct json_out *o,
+			    struct err *e)
+{
+	char platform[3 * PLATFORM_FIELD_MAX];
+	int r;
+
+	platform_format(&p->builder, platform);
+	json_out_object(o, "buildDefinition");
+	json_out_string(o, "buildType", BUILD_TYPE_V1);
+	json_out_object(o, "externalParameters");
+	write_config_source(p, "path", o);
+	write_parameters(p, "request", args, o);
+	json_out_end(o);
+	json_out_object(o, "internalParameters");
+	json_out_string(o, "builderPlatform", platform);
+	json_out_end(o);
+	r = write_materials(p, "resolvedDependencies", o, e);
+	json_out_end(o);
+	return r;
+}
+
+static int write_details(const struct provenance *p, bool has_all_args, struct json_out *o, struct err *e)
+{
+	int r;
+
+	json_out_object(o, "runDetails");
+	json_out_object(o, "builder");
+	json_out_string(o, "id", p->builder_id ? p->builder_id : "");
+	json_out_end(o);
+	json_out_object(o, "metadata");
+	json_out_opt_string(o, "invocationID", p->invocation_id);
+	json_out_opt_string(o, "startedOn", p->started);
+	json_out_opt_string(o, "finishedOn", p->finished);
+	r = write_extension(p, "buildkit_metadata", o, e);
+	if (has_all(p) && !p->has_network)
+		json_out_bool(o, "buildkit_hermetic", true);
+	json_out_object(o, "buildkit_completeness");
+	json_out_bool(o, "request", has_all_args);
+	json_out_bool(o, "resolvedDependencies", has_all(p));
+	json_out_end(o);
+	json_out_bool(o, "buildkit_reproducible", p->reproducible);
+	json_out_end(o);
+	json_out_end(o);
+	return r;
+}
+
+static int write_v1(const struct provenance *p, const struct strvec *args, bool has_all_args,
+		    struct json_out *o, struct err *e)
+{
+	int r = write_definition(p, args, o, e);
+
+	return r < 0 ? r : write_details(p, has_all_args, o, e);
 }
 
 /* --- the whole ------------------------------------------------------------------------------------------ */
@@ -253,15 +343,7 @@ int provenance_write(const struct provenance *p, struct buf *out, struct err *e)
 	if (shown_args(p, &args, &has_all_args) < 0)
 		return no_memory(e);
 	json_out_object(o, NULL);
-	json_out_object(o, "builder");
-	json_out_string(o, "id", p->builder_id ? p->builder_id : "");
-	json_out_end(o);
-	json_out_string(o, "buildType", BUILD_TYPE);
-	r = write_materials(p, o, e);
-	if (r == 0) {
-		write_invocation(p, &args, o);
-		r = write_metadata(p, has_all_args, o, e);
-	}
+	r = p->is_v1 ? write_v1(p, &args, has_all_args, o, e) : write_v0(p, &args, has_all_args, o, e);
 	json_out_end(o);
 	if (r == 0)
 		r = json_out_finish(o, &text, &len, e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* --provenance: how an image came to be, as the predicate of an in-toto statement (build/attestation.h): https://slsa.dev/spec/v0.2/provenance, with the
+/* --provenance: how an image came to be, as the predicate of an in-toto statement (build/attestation.h): https://slsa.dev/spec/v0.2/provenance or https://slsa.dev/spec/v1.1/provenance, with the
  * members that BuildKit gives it (docs.docker.com/build/metadata/attestations/slsa-definitions). Pure: structs in, JSON out. */
 #ifndef SAMPAN_BUILD_PROVENANCE_H
 #define SAMPAN_BUILD_PROVENANCE_H
@@ -14,6 +14,7 @@
 #include "oci/platform.h"
 
 #define PROVENANCE_PREDICATE_TYPE "https://slsa.dev/provenance/v0.2"
+#define PROVENANCE_PREDICATE_V1   "https://slsa.dev/provenance/v1"
 #define PROVENANCE_MAX_BYTES      (16u << 20)
 
 /* An image that was read. */
@@ -32,6 +33,7 @@ struct provenance_source {
 
 /* All is borrowed. Strings may be NULL where nothing is known of them. */
 struct provenance {
+	bool is_v1; /* else v0.2 */
 	bool is_max;
 	const char *builder_id;
 	const struct provenance_source *context; /* where the Dockerfile is from; NULL: from this machine */

@@ -90,7 +90,8 @@ static int add_provenance(const struct build_attested *a, struct attestation *to
 	char invocation[2 * INVOCATION_BYTES + 1], started[TIMESTAMP_MAX], finished[TIMESTAMP_MAX];
 	cleanup_free struct provenance_image *images = NULL;
 	cleanup_strvec struct strvec args = { 0 };
-	struct provenance p = { .is_max = o->is_max,
+	struct provenance p = { .is_v1 = o->is_v1,
+				.is_max = o->is_max,
 				.reproducible = o->reproducible,
 				.builder_id = o->builder_id,
 				.entry_point = a->dockerfile->name,
@@ -112,7 +113,9 @@ static int add_provenance(const struct build_attested *a, struct attestation *to
 	p.invocation_id = invocation;
 	set_times(a, &p, started, finished);
 	r = provenance_write(&p, &text, e);
-	return r < 0 ? r : attestation_add(to, PROVENANCE_PREDICATE_TYPE, &text, e);
+	return r < 0 ? r
+		     : attestation_add(to, o->is_v1 ? PROVENANCE_PREDICATE_V1 : PROVENANCE_PREDICATE_TYPE,
+				       &text, e);
 }
 
 /* --- sbom --------------------------------------------------------------------------------------------------- */

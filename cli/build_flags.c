@@ -124,7 +124,7 @@ static const struct option_def OPTIONS[] = {
 	{ "progress", 0, OPTION_CALL, FLAG(progress), "string",
 	  "How to show what is done: auto, plain, tty, rawjson", set_progress },
 	{ "provenance", 0, OPTION_BOOL, FLAG(attest), "string",
-	  "Say how the image was made: true, mode=min, mode=max (default false)", set_provenance },
+	  "Say how the image was made: true, mode=max, version=v1 (default false)", set_provenance },
 	{ "pull", 0, OPTION_BOOL, FLAG(pull), "string",
 	  "When to pull bases: missing (default), always (--pull alone), never", set_pull },
 	{ "push", 0, OPTION_BOOL, FLAG(push), NULL, "Push the image to the registries of its names" },

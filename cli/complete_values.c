@@ -40,7 +40,7 @@ static const struct rule OPTION_RULES[] = {
 	  "type=local,dest= type=tar,dest= type=oci,dest= type=docker type=docker,dest= type=image,name= "
 	  "type=registry,name= @directories" },
 	{ "sampan build", "progress", "auto plain tty rawjson" },
-	{ "sampan build", "provenance", "true false mode=min mode=max" },
+	{ "sampan build", "provenance", "true false mode=min mode=max version=v0.2 version=v1" },
 	{ "sampan build", "sbom", "true false" },
 	{ "sampan build", "secret", "id=" },
 	{ "sampan build", "ssh", "default" },

@@ -75,13 +75,24 @@ static void what_is_wrong_is_named(void **state)
 	assert_refused("provenance", "inline=true", -EINVAL, "provenance has no 'inline'");
 	assert_refused("provenance", "reproducible=so", -EINVAL,
 		       "invalid value 'so' of 'reproducible': it is true or false");
-	assert_refused("provenance", "version=v1", -EOPNOTSUPP,
-		       "provenance of version 'v1' is not supported (version=v0.2)");
+	assert_refused("provenance", "version=v2", -EOPNOTSUPP,
+		       "provenance of version 'v2' is not supported (version=v0.2, version=v1)");
 	assert_refused("sbom", "generator=x/y", -EOPNOTSUPP,
 		       "generators like 'x/y' are not supported: packages are listed by sampan itself");
 	assert_refused("sbom", "mode=max", -EINVAL, "sbom has no 'mode'");
 	assert_refused(NULL, "mode=max", -EINVAL, "unknown type of attestation '' (provenance, sbom)");
 	assert_refused(NULL, "type=test", -EINVAL, "unknown type of attestation 'test' (provenance, sbom)");
+}
+
+static void a_version_is_one_of_two(void **state)
+{
+	cleanup_attest_options struct attest_options o = { 0 };
+
+	(void)state;
+	add(&o, "provenance", "mode=max,version=v1");
+	assert_true(o.is_v1 && o.is_max && o.provenance);
+	add(&o, NULL, "type=provenance,version=v0.2");
+	assert_false(o.is_v1);
 }
 
 int main(void)
@@ -91,6 +102,7 @@ int main(void)
 		cmocka_unit_test(modes_and_builders_are_read),
 		cmocka_unit_test(attest_says_the_type_itself),
 		cmocka_unit_test(what_is_wrong_is_named),
+		cmocka_unit_test(a_version_is_one_of_two),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

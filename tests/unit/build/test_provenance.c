@@ -173,6 +173,71 @@ static void an_image_without_a_proper_reference_is_refused(void **state)
 	assert_int_equal(out.len, 0);
 }
 
+#define BUILD_TYPE_V1 "https://github.com/moby/buildkit/blob/master/docs/attestations/slsa-definitions.md"
+
+static void version_1_has_the_same_in_other_places(void **state)
+{
+	cleanup_strvec struct strvec args = { 0 }, ids = { 0 };
+	const struct platform platform = { .os = "linux", .architecture = "amd64" };
+	const struct provenance_source context = { "https://example.org/a.git#main", "sha1", HEX_1 };
+	const struct provenance_image image = { .reference = "docker.io/library/debian:12",
+						.platform = &platform,
+						.digest = { "sha256:" HEX_A } };
+	struct provenance p = simple();
+
+	(void)state;
+	give_all(&p, &args, &ids);
+	p.is_v1 = p.is_max = true;
+	p.context = &context;
+	p.images = &image;
+	p.images_len = 1;
+	assert_written(
+		&p,
+		"{\"buildDefinition\":{\"buildType\":\"" BUILD_TYPE_V1 "\",\"externalParameters\":{"
+		"\"configSource\":{\"uri\":\"https://example.org/a.git#main\",\"digest\":{\"sha1\":\"" HEX_1
+		"\"},\"path\":\"Dockerfile\"},"
+		"\"request\":{\"frontend\":\"dockerfile.v0\",\"args\":{\"build-arg:A\":\"2\","
+		"\"build-arg:B\":\"secret=1\",\"label:a\":\"b\",\"target\":\"final\"},"
+		"\"secrets\":[{\"id\":\"token\"}],\"ssh\":[{\"id\":\"token\"}]}},"
+		"\"internalParameters\":{\"builderPlatform\":\"linux/amd64\"},"
+		"\"resolvedDependencies\":[{\"uri\":\"pkg:docker/debian@12?platform=linux%2Famd64\","
+		"\"digest\":{\"sha256\":\"" HEX_A "\"}}]},"
+		"\"runDetails\":{\"builder\":{\"id\":\"https://ci/1\"},"
+		"\"metadata\":{\"invocationID\":\"xyz\",\"startedOn\":\"2024-01-01T00:00:00Z\","
+		"\"finishedOn\":\"2024-01-01T00:00:01Z\",\"buildkit_metadata\":{"
+		"\"vcs\":{\"revision\":\"" HEX_1 "\",\"source\":\"https://example.org/a.git\"},"
+		"\"source\":{\"infos\":[{\"filename\":\"Dockerfile\",\"language\":\"Dockerfile\","
+		"\"data\":\"RlJPTSBzY3JhdGNoCg==\"}]}},\"buildkit_hermetic\":true,"
+		"\"buildkit_completeness\":{\"request\":true,\"resolvedDependencies\":true},"
+		"\"buildkit_reproducible\":true}}}");
+}
+
+static void version_1_says_what_it_leaves_out(void **state)
+{
+	cleanup_strvec struct strvec args = { 0 }, ids = { 0 }, locals = { 0 };
+	struct provenance p = simple();
+
+	(void)state;
+	give_all(&p, &args, &ids);
+	FILL(&locals, "context");
+	p.is_v1 = true;
+	p.locals = &locals;
+	p.vcs_source = p.vcs_revision = p.builder_id = NULL;
+	p.reproducible = false;
+	assert_written(&p,
+		       "{\"buildDefinition\":{\"buildType\":\"" BUILD_TYPE_V1 "\",\"externalParameters\":{"
+		       "\"configSource\":{\"path\":\"Dockerfile\"},"
+		       "\"request\":{\"frontend\":\"dockerfile.v0\",\"args\":{\"target\":\"final\"},"
+		       "\"locals\":[{\"name\":\"context\"}]}},"
+		       "\"internalParameters\":{\"builderPlatform\":\"linux/amd64\"},"
+		       "\"resolvedDependencies\":[]},"
+		       "\"runDetails\":{\"builder\":{\"id\":\"\"},"
+		       "\"metadata\":{\"invocationID\":\"xyz\",\"startedOn\":\"2024-01-01T00:00:00Z\","
+		       "\"finishedOn\":\"2024-01-01T00:00:01Z\","
+		       "\"buildkit_completeness\":{\"request\":false,\"resolvedDependencies\":false},"
+		       "\"buildkit_reproducible\":false}}}");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,6 +247,8 @@ int main(void)
 		cmocka_unit_test(
 			sources_are_listed_once_and_a_remote_context_is_the_source_of_the_configuration),
 		cmocka_unit_test(an_image_without_a_proper_reference_is_refused),
+		cmocka_unit_test(version_1_has_the_same_in_other_places),
+		cmocka_unit_test(version_1_says_what_it_leaves_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
