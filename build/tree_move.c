@@ -77,18 +77,35 @@ static int merge(struct move *m, int from_dir, int to_dir, const char *name, str
 	return r;
 }
 
+static int look(int dir_fd, const char *name, struct statx *ret)
+{
+	return statx(dir_fd, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, ret);
+}
+
+/* Of a mount, or of a subvolume of btrfs: rename(2), EXDEV and EBUSY. Files of an overlay may have other numbers than its directories. */
+static bool is_apart(const struct statx *from, const struct statx *to)
+{
+	bool same_device =
+		from->stx_dev_major == to->stx_dev_major && from->stx_dev_minor == to->stx_dev_minor;
+
+	return (to->stx_attributes & STATX_ATTR_MOUNT_ROOT) ||
+	       (S_ISDIR(from->stx_mode) && S_ISDIR(to->stx_mode) && !same_device);
+}
+
 static int move_entry(struct move *m, int from_dir, int to_dir, const char *name, struct err *e)
 {
-	struct stat from, to;
-	bool is_there = fstatat(to_dir, name, &to, AT_SYMLINK_NOFOLLOW) == 0;
+	struct statx from, to;
+	bool is_there = look(to_dir, name, &to) == 0;
 
-	if ((!is_there && errno != ENOENT) || fstatat(from_dir, name, &from, AT_SYMLINK_NOFOLLOW) < 0)
+	if ((!is_there && errno != ENOENT) || look(from_dir, name, &from) < 0)
 		return err_errno(e, "cannot look at '/%s'", m->path.data);
-	if (is_there && S_ISDIR(from.st_mode) && S_ISDIR(to.st_mode))
+	if (is_there && is_apart(&from, &to))
+		return err_set(e, -EXDEV, "cannot write to /%s: it is another file system", m->path.data);
+	if (is_there && S_ISDIR(from.stx_mode) && S_ISDIR(to.stx_mode))
 		return merge(m, from_dir, to_dir, name, e);
-	if (is_there && S_ISDIR(to.st_mode))
+	if (is_there && S_ISDIR(to.stx_mode))
 		return err_set(e, -EISDIR, "cannot replace to directory /%s with file", m->path.data);
-	if (is_there && S_ISDIR(from.st_mode))
+	if (is_there && S_ISDIR(from.stx_mode))
 		return err_set(e, -ENOTDIR, "cannot copy to non-directory: /%s", m->path.data);
 	if (!m->is_rehearsal && renameat(from_dir, name, to_dir, name) < 0)
 		return err_errno(e, "cannot move to '/%s'", m->path.data);

@@ -10,7 +10,8 @@
 
 /* Both are borrowed. By COPY's rules (build/copy.h): a directory that is on both sides keeps what it has, and gets mode, owner, attributes and time of the new one (to_fd itself: its time
  * alone); else the new thing takes the place of what is no directory. Nothing is followed.
- * Before anything is moved all of it is looked at: -EISDIR `cannot replace to directory /x with file`, -ENOTDIR `cannot copy to non-directory: /x`, -ELOOP. */
+ * Before anything is moved all of it is looked at: -EISDIR `cannot replace to directory /x with file`, -ENOTDIR `cannot copy to non-directory: /x`, -EXDEV `cannot write to /x: it is another file system`,
+ * -ELOOP. */
 int tree_move(int from_fd, int to_fd, struct err *e) MUST_CHECK;
 
 #endif

@@ -69,6 +69,18 @@ static void nothing_moves_where_something_cannot(void **state)
 	assert_false(is_there(to, "a"));
 }
 
+static void nothing_moves_where_another_file_system_is_mounted(void **state)
+{
+	cleanup_fd int from = tree_dir(*state, "from");
+	cleanup_fd int to = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct err e = { 0 };
+
+	tree_make(from, LINES("d proc", "f proc/file new"));
+	assert_int_equal(tree_move(from, to, &e), -EXDEV);
+	assert_string_equal(e.text, "cannot write to /proc: it is another file system");
+	assert_true(is_there(from, "proc/file"));
+}
+
 static void no_link_is_followed(void **state)
 {
 	cleanup_fd int from = tree_dir(*state, "from"), to = tree_dir(*state, "to");
@@ -102,6 +114,7 @@ int main(void)
 		SCRATCH_TEST(what_is_new_goes_beside_and_over_what_is_there),
 		SCRATCH_TEST(the_folder_itself_gets_the_time_and_nothing_else),
 		SCRATCH_TEST(nothing_moves_where_something_cannot),
+		SCRATCH_TEST(nothing_moves_where_another_file_system_is_mounted),
 		SCRATCH_TEST(no_link_is_followed),
 		SCRATCH_TEST(depth_has_a_limit),
 	};
