@@ -78,6 +78,8 @@ static bool matches(const char *allowed, const char *name)
 /* An alias comes before what the name would be without it. */
 const char *device_allow_find(const struct device_allow *a, const char *name)
 {
+	if (!a)
+		return NULL;
 	for (size_t i = 0; i + 1 < a->names.len; i += 2)
 		if (*a->names.items[i + 1] && strcmp(a->names.items[i], name) == 0)
 			return a->names.items[i + 1];

@@ -19,7 +19,7 @@ void device_allow_done(struct device_allow *a);
 /* "": all of them; "KIND=NAME": one; "KIND=*": those of one kind; "KIND=NAME,alias=TEXT": one, by the name TEXT alone. -EINVAL. */
 int device_allow_add(struct device_allow *a, const char *text, struct err *e) MUST_CHECK;
 
-/* The device that RUN gets for a name; NULL: none. Borrowed from either. */
+/* The device that RUN gets for a name; NULL: none. Borrowed from either. `a` may be NULL: nothing is allowed. */
 const char *device_allow_find(const struct device_allow *a, const char *name);
 
 #endif

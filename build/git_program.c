@@ -399,7 +399,11 @@ static int run_once(const struct git_program *g, char *const *argv, struct buf *
 	cleanup_strvec struct strvec env = { 0 };
 	int r = make_env(g, &env, e);
 
-	return r < 0 ? r : converse(g, argv, env.items, out, e);
+	if (r == 0)
+		r = converse(g, argv, env.items, out, e);
+	for (size_t i = 0; i < env.len; i++)
+		explicit_bzero(env.items[i], strlen(env.items[i])); /* secrets are among them */
+	return r;
 }
 
 /* libcurl's words. */

@@ -99,7 +99,7 @@ static int fetch(const char *url, const char *name, const char *checksum, int di
 	struct remote_file file = { 0 };
 	int r = download(&options, fd, &got, e);
 
-	if (r == 0 && got.not_modified) {
+	if (r == 0 && known && got.not_modified) {
 		*ret = *known;
 		ret->not_modified = true;
 		return 0;

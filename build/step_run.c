@@ -198,24 +198,28 @@ static int set_limits(struct running *c, struct err *e)
 }
 
 /* What is not there is no error unless it is required. */
-static int set_devices(struct running *c, struct err *e)
+static int set_device(struct running *c, const struct run_device *d, struct err *e)
 {
 	const struct build_params *p = c->place->x->params;
+	const char *name = d->name ? d->name : "";
+	const char *allowed = device_allow_find(p->allow_devices, name);
+	int r = p->add_device ? p->add_device(allowed ? allowed : name, &c->spec, e)
+			      : err_set(e, -ENOENT, "unresolvable CDI devices %s", name);
+
+	if (r == -ENOENT && !d->required)
+		return 0;
+	if (r == 0 && !allowed)
+		return err_set(e, -EACCES, "device %s is not allowed (build with --allow device=%s)", name,
+			       name);
+	return r;
+}
+
+static int set_devices(struct running *c, struct err *e)
+{
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < c->run->devices_len; i++) {
-		const struct run_device *d = &c->run->devices[i];
-		const char *name = d->name ? d->name : "";
-		const char *allowed = p->allow_devices ? device_allow_find(p->allow_devices, name) : NULL;
-
-		r = p->add_device ? p->add_device(allowed ? allowed : name, &c->spec, e)
-				  : err_set(e, -ENOENT, "unresolvable CDI devices %s", name);
-		if (r == -ENOENT && !d->required)
-			r = 0;
-		else if (r == 0 && !allowed)
-			return err_set(e, -EACCES, "device %s is not allowed (build with --allow device=%s)",
-				       name, name);
-	}
+	for (size_t i = 0; r == 0 && i < c->run->devices_len; i++)
+		r = set_device(c, &c->run->devices[i], e);
 	return r;
 }
 

@@ -23,6 +23,7 @@ static void without_a_word_there_is_none_and_without_a_name_all(void **state)
 	cleanup_device_allow struct device_allow a = { 0 };
 
 	(void)state;
+	assert_null(device_allow_find(NULL, ONE));
 	assert_null(device_allow_find(&a, ONE));
 	allow(&a, "");
 	assert_string_equal(device_allow_find(&a, ONE), ONE);
