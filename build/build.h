@@ -134,9 +134,11 @@ struct build_step {
 };
 
 struct build_result {
-	struct image_config config;    /* whole, as it is to be written */
-	struct strvec layers;          /* keys, base first */
-	struct strvec hidden;          /* of the base (store/image.h) */
+	struct image_config config; /* whole, as it is to be written */
+	struct strvec layers;       /* keys, base first */
+	struct strvec hidden;       /* of the base (store/image.h) */
+	/* What ADD got from elsewhere, in pairs: the URL without its password, and a digest: "sha256:..." of a file, "sha1:..." or "sha256:..." of a commit. */
+	struct strvec sources;
 	const struct base_image *base; /* borrowed; NULL: from scratch */
 	struct step_layer *made;       /* above it */
 	size_t made_len;

@@ -11,6 +11,7 @@ void build_result_done(struct build_result *r)
 	image_config_done(&r->config);
 	strvec_done(&r->layers);
 	strvec_done(&r->hidden);
+	strvec_done(&r->sources);
 	free(r->made);
 	free(r->steps);
 	*r = (struct build_result){ 0 };
@@ -162,6 +163,8 @@ int build_result_make(struct execution *x, struct build_result *ret, struct err 
 		r = copy_steps(x, &result, e);
 	if (r < 0)
 		return r;
+	result.sources = x->sources;
+	x->sources = (struct strvec){ 0 };
 	*ret = result;
 	result = (struct build_result){ 0 };
 	return 0;

@@ -54,6 +54,7 @@ struct image_tree {
 struct fetched {
 	int fd;                      /* of the directory that it is in; -1: nothing so far */
 	struct digest digest;        /* for the key */
+	struct digest content;       /* of a URL's file */
 	struct remote_commit commit; /* of git: to be checked out by the step itself */
 };
 
@@ -70,6 +71,7 @@ struct execution {
 	struct schedule schedule;
 	struct step_job *jobs;
 	size_t jobs_len;
+	struct strvec sources; /* see struct build_result */
 	int64_t now_s;
 	bool is_new;
 };

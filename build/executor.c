@@ -203,6 +203,8 @@ static int begin_step(struct execution *x, struct step_job *j, struct err *e)
 		r = find_key(x, j, e);
 	if (r == 0 && step_remote_forget(x, j))
 		r = find_key(x, j, e);
+	if (r >= 0 && step_remote_note(x, j, e) < 0)
+		r = e->code;
 	if (r != 0) {
 		if (r != -EINTR)
 			tell_end(x, j, r > 0 ? BUILD_STEP_CACHED : BUILD_STEP_FAILED);
@@ -398,6 +400,7 @@ static void execution_done(struct execution *x)
 		free(x->images[i].tree.path);
 	}
 	free(x->images);
+	strvec_done(&x->sources);
 	schedule_done(&x->schedule);
 }
 #define cleanup_execution __attribute__((cleanup(execution_done)))

@@ -74,30 +74,34 @@ static int url_digest(const struct remote_file *file, struct digest *ret, struct
 }
 
 /* Into staging, or, where it is what the cache knows, nowhere. */
-static int look_url(const struct execution *x, struct step_job *job, size_t index, struct remote_options *o,
-		    struct err *e)
+static int look_url(const struct execution *x, struct step_job *job, size_t index,
+		    const struct remote_options *options, struct err *e)
 {
 	const struct plan_copy *c = copy_of(x, job);
 	const char *url = c->sources[index].text;
 	struct fetched *f = &job->fetched[index];
+	struct remote_options o = *options;
 	struct remote_file file, known;
 	cleanup_fd int dir_fd = -1;
 	int r = build_stage(x->build, e);
 
 	if (!job->fetches_all && execution_may_look(x, job->stage) &&
 	    url_record_find(x->build->store, url, x->now_s, &known))
-		o->known = &known;
+		o.known = &known;
 	if (r == 0)
 		r = make_dir(x, job, index, &dir_fd, e);
 	if (r == 0)
-		r = remote_fetch_url(url, c->sources[index].file_name, c->checksum, dir_fd, o, &file, e);
+		r = remote_fetch_url(url, c->sources[index].file_name, c->checksum, dir_fd, &o, &file, e);
 	if (r == 0 && !file.not_modified)
 		r = url_record_put(x->build->store, url, &file, e);
 	if (r == 0)
 		r = url_digest(&file, &f->digest, e);
-	if (r == 0 && !file.not_modified)
+	if (r < 0)
+		return r;
+	f->content = file.digest;
+	if (!file.not_modified)
 		f->fd = fd_take(&dir_fd);
-	return r;
+	return 0;
 }
 
 bool step_remote_forget(const struct execution *x, struct step_job *job)
@@ -144,6 +148,29 @@ int step_remote_look(struct execution *x, struct step_job *job, size_t index, st
 	o.authorization = authorization;
 	return s->kind == PLAN_COPY_GIT ? look_git(s, &o, &job->fetched[index], e)
 					: look_url(x, job, index, &o, e);
+}
+
+static int note(const struct plan_copy_source *s, const struct fetched *f, struct strvec *to)
+{
+	bool is_git = s->kind == PLAN_COPY_GIT, has_ref = is_git && s->git.ref;
+	cleanup_free char *shown = download_redact(is_git ? s->git.remote : s->text);
+	int r = shown ? strvec_addf(to, "%s%s%s", shown, has_ref ? "#" : "", has_ref ? s->git.ref : "")
+		      : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	return is_git ? strvec_addf(to, "%s:%s", strlen(f->commit.commit) == 40 ? "sha1" : "sha256",
+				    f->commit.commit)
+		      : strvec_add(to, f->content.text);
+}
+
+int step_remote_note(struct execution *x, const struct step_job *job, struct err *e)
+{
+	for (size_t i = 0; i < job->fetched_len; i++)
+		if (digest_is_set(&job->fetched[i].digest) &&
+		    note(&copy_of(x, job)->sources[i], &job->fetched[i], &x->sources) < 0)
+			return err_code(e, -ENOMEM, "cannot note what was fetched");
+	return 0;
 }
 
 int step_remote_get(const struct execution *x, struct step_job *job, size_t index, struct err *e)

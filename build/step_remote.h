@@ -12,6 +12,9 @@ int step_remote_look(struct execution *x, struct step_job *job, size_t index, st
 /* The step is to be made after all: files that are not in staging are to be fetched, and may be others by now. False: there are none; else their digests are unset. */
 bool step_remote_forget(const struct execution *x, struct step_job *job);
 
+/* Adds what was looked at, and is what the step has now, to x->sources. */
+int step_remote_note(struct execution *x, const struct step_job *job, struct err *e) MUST_CHECK;
+
 /* In the step's process: job->fetched[index] has its directory after it. */
 int step_remote_get(const struct execution *x, struct step_job *job, size_t index, struct err *e) MUST_CHECK;
 

@@ -56,6 +56,110 @@ static int list_args(const struct build_attested *a, struct strvec *ret, struct 
 	return r < 0 ? no_memory(e) : 0;
 }
 
+/* What was read from elsewhere, and what it was. */
+struct sources {
+	struct provenance_source *items;
+	size_t len;
+	struct strvec urls; /* of contexts */
+	struct strvec locals, secrets, ssh;
+};
+
+static void sources_done(struct sources *s)
+{
+	free(s->items);
+	strvec_done(&s->urls);
+	strvec_done(&s->locals);
+	strvec_done(&s->secrets);
+	strvec_done(&s->ssh);
+}
+#define cleanup_sources __attribute__((cleanup(sources_done)))
+
+/* What a context was on the command line. */
+static const char *context_text(const struct build_attested *a, const char *name)
+{
+	for (size_t i = 0; name && i < a->flags->contexts.len; i++) {
+		const char *text = a->flags->contexts.items[i];
+
+		if (strncmp(text, name, strlen(name)) == 0 && text[strlen(name)] == '=')
+			return text + strlen(name) + 1;
+	}
+	return a->context;
+}
+
+static bool is_git(const struct build_input_context *c)
+{
+	return c->remote.git.commit[0];
+}
+
+/* Else it is a folder, or an archive on standard input. */
+static bool is_remote(const struct build_input_context *c)
+{
+	return is_git(c) || digest_is_set(&c->remote.digest);
+}
+
+static int add_context(const struct build_attested *a, const struct build_input_context *c,
+		       struct sources *to)
+{
+	const struct remote_context *r = &c->remote;
+	char *shown;
+
+	if (!is_remote(c))
+		return strvec_add(&to->locals, c->name ? c->name : "context");
+	shown = download_redact(context_text(a, c->name));
+	if (strvec_take(&to->urls, shown) < 0)
+		return -ENOMEM;
+	to->items[to->len++] = (struct provenance_source){
+		.uri = shown,
+		.algorithm = !is_git(c)                    ? digest_algorithm(&r->digest)
+			     : strlen(r->git.commit) == 40 ? "sha1"
+							   : "sha256",
+		.hex = is_git(c) ? r->git.commit : digest_hex(&r->digest),
+	};
+	return 0;
+}
+
+/* Of ADD: pairs. */
+static void add_fetched(const struct strvec *from, struct sources *to)
+{
+	for (size_t i = 0; i + 1 < from->len; i += 2) {
+		const char *digest = from->items[i + 1], *colon = strchr(digest, ':');
+
+		to->items[to->len++] = (struct provenance_source){
+			.uri = from->items[i],
+			.algorithm = strncmp(digest, "sha1:", 5) == 0 ? "sha1" : "sha256",
+			.hex = colon ? colon + 1 : digest,
+		};
+	}
+}
+
+/* Not a file of a context that is from elsewhere. */
+static bool is_local_dockerfile(const struct build_attested *a)
+{
+	bool is_stdin = a->flags->file && strcmp(a->flags->file, "-") == 0;
+
+	return !is_remote(&a->input->items[0]) || is_stdin || (a->input->path && !a->input->is_in_context);
+}
+
+static int list_sources(const struct build_attested *a, struct sources *ret, struct err *e)
+{
+	const struct build_input *in = a->input;
+	int r = 0;
+
+	ret->items = calloc(in->len + a->result->sources.len / 2 + 1, sizeof(*ret->items));
+	if (!ret->items)
+		return no_memory(e);
+	for (size_t i = 0; r == 0 && i < in->len; i++)
+		r = add_context(a, &in->items[i], ret);
+	if (r == 0 && is_local_dockerfile(a))
+		r = strvec_add(&ret->locals, "dockerfile");
+	add_fetched(&a->result->sources, ret);
+	for (size_t i = 0; r == 0 && i < a->params->secrets_len; i++)
+		r = strvec_add(&ret->secrets, a->params->secrets[i].id);
+	for (size_t i = 0; r == 0 && i < a->params->ssh_len; i++)
+		r = strvec_add(&ret->ssh, a->params->ssh[i].id);
+	return r < 0 ? no_memory(e) : 0;
+}
+
 /* Another one for each build, but where a build is to be made again as it was. */
 static int make_invocation(const struct build_plan *plan, char ret[2 * INVOCATION_BYTES + 1], struct err *e)
 {
@@ -90,6 +194,7 @@ static int add_provenance(const struct build_attested *a, struct attestation *to
 	char invocation[2 * INVOCATION_BYTES + 1], started[TIMESTAMP_MAX], finished[TIMESTAMP_MAX];
 	cleanup_free struct provenance_image *images = NULL;
 	cleanup_strvec struct strvec args = { 0 };
+	cleanup_sources struct sources sources = { 0 };
 	struct provenance p = { .is_v1 = o->is_v1,
 				.is_max = o->is_max,
 				.reproducible = o->reproducible,
@@ -103,12 +208,20 @@ static int add_provenance(const struct build_attested *a, struct attestation *to
 	int r = list_images(a->bases, &images, e);
 
 	if (r == 0)
+		r = list_sources(a, &sources, e);
+	if (r == 0)
 		r = list_args(a, &args, e);
 	if (r == 0)
 		r = make_invocation(a->plan, invocation, e);
 	if (r < 0)
 		return r;
 	p.images = images;
+	p.sources = sources.items;
+	p.sources_len = sources.len;
+	p.context = is_local_dockerfile(a) ? NULL : &sources.items[0];
+	p.locals = &sources.locals;
+	p.secrets = &sources.secrets;
+	p.ssh = &sources.ssh;
 	p.args = &args;
 	p.invocation_id = invocation;
 	set_times(a, &p, started, finished);

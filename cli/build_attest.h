@@ -7,6 +7,7 @@
 #include "build/build_image.h"
 #include "build/dockerfile.h"
 #include "cli/build_flags.h"
+#include "cli/build_input.h"
 #include "oci/descriptor.h"
 
 struct build_attested {
@@ -16,6 +17,9 @@ struct build_attested {
 	const struct build_image *image;
 	const struct base_images *bases;
 	const struct dockerfile *dockerfile;
+	const struct build_input *input;
+	const char *context; /* on the command line */
+	const struct build_params *params;
 	const struct strvec *args, *names;
 	struct platform own;
 	const char *started; /* RFC 3339 */

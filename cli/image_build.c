@@ -152,6 +152,9 @@ static int attest(struct building *b, const struct build_plan *plan, const struc
 					  .image = &b->images[b->images_len - 1],
 					  .bases = &b->bases,
 					  .dockerfile = &b->input.dockerfile,
+					  .input = &b->input,
+					  .context = b->context,
+					  .params = &b->settings.params,
 					  .args = &b->settings.args,
 					  .names = &b->outputs.names,
 					  .own = b->settings.own,
@@ -377,21 +380,24 @@ static void trim(struct building *b)
 
 /* --- the command ---------------------------------------------------------------------------------------- */
 
-static int build(struct building *b, struct err *e)
+/* What the flags say. */
+static int read_flags(struct building *b, struct err *e)
 {
 	int r = build_settings_read(b->flags, &b->settings, e);
 
-	timestamp_now(b->started);
-	b->settings.params.cancel_fd = b->build.cancel_fd = b->signals_fd;
 	if (r == 0)
 		r = build_cache_from_parse(&b->flags->cache_from, &b->cache_from, e);
 	if (r == 0)
 		r = build_cache_to_parse(&b->flags->cache_to, &b->cache_to, e);
-	if (r == 0)
-		r = build_outputs_read(b->flags, &b->outputs, e);
-	if (r == 0)
-		r = tree_view_isolate(
-			e); /* before the store is opened: mounts are cloned by its descriptors */
+	return r < 0 ? r : build_outputs_read(b->flags, &b->outputs, e);
+}
+
+static int begin(struct building *b, struct err *e)
+{
+	struct build_params *p = &b->settings.params;
+	int r = tree_view_isolate(e); /* before the store is opened: mounts are cloned by its descriptors */
+
+	p->cancel_fd = b->build.cancel_fd = b->signals_fd;
 	if (r == 0)
 		r = store_open(b->globals->root, &b->store, e);
 	if (r == 0)
@@ -399,16 +405,26 @@ static int build(struct building *b, struct err *e)
 	if (r == 0)
 		r = build_ssh_start(&b->settings.secrets, &b->build, e);
 	if (r == 0)
-		r = build_input_open(b->flags, b->context, &b->build, &b->settings.params, &b->input, e);
+		r = build_input_open(b->flags, b->context, &b->build, p, &b->input, e);
+	p->folders = b->input.folders;
+	p->folders_len = b->input.len;
+	return r;
+}
+
+static int build(struct building *b, struct err *e)
+{
+	int r;
+
+	timestamp_now(b->started);
+	r = read_flags(b, e);
+	if (r == 0)
+		r = begin(b, e);
+	if (r == 0 && b->flags->locked)
+		r = build_lock_read(&b->input, &b->pins, e);
 	if (r < 0)
 		return r;
-	b->settings.params.folders = b->input.folders;
-	b->settings.params.folders_len = b->input.len;
-	if (b->flags->locked)
-		r = build_lock_read(&b->input, &b->pins, e);
 	set_bases(b);
-	if (r == 0)
-		r = import_caches(b, e);
+	r = import_caches(b, e);
 	if (r == 0)
 		r = build_platforms(b, e);
 	if (r == 0)

@@ -282,6 +282,57 @@ def test_provenance_and_sbom_are_in_the_index(builder, registry):
     assert [package["versionInfo"] for package in packages if package["name"] == "thing"] == ["1.2-3"]
 
 
+def provenance_of(registry, repository, version):
+    index, _ = fetch(registry, repository, "v1")
+    layer, = fetch(registry, repository, index["manifests"][1]["digest"])[0]["layers"]
+    statement = json.loads(blob(registry, repository, layer["digest"]))
+    assert statement["predicateType"] == layer["annotations"]["in-toto.io/predicate-type"] == f"https://slsa.dev/provenance/{version}"
+    return statement["predicate"]
+
+
+def test_provenance_of_version_1_says_what_was_read(builder, registry, server):
+    server.files = {"/f": b"fetched"}
+    commit = server.repository("said", {"Dockerfile": f"FROM localhost/box\nADD {server.url}/f /f\n"})
+    name, context = registry.ref("out/slsa:v1"), f"{server.url}/git/said.git#main"
+    flags = ["--push", "--tls-verify=false", "-t", name, "--provenance=mode=max,version=v1", "--secret", "id=S"]
+    builder.run(None, {}, *flags, where=context, env={"S": "not shown"}, check=True)
+    said = provenance_of(registry, "out/slsa", "v1")
+    definition, metadata = said["buildDefinition"], said["runDetails"]["metadata"]
+    source = {"uri": context, "digest": {"sha1": commit}}
+    assert definition["externalParameters"] == {
+        "configSource": {**source, "path": "Dockerfile"}, "request": {"frontend": "dockerfile.v0", "secrets": [{"id": "S"}]}}
+    assert definition["internalParameters"] == {"builderPlatform": f"linux/{machine_architecture()}"}
+    assert definition["resolvedDependencies"][1:] == [
+        source, {"uri": f"{server.url}/f", "digest": {"sha256": hashlib.sha256(b"fetched").hexdigest()}}]
+    assert metadata["buildkit_completeness"] == {"request": True, "resolvedDependencies": True}
+    assert "buildkit_hermetic" not in metadata and "not shown" not in json.dumps(said)
+    builder.run(None, {}, *flags, "--network=none", where=context, env={"S": "not shown"}, check=True)
+    assert provenance_of(registry, "out/slsa", "v1")["runDetails"]["metadata"]["buildkit_hermetic"] is True
+    builder.run("FROM localhost/box\nCOPY a /\n", {"a": "1"}, *flags[:4], "--provenance=version=v1", check=True)
+    said = provenance_of(registry, "out/slsa", "v1")
+    assert said["buildDefinition"]["externalParameters"]["request"]["locals"] == [{"name": "context"}, {"name": "dockerfile"}]
+    assert said["runDetails"]["metadata"]["buildkit_completeness"] == {"request": True, "resolvedDependencies": False}
+
+
+def test_provenance_names_urls_without_passwords_and_a_dockerfile_of_here_as_local(builder, registry, server, tmp_path):
+    server.files, server.etags = {"/f": b"fetched"}, {"/f": '"v1"'}
+    url, shown = (server.url.replace("//", f"//{user}@") for user in ("user:s3cret", "xxxxx:xxxxx"))
+    commit = server.repository("kept", {"a": "1"})
+    repository = f"{server.url}/git/kept.git#main"
+    (tmp_path / "Dockerfile").write_text(f"FROM scratch\nADD {url}/f /f\nADD {repository} /r\nCOPY a /\n")
+    file = {"uri": f"{shown}/f", "digest": {"sha256": hashlib.sha256(b"fetched").hexdigest()}}
+    kept = {"uri": repository, "digest": {"sha1": commit}}
+    flags = ["--push", "--tls-verify=false", "-t", registry.ref("out/urls:v1"), "--provenance=version=v1", "--network=none"]
+    for more in ([], [], ["--no-cache"]):  # made, found, and made anew
+        builder.run(None, {}, *flags, *more, "-f", tmp_path / "Dockerfile", "--build-context", f"context={tmp_path}", where=repository, check=True)
+        said = provenance_of(registry, "out/urls", "v1")
+        definition = said["buildDefinition"]
+        assert definition["resolvedDependencies"] == [kept, file]
+        assert definition["externalParameters"]["configSource"] == {"path": "Dockerfile"}
+        assert definition["externalParameters"]["request"]["locals"] == [{"name": "context"}, {"name": "dockerfile"}]
+        assert "s3cret" not in json.dumps(said)
+
+
 # --- the pattern that all of this is for --------------------------------------------------------------------------------
 
 
