@@ -106,7 +106,8 @@ static int join(const char *front, const char *value, char **ret, struct err *e)
 /* RFC 7617, RFC 4648 section 4. */
 static int basic(const char *user, const char *password, char **ret, struct err *e)
 {
-	static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	/* The last one fills up. */
+	static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
 	cleanup_remote_auth char *pair = NULL, *text = NULL;
 	size_t len, n = 0;
 
@@ -124,7 +125,7 @@ static int basic(const char *user, const char *password, char **ret, struct err 
 		for (unsigned int k = 0; k < 3; k++)
 			bits = bits << 8 | (k < rest ? (unsigned char)pair[i + k] : 0);
 		for (unsigned int k = 0; k < 4; k++)
-			text[n++] = k <= rest ? DIGITS[bits >> (18 - 6 * k) & 63] : '=';
+			text[n++] = DIGITS[k <= rest ? bits >> (18 - 6 * k) & 63 : 64];
 	}
 	return join("Basic", text, ret, e);
 }
@@ -152,11 +153,11 @@ static int git_of(const struct build_params *p, const char *host, char **ret, st
 	cleanup_remote_auth char *header_text = NULL, *token_text = NULL;
 	int r = header ? value_of(header, &header_text, e) : 0;
 
-	if (r == 0 && token && (!header || is_scheme(header_text)))
+	if (r == 0 && token && (!header_text || is_scheme(header_text)))
 		r = value_of(token, &token_text, e);
 	if (r < 0)
 		return r;
-	if (header && token_text)
+	if (header_text && token_text)
 		return with_scheme(header_text, token_text, ret, e);
 	if (token_text)
 		return basic(TOKEN_USER, token_text, ret, e);

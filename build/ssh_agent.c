@@ -146,7 +146,7 @@ static int add_key(int dir_fd, const char *path, struct err *e)
 	struct program p = { .argv = argv, .dir_fd = dir_fd, .in_fd = -1, .out_fd = STDERR_FILENO };
 	cleanup_fd int key_fd = -1, said_fd = -1;
 	char said[SAID_MAX];
-	pid_t pid;
+	pid_t pid = -1;
 	int r = open_key(path, &key_fd, e), code;
 
 	p.in_fd = key_fd;

@@ -81,7 +81,7 @@ static int look_url(const struct execution *x, struct step_job *job, size_t inde
 	const char *url = c->sources[index].text;
 	struct fetched *f = &job->fetched[index];
 	struct remote_options o = *options;
-	struct remote_file file, known;
+	struct remote_file file = { 0 }, known;
 	cleanup_fd int dir_fd = -1;
 	int r = build_stage(x->build, e);
 

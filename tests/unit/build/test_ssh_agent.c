@@ -124,8 +124,10 @@ static void without_openssh_it_is_said_what_to_install(void **state)
 {
 	const struct scratch *s = *state;
 	cleanup_strvec struct strvec keys = { 0 };
-	cleanup_free char *path = strdup(getenv("PATH") ? getenv("PATH") : "");
+	const char *was = getenv("PATH");
+	cleanup_free char *path = strdup(was ? was : "");
 
+	assert_non_null(path);
 	assert_int_equal(setenv("PATH", "/nowhere", 1), 0);
 	assert_refused(s, &keys, -ENOENT, "ssh-agent is not installed (apt install openssh-client)");
 	assert_int_equal(setenv("PATH", path, 1), 0);

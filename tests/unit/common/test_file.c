@@ -167,7 +167,7 @@ static void a_full_device_stops_write_all(void **state)
 static void a_write_to_a_full_pipe_can_be_stopped(void **state)
 {
 	static const char data[1 << 20];
-	int full[2], cancel[2];
+	int full[2] = { -1, -1 }, cancel[2] = { -1, -1 };
 
 	(void)state;
 	assert_true(pipe2(full, O_CLOEXEC) == 0 && pipe2(cancel, O_CLOEXEC) == 0);
