@@ -158,7 +158,7 @@ def test_values_of_flags(builder):
             (("--secret", "id=x,env=NONE_SUCH"), "secret 'x': there is no variable 'NONE_SUCH'"),
             (("--secret", "id=x,foo=y"), "unexpected key 'foo' in 'foo=y'"),
             (("--ssh", "x=/none"), "--ssh x=/none: '/none': no such file or directory"),
-            (("--ssh", "x=/etc/passwd"), "'/etc/passwd' is no socket of an agent (keys: ssh-add them to one)"),
+            (("--ssh", "x=/etc/passwd"), "the key '/etc/passwd' is open to others (chmod 600 it)"),
             (("--allow", "all"), 'invalid argument "all" for "--allow" flag: there is no such entitlement'),
             (("--network", "bridge"), 'invalid argument "bridge" for "--network" flag: builds have default, host and none'),
             (("--build-context", "x"), "invalid context value: x, expected key=value"),
