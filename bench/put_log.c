@@ -18,6 +18,7 @@
 #include "engine/status_page.h"
 
 #define READ_BYTES      65536
+#define WIDE_BYTES      (2 * READ_BYTES)
 #define ATTRIBUTES_MAX  32
 #define CHUNKS_PER_TURN 16
 #define FEW_BYTES       4096
@@ -120,9 +121,11 @@ static int begin(struct job *j, struct err *e)
 	return !j->status_dir || write(1, "\n", 1) == 1 ? 0 : err_errno(e, "cannot say that it is there");
 }
 
-/* As engine/monitor_output.c has it. False at the end. */
-static bool pump(int fd, enum log_stream s)
+/* As engine/monitor_output.c and monitor_streams.c have it. False at the end. */
+static bool take(int fd, enum log_stream s)
 {
+	static bool wide[LOG_STREAMS];
+
 	for (int i = 0; i < CHUNKS_PER_TURN; i++) {
 		ssize_t n = read(fd, block, sizeof(block));
 
@@ -130,11 +133,22 @@ static bool pump(int fd, enum log_stream s)
 			return true;
 		if (n <= 0)
 			return false;
-		log_writer_put(&writer, s, block, (size_t)n);
+		if (n == READ_BYTES && !wide[s])
+			(void)fcntl(fd, F_SETPIPE_SZ, WIDE_BYTES); /* fails only for what is no pipe */
+		wide[s] |= n == READ_BYTES;
+		log_writer_add(&writer, s, block, (size_t)n);
 		if (n < FEW_BYTES)
 			return true;
 	}
 	return true;
+}
+
+static bool pump(int fd, enum log_stream s)
+{
+	bool more = take(fd, s);
+
+	log_writer_flush(&writer);
+	return more;
 }
 
 static void copy(struct job *j)

@@ -180,22 +180,28 @@ void log_file_close(struct log_file *f)
 	f->dir_fd = -1;
 }
 
-/* Number i - 1 gets the number i. Where what has that is of the other form it goes first, so that nobody ever takes the one for the other's; where
- * there is no number i - 1, as a killed monitor may leave it, it stays. */
-static int move_down(const struct log_file *f, unsigned int i)
+/* What has the number i goes first, so that nobody ever takes one form of it for the other's, and so that ext4, which writes a file out that takes
+ * another's place (auto_da_alloc), leaves this one alone: much output is gone before any of it need come to the disk. */
+static int take_place(struct log_file *f, const char *from, const char *to, unsigned int i)
 {
-	char from[NAME_MAX + 1], to[NAME_MAX + 1];
+	char name[NAME_MAX + 1];
 
-	if (f->compress && i > 1 && is_there(f, packed_name(f, i - 1, from))) {
-		drop(f, rotated_name(f, i, to));
-		if (renameat(f->dir_fd, from, f->dir_fd, packed_name(f, i, to)) < 0)
-			return -errno;
-	} else if (f->compress && is_there(f, rotated_name(f, i - 1, from))) {
-		drop(f, packed_name(f, i, to));
-	}
-	if (renameat(f->dir_fd, rotated_name(f, i - 1, from), f->dir_fd, rotated_name(f, i, to)) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	return 0;
+	drop(f, rotated_name(f, i, name));
+	if (f->compress)
+		drop(f, packed_name(f, i, name));
+	return renameat(f->dir_fd, from, f->dir_fd, to) < 0 ? -errno : 0;
+}
+
+/* Number i - 1 gets the number i. Where there is no number i - 1, as a killed monitor may leave it, number i stays. */
+static int move_down(struct log_file *f, unsigned int i)
+{
+	char buffer[NAME_MAX + 1], to[NAME_MAX + 1];
+	const char *from = packed_name(f, i - 1, buffer);
+
+	if (f->compress && i > 1 && is_there(f, from))
+		return take_place(f, from, packed_name(f, i, to), i);
+	from = rotated_name(f, i - 1, buffer);
+	return is_there(f, from) ? take_place(f, from, rotated_name(f, i, to), i) : 0;
 }
 
 /* The file with the number i - 1 has become number i, and what that was may be gone. */

@@ -366,7 +366,7 @@ static bool keeps_nothing(const struct log_writer *w)
 	return w->config.driver == LOG_NONE || w->config.driver == LOG_PASSTHROUGH;
 }
 
-void log_writer_put(struct log_writer *w, enum log_stream s, const char *data, size_t len)
+void log_writer_add(struct log_writer *w, enum log_stream s, const char *data, size_t len)
 {
 	if (keeps_nothing(w))
 		return;
@@ -377,7 +377,17 @@ void log_writer_put(struct log_writer *w, enum log_stream s, const char *data, s
 		data += n;
 		len -= n;
 	}
+}
+
+void log_writer_flush(struct log_writer *w)
+{
 	write_all_out(w);
+}
+
+void log_writer_put(struct log_writer *w, enum log_stream s, const char *data, size_t len)
+{
+	log_writer_add(w, s, data, len);
+	log_writer_flush(w);
 }
 
 /* --- the whole ------------------------------------------------------------------------------------------- */

@@ -80,7 +80,8 @@ void monitor_output_close(struct monitor *m)
 	m->log_open = false;
 }
 
-bool monitor_output_pump(struct monitor *m)
+/* False: there may be more. */
+static bool take_output(struct monitor *m)
 {
 	struct monitor_streams *s = &m->streams;
 	size_t max;
@@ -91,7 +92,7 @@ bool monitor_output_pump(struct monitor *m)
 	for (int which = 0; which < STREAMS; which++) {
 		for (int i = 0; (s->ready[which] || m->init_ended) && monitor_streams_read(s, which, max);
 		     i++) {
-			log_writer_put(&m->log, which == STREAM_ERR ? LOG_STDERR : LOG_STDOUT, s->chunk,
+			log_writer_add(&m->log, which == STREAM_ERR ? LOG_STDERR : LOG_STDOUT, s->chunk,
 				       s->chunk_len);
 			m->untrimmed += s->chunk_len;
 			monitor_clients_owe(m);
@@ -100,6 +101,14 @@ bool monitor_output_pump(struct monitor *m)
 		}
 	}
 	return true;
+}
+
+bool monitor_output_pump(struct monitor *m)
+{
+	bool all = take_output(m);
+
+	log_writer_flush(&m->log);
+	return all;
 }
 
 /* A burst of output uses all of the buffers, once; the memory would be its container's for ever. */

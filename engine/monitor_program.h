@@ -38,6 +38,7 @@ struct monitor_config {
 enum { STREAM_OUT, STREAM_ERR, STREAMS };
 
 #define MONITOR_CHUNK_MAX 65536 /* bytes of output that are read at once: what a pipe holds */
+#define MONITOR_PIPE_WIDE (2 * MONITOR_CHUNK_MAX) /* bytes: who writes much can go on while we read */
 #define MONITOR_FEW_BYTES \
 	4096 /* after a read that got less than this there is no other before poll(2): who writes much does so in larger pieces */
 
@@ -50,6 +51,7 @@ struct monitor_streams {
 	uint32_t chunk_len;       /* 0: free */
 	uint32_t in_from, in_len; /* what is not written yet of `input` */
 	bool ready[STREAMS];      /* there is something to be read, as far as we know */
+	bool wide[STREAMS];       /* its pipe holds MONITOR_PIPE_WIDE bytes */
 	char chunk[MONITOR_CHUNK_MAX];
 	char input[MONITOR_DATA_MAX];
 };

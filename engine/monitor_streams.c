@@ -18,6 +18,7 @@ void monitor_streams_init(struct monitor_streams *s)
 	s->out[STREAM_OUT] = s->out[STREAM_ERR] = s->in = -1;
 	s->chunk_len = s->in_len = 0;
 	s->ready[STREAM_OUT] = s->ready[STREAM_ERR] = false;
+	s->wide[STREAM_OUT] = s->wide[STREAM_ERR] = false;
 }
 
 void monitor_streams_trim(struct monitor_streams *s)
@@ -26,6 +27,12 @@ void monitor_streams_trim(struct monitor_streams *s)
 		memory_give_back(s->chunk, sizeof(s->chunk));
 	if (s->in_len == 0)
 		memory_give_back(s->input, sizeof(s->input));
+	for (int i = 0; i < STREAMS; i++) {
+		if (s->wide[i])
+			(void)fcntl(s->out[i], F_SETPIPE_SZ,
+				    MONITOR_CHUNK_MAX); /* fails where more is in it; it is asked for again */
+		s->wide[i] = false;
+	}
 }
 
 void monitor_streams_close(struct monitor_streams *s)
@@ -114,6 +121,13 @@ void monitor_streams_take_terminal(struct monitor_streams *s, int master_fd, boo
 	s->in = interactive ? master_fd : -1;
 }
 
+/* A pipe that was full when we came is a burst's. Users' pipes are counted (pipe(7)), so that those of quiet containers stay as they are. */
+static void widen(struct monitor_streams *s, int which)
+{
+	(void)fcntl(s->out[which], F_SETPIPE_SZ, MONITOR_PIPE_WIDE); /* it fails where a user has too many */
+	s->wide[which] = true;
+}
+
 bool monitor_streams_read(struct monitor_streams *s, int which, size_t max)
 {
 	ssize_t n;
@@ -136,6 +150,8 @@ bool monitor_streams_read(struct monitor_streams *s, int which, size_t max)
 	s->chunk_len = (uint32_t)n;
 	/* A terminal gives a line at a time, and may have more at once. */
 	s->ready[which] = n >= MONITOR_FEW_BYTES || s->tty;
+	if (n == MONITOR_CHUNK_MAX && !s->wide[which])
+		widen(s, which);
 	return true;
 }
 

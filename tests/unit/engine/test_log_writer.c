@@ -439,6 +439,31 @@ static void many_lines_in_one_call_are_rotated_too(void **state)
 	assert_string_equal(all.data, text.data);
 }
 
+static void added_lines_are_in_memory_until_the_flush_or_a_batch(void **state)
+{
+	static const char LINE[] = "sixty-four bytes of a container's output, with its newline: ....\n";
+	struct scratch *scratch = *state;
+	cleanup_buf struct buf b = BUF_INIT(LOG_TEST_MAX), all = BUF_INIT(LOG_TEST_MAX);
+	size_t n = 0;
+
+	log_test_open(scratch->fd, &LOG_TEST_CONFIG, &writer);
+	for (; log_writer_offset(&writer) == 0; n++)
+		log_writer_add(&writer, LOG_STDOUT, LINE, sizeof(LINE) - 1);
+	assert_in_range(log_test_size(scratch->fd, 0), LOG_BATCH, LOG_BATCH + 200);
+	for (int i = 0; i < 10; i++)
+		log_writer_add(&writer, LOG_STDERR, LINE, sizeof(LINE) - 1);
+	assert_in_range(log_test_size(scratch->fd, 0), LOG_BATCH, LOG_BATCH + 200);
+	log_writer_flush(&writer);
+	log_test_read(scratch->fd, 0, &b);
+	assert_int_equal(log_writer_offset(&writer), b.len);
+	joined(&b, "stdout", &all);
+	assert_int_equal(all.len, n * (sizeof(LINE) - 1));
+	buf_clear(&all);
+	joined(&b, "stderr", &all);
+	assert_int_equal(all.len, 10 * (sizeof(LINE) - 1));
+	log_writer_close(&writer);
+}
+
 /* --- what goes wrong ------------------------------------------------------------------------------------- */
 
 static void the_rest_of_a_record_is_cut_off_at_the_next_start(void **state)
@@ -611,6 +636,7 @@ int main(void)
 		SCRATCH_TEST(a_single_file_begins_anew),
 		SCRATCH_TEST(no_file_grows_over_its_limit_at_any_boundary),
 		SCRATCH_TEST(many_lines_in_one_call_are_rotated_too),
+		SCRATCH_TEST(added_lines_are_in_memory_until_the_flush_or_a_batch),
 		SCRATCH_TEST(the_rest_of_a_record_is_cut_off_at_the_next_start),
 		SCRATCH_TEST(a_log_that_cannot_be_opened_is_an_error),
 		SCRATCH_TEST(records_that_cannot_be_rotated_away_are_lost_and_counted),
