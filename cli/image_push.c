@@ -35,7 +35,7 @@ static const struct option_def OPTIONS[] = {
 	{ "force-compression", 0, OPTION_BOOL, FLAG(force), NULL,
 	  "With --compression-format: also layers that the registry has already, compressed otherwise "
 	  "(default true)" },
-	{ "jobs", 0, OPTION_U64, FLAG(jobs), "int", "Layers to push at a time (default 2)" },
+	{ "jobs", 0, OPTION_U64, FLAG(jobs), "int", "Layers to push at a time (default 3)" },
 	{ "platform", 0, OPTION_STRING, FLAG(platform), "string",
 	  "Push the image for this platform alone: OS/ARCH[/VARIANT] (default: all that the name stands "
 	  "for)" },

@@ -32,7 +32,7 @@ static const struct option_def OPTIONS[] = {
 	{ "compression-format", 0, OPTION_STRING, FLAG(compression), "string",
 	  "Compress the layers of OCI formats with gzip, zstd[:LEVEL] or none (default gzip)" },
 	{ "compression-level", 0, OPTION_U64, FLAG(level), "int", "1 to 9 for gzip, 1 to 20 for zstd" },
-	{ "jobs", 0, OPTION_U64, FLAG(jobs), "int", "Layers to prepare at a time (default 2)" },
+	{ "jobs", 0, OPTION_U64, FLAG(jobs), "int", "Layers to prepare at a time (default 3)" },
 	{ "platform", 0, OPTION_STRING, FLAG(platform), "string",
 	  "Save the images for this platform alone: OS/ARCH[/VARIANT]" },
 	{ "quiet", 'q', OPTION_BOOL, FLAG(quiet), NULL, "Show no progress" },

@@ -51,7 +51,7 @@ static int begin(struct push *p, const char *source, struct err *e)
 	p->transfer.anew = p->options->anew;
 	p->transfer.compress_tars = p->options->compress_tars;
 	p->transfer.reuses = p->options->reuses;
-	p->transfer.jobs = p->options->jobs;
+	p->transfer.jobs = p->options->jobs ? p->options->jobs : PUSH_DEFAULT_JOBS;
 	p->transfer.cancel_fd = p->options->cancel_fd;
 	p->transfer.observer = p->options->observer;
 	return r;

@@ -15,6 +15,9 @@
 #include "pull/transfer.h"
 #include "store/store.h"
 
+#define PUSH_DEFAULT_JOBS \
+	3 /* layers: they are compressed first, and one that is sent leaves a processor idle */
+
 /* A layer that went out as another blob than the one that was pulled, though nobody asked for that. */
 struct push_change {
 	const struct digest *was, *is;
@@ -25,7 +28,7 @@ struct push_change {
 struct push_options {
 	bool tls_verify;
 	const char *auth_file; /* NULL: where auth_find (pull/auth_file.h) looks */
-	unsigned int jobs;     /* 0: TRANSFER_DEFAULT_JOBS */
+	unsigned int jobs;     /* 0: PUSH_DEFAULT_JOBS */
 	int cancel_fd;         /* -1: none */
 	const struct digest *
 		manifest; /* of the image, which need not have a name: `source` is only what it is called. The caller holds the store's lock. NULL: `source` names it */
