@@ -137,6 +137,8 @@ static int copy_there(struct session *s, struct copy_result *ret, struct err *e)
 		r = image_output_open(to->path, &out, e);
 	if (r == 0 && to->kind != TRANSPORT_REGISTRY && !layout)
 		r = layout_open_archive(out.fd, to->kind, &layout, e);
+	if (layout)
+		layout_cancel_by(layout, s->options.cancel_fd);
 	if (r == 0)
 		r = bring(s, layout, ret, e);
 	if (r == 0 && layout)

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """sampan copy from and to containers-storage:, which is sampan's own store; skopeo is the judge of what it makes."""
+import fcntl
 import json
 import os
+import signal
 import subprocess
 import tarfile
+import termios
 
 import pytest
+from container_fixture import wait_for
 from image_fixture import (OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Image, Index, Layer, file, foreign_architecture, machine_architecture, root, sha256, write_layout)
 from registry_fixture import Registry
 
@@ -59,6 +63,20 @@ def judge(place, tmp_path):
 
 
 # --- out of it --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["oci-archive", "docker-archive"])
+def test_a_copy_into_a_pipe_that_nobody_reads_is_stopped(sampan, tmp_path, kind):
+    image = Image([Layer([root(), file("random", os.urandom(1 << 20))])], architecture=HERE)
+    layout = write_layout(tmp_path / "large", {"x": image})
+    os.mkfifo(tmp_path / "fifo")
+    reader = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+    process = sampan.popen("copy", "-q", f"oci:{layout}", f"{kind}:{tmp_path}/fifo")
+    wait_for(lambda: fcntl.ioctl(reader, termios.FIONREAD, bytes(4)) != bytes(4), "the first bytes")
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=20)[1] == "sampan: interrupted\n"
+    assert process.returncode == 130
+    os.close(reader)
 
 
 @pytest.mark.parametrize("spelling", ["app:v1", "@ID", "ID"])
