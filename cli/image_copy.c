@@ -119,9 +119,9 @@ static struct progress *shown(struct session *s)
 
 static int bring(struct session *s, struct layout *layout, struct copy_result *ret, struct err *e)
 {
-	return s->stored
-		       ? copy_out_of_store(s->store, s->stored, &s->to, layout, &s->options, shown(s), ret, e)
-		       : copy_image(s->store, &s->from, &s->to, layout, &s->options, ret, e);
+	return s->stored ? copy_out_of_store(s->store, s->globals->state_dir, s->stored, &s->to, layout,
+					     &s->options, shown(s), ret, e)
+			 : copy_image(s->store, &s->from, &s->to, layout, &s->options, ret, e);
 }
 
 static int copy_there(struct session *s, struct copy_result *ret, struct err *e)

@@ -48,8 +48,8 @@ static int find(const struct store *s, const char *name, const struct copy_optio
 }
 
 static int to_layout(const struct store *s, struct leaving *l, const struct transport *to,
-		     struct layout *layout, struct push_options *options, struct push_result *ret,
-		     struct err *e)
+		     struct layout *layout, const char *state_dir, struct push_options *options,
+		     struct push_result *ret, struct err *e)
 {
 	cleanup_strvec struct strvec names = { 0 };
 	int r;
@@ -57,21 +57,30 @@ static int to_layout(const struct store *s, struct leaving *l, const struct tran
 	if (layout_wants_plain(layout) && l->is_whole)
 		return err_set(e, -EINVAL, "a docker-archive holds images of one platform (leave --all out)");
 	r = transport_target_names(to, &names, &options->layout_tag, e);
-	return r < 0 ? r : leaving_put(s, l, &names, options, layout, ret, e);
+	if (r == 0)
+		r = leaving_put(s, l, &names, options, layout, ret, e);
+	if (r == 0)
+		leaving_event(s, state_dir, l, "save", l->record.name);
+	return r;
 }
 
 static int to_registry(const struct store *s, struct leaving *l, const struct transport *to,
-		       const struct push_options *options, struct push_result *ret, struct err *e)
+		       const char *state_dir, const struct push_options *options, struct push_result *ret,
+		       struct err *e)
 {
 	cleanup_free char *target = reference_canonical(&to->reference);
 
-	return target ? leaving_push(s, l, target, options, ret, e)
-		      : err_code(e, -ENOMEM, "cannot name an image");
+	int r = target ? leaving_push(s, l, target, options, ret, e)
+		       : err_code(e, -ENOMEM, "cannot name an image");
+
+	if (r == 0)
+		leaving_event(s, state_dir, l, "push", target);
+	return r;
 }
 
-int copy_out_of_store(const struct store *s, const char *name, const struct transport *to,
-		      struct layout *layout, const struct copy_options *o, struct progress *progress,
-		      struct copy_result *ret, struct err *e)
+int copy_out_of_store(const struct store *s, const char *state_dir, const char *name,
+		      const struct transport *to, struct layout *layout, const struct copy_options *o,
+		      struct progress *progress, struct copy_result *ret, struct err *e)
 {
 	const struct push_options plain = {
 		.tls_verify = o->target_tls_verify,
@@ -90,8 +99,8 @@ int copy_out_of_store(const struct store *s, const char *name, const struct tran
 	int r = find(s, name, o, &l, e);
 
 	if (r == 0)
-		r = layout ? to_layout(s, &l, to, layout, &options, &result, e)
-			   : to_registry(s, &l, to, &options, &result, e);
+		r = layout ? to_layout(s, &l, to, layout, state_dir, &options, &result, e)
+			   : to_registry(s, &l, to, state_dir, &options, &result, e);
 	if (r == 0)
 		*ret = (struct copy_result){ .digest = result.digest,
 					     .size_bytes = result.size_bytes,

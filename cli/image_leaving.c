@@ -7,6 +7,7 @@
 #include "cli/find_image.h"
 #include "common/cleanup.h"
 #include "oci/reference.h"
+#include "store/image_event.h"
 
 void leaving_done(struct leaving *l)
 {
@@ -137,6 +138,17 @@ int leaving_find_one(const struct store *s, const char *what, const struct platf
 		     struct leaving *ret, struct err *e)
 {
 	return find_and_decide(s, what, platform, true, ret, e);
+}
+
+void leaving_event(const struct store *s, const char *state_dir, const struct leaving *l, const char *action,
+		   const char *name)
+{
+	struct image_record image = l->record; /* owns nothing */
+
+	if (l->is_list)
+		return;
+	image.name = (char *)(uintptr_t)name;
+	image_event(s, state_dir, action, &image);
 }
 
 const char *leaving_note(const struct leaving *l)

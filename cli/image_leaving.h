@@ -42,6 +42,10 @@ int leaving_put(const struct store *s, struct leaving *l, const struct strvec *n
 		const struct push_options *options, struct layout *layout, struct push_result *ret,
 		struct err *e) MUST_CHECK;
 
+/* Writes the event of `action`, "push" or "save", under the name that it left by. A list is no image, and has none. */
+void leaving_event(const struct store *s, const char *state_dir, const struct leaving *l, const char *action,
+		   const char *name);
+
 /* Whether images of its index stay behind, and why: text for a person. NULL: none do. Static. */
 const char *leaving_note(const struct leaving *l);
 

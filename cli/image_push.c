@@ -13,7 +13,6 @@
 #include "pull/push.h"
 #include "store/image.h"
 #include "store/store.h"
-#include "store/image_event.h"
 
 struct push_flags {
 	bool quiet, tls_verify, all_tags, force;
@@ -122,17 +121,6 @@ static int list_tags(const struct store *s, const char *name, struct push_list *
 	return r;
 }
 
-/* Under the name that it has there. */
-static void tell(const struct store *s, const char *state_dir, const struct leaving *l, char *target)
-{
-	struct image_record pushed = l->record; /* owns nothing */
-
-	if (l->is_list)
-		return;
-	pushed.name = target;
-	image_event(s, state_dir, "push", &pushed);
-}
-
 static void tell_before(const struct reference *ref, const char *source, const struct leaving *l)
 {
 	(void)fprintf(stderr, "The push refers to repository [%s/%s]\n", ref->domain, ref->path);
@@ -188,7 +176,7 @@ static int push_all(const struct store *s, const char *state_dir, const struct p
 		if (r == 0)
 			r = push_one(s, &leaving, source, target, f, &shown, &progress, e);
 		if (r == 0)
-			tell(s, state_dir, &leaving, target);
+			leaving_event(s, state_dir, &leaving, "push", target);
 	}
 	progress_done(&progress);
 	return r;

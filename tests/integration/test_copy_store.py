@@ -65,6 +65,13 @@ def judge(place, tmp_path):
 # --- out of it --------------------------------------------------------------------------------------------------------
 
 
+def test_a_copy_out_of_the_store_is_an_event(sampan, other, stored, tmp_path):
+    sampan("copy", STORE + "app:v1", f"docker://{other.ref('a/b:v1')}", check=True)
+    sampan("copy", STORE + "app:v1", f"oci:{tmp_path}/out:v1", check=True)
+    shown = sampan("events", "--since", "1m", "--until", "0s", "--filter", "type=image", "--format", "{{.Action}} {{.Actor.Attributes.name}}", check=True).stdout
+    assert shown.splitlines()[-2:] == [f"push {other.ref('a/b')}", "save app:v1"]
+
+
 @pytest.mark.parametrize("kind", ["oci-archive", "docker-archive"])
 def test_a_copy_into_a_pipe_that_nobody_reads_is_stopped(sampan, tmp_path, kind):
     image = Image([Layer([root(), file("random", os.urandom(1 << 20))])], architecture=HERE)
