@@ -164,9 +164,9 @@ const char *leaving_note(const struct leaving *l)
 int leaving_push(const struct store *s, struct leaving *l, const char *target,
 		 const struct push_options *options, struct push_result *ret, struct err *e)
 {
+	const struct manifest_list_origin none = { 0 }, bound = stored_index_origin(&l->whole);
 	const struct manifest_list_push o = { .stored = *options,
-					      .origin = l->is_list ? (struct manifest_list_origin){ 0 }
-								   : stored_index_origin(&l->whole),
+					      .origin = l->is_list ? none : bound,
 					      .copy = { .source_tls_verify = options->tls_verify,
 							.target_tls_verify = options->tls_verify,
 							.source_auth_file = options->auth_file,

@@ -130,7 +130,8 @@ void monitor_remove_dir(const char *state_dir, const char *id);
 /* Connects to a monitor. -ENOENT, -ECONNREFUSED: there is none. */
 int monitor_connect(int dir_fd, int *ret_fd, struct err *e) MUST_CHECK;
 
-/* Tells it something that needs no answer (MONITOR_PAUSED and the like). No monitor is no error. */
+/* Tells it something (MONITOR_PAUSED and the like), and waits until it has heard; two seconds at most, as it hears nothing while a container does not
+ * read its input. No monitor is no error. */
 void monitor_tell(const char *state_dir, const char *id, enum monitor_message_type type);
 void monitor_tell_message(const char *state_dir, const char *id, const struct monitor_message *message);
 

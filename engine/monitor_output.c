@@ -94,6 +94,8 @@ static bool take_output(struct monitor *m)
 		     i++) {
 			log_writer_add(&m->log, which == STREAM_ERR ? LOG_STDERR : LOG_STDOUT, s->chunk,
 				       s->chunk_len);
+			if (max < MONITOR_CHUNK_MAX)
+				log_writer_flush(&m->log); /* what a client has seen is in the log */
 			m->untrimmed += s->chunk_len;
 			monitor_clients_owe(m);
 			if (!monitor_clients_deliver(m) || i == CHUNKS_PER_TURN)

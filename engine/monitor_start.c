@@ -2,6 +2,7 @@
 /* Starting a monitor, and finding one. */
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@
 #define REPORT_TEXT_MAX 512
 #define LAUNCHER_OPTION "--launcher="
 #define LAUNCHER_MAX    (sizeof(LAUNCHER_OPTION) + 10)
+#define HEARD_MS        2000
 #define FDS_BEHIND      16 /* where descriptors are out of the way of MONITOR_FD_* */
 
 int monitor_open_dir(const char *state_dir, const char *id, bool make, int *ret_fd, struct err *e)
@@ -82,6 +84,23 @@ int monitor_connect(int dir_fd, int *ret_fd, struct err *e)
 	return 0;
 }
 
+/* It hangs up when it has obeyed, or is ending. */
+static void wait_until_heard(int fd)
+{
+	int64_t end = monotonic_ms() + HEARD_MS;
+	char any;
+
+	if (shutdown(fd, SHUT_WR) < 0)
+		return;
+	for (int64_t left = HEARD_MS; left > 0; left = end - monotonic_ms()) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		int n = poll(&p, 1, (int)left);
+
+		if (n > 0 && recv(fd, &any, sizeof(any), MSG_DONTWAIT) <= 0 && errno != EINTR)
+			return;
+	}
+}
+
 void monitor_tell(const char *state_dir, const char *id, enum monitor_message_type type)
 {
 	const struct monitor_message message = { .type = type };
@@ -97,7 +116,8 @@ void monitor_tell_message(const char *state_dir, const char *id, const struct mo
 
 	if (monitor_open_dir(state_dir, id, false, &dir_fd, &ignored) == 0 &&
 	    monitor_connect(dir_fd, &fd, &ignored) == 0)
-		IGNORE_RESULT(monitor_send(fd, message, NULL, -1, 0));
+		if (monitor_send(fd, message, NULL, -1, 0) == 0)
+			wait_until_heard(fd);
 }
 
 /* --- the program --- */
