@@ -80,6 +80,17 @@ void monitor_output_close(struct monitor *m)
 	m->log_open = false;
 }
 
+/* What a client sees is in the log already. */
+static void take_chunk(struct monitor *m, int which, bool is_seen)
+{
+	log_writer_add(&m->log, which == STREAM_ERR ? LOG_STDERR : LOG_STDOUT, m->streams.chunk,
+		       m->streams.chunk_len);
+	if (is_seen)
+		log_writer_flush(&m->log);
+	m->untrimmed += m->streams.chunk_len;
+	monitor_clients_owe(m);
+}
+
 /* False: there may be more. */
 static bool take_output(struct monitor *m)
 {
@@ -92,12 +103,7 @@ static bool take_output(struct monitor *m)
 	for (int which = 0; which < STREAMS; which++) {
 		for (int i = 0; (s->ready[which] || m->init_ended) && monitor_streams_read(s, which, max);
 		     i++) {
-			log_writer_add(&m->log, which == STREAM_ERR ? LOG_STDERR : LOG_STDOUT, s->chunk,
-				       s->chunk_len);
-			if (max < MONITOR_CHUNK_MAX)
-				log_writer_flush(&m->log); /* what a client has seen is in the log */
-			m->untrimmed += s->chunk_len;
-			monitor_clients_owe(m);
+			take_chunk(m, which, max < MONITOR_CHUNK_MAX);
 			if (!monitor_clients_deliver(m) || i == CHUNKS_PER_TURN)
 				return false;
 		}
