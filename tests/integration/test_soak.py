@@ -3,6 +3,7 @@
 
 SAMPAN_SOAK_CONTAINERS and SAMPAN_SOAK_SECONDS make it longer than a test may be: `make check-soak`.
 """
+import contextlib
 import json
 import os
 import pathlib
