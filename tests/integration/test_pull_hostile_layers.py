@@ -75,7 +75,7 @@ def test_names_with_line_breaks_and_bytes_that_are_no_text_are_kept(sampan, scra
 
 @pytest.mark.plain
 def test_a_great_many_entries_are_unpacked(sampan, scratch):
-    """A million where that is asked for (SAMPAN_MILLION=1), which takes minutes and some gigabytes of memory; else a twentieth."""
+    """A million where that is asked for (SAMPAN_MILLION=1), which takes a minute or some, and 600 MB of memory for this test itself; else a twentieth."""
     count = 1_000_000 if os.environ.get("SAMPAN_MILLION") else 50_000
     path = scratch / "entries.tar"
     with open(path, "wb") as out:
