@@ -152,6 +152,7 @@ static int pull(const struct base_images *b, const char *text, const struct refe
 	o.has_platform = true;
 	o.any_platform = true;
 	o.as = as;
+	o.temporary = as != NULL;
 	o.platform = *platform;
 	if (ref && !runs_here(platform) && image_lookup(b->store, ref, &before, &ignored) < 0)
 		before = (struct image_record){ 0 };

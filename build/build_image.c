@@ -154,7 +154,7 @@ int build_image_make(const struct build *b, const struct build_result *r, const 
 
 /* --- names ------------------------------------------------------------------------------------------------ */
 
-static bool is_bound(const struct store *s, const struct image_record *record)
+static bool is_bound(const struct store *s, const struct image_record *record, bool is_temporary)
 {
 	cleanup_image_record struct image_record found = { 0 };
 	cleanup_reference struct reference ref = { 0 };
@@ -162,7 +162,8 @@ static bool is_bound(const struct store *s, const struct image_record *record)
 
 	return reference_parse(record->name, &ref, &ignored) == 0 &&
 	       image_lookup(s, &ref, &found, &ignored) == 0 && !found.is_additional &&
-	       digest_equal(&found.manifest, &record->manifest) && digest_equal(&found.index, &record->index);
+	       found.is_temporary == is_temporary && digest_equal(&found.manifest, &record->manifest) &&
+	       digest_equal(&found.index, &record->index);
 }
 
 /* `name` is borrowed. */
@@ -171,13 +172,14 @@ static int bind(const struct store *s, struct build_image *i, char *name, struct
 	int n = 0;
 
 	i->record.name = name;
-	if (!is_bound(s, &i->record)) {
+	if (!is_bound(s, &i->record, i->is_temporary)) {
 		if (i->is_new)
 			n = store_sync(s, e);
 		i->is_new = i->is_new && n < 0;
 		i->record.size_bytes = size_of(s, &i->record.layers);
 		if (n == 0)
-			n = image_bind(s, &i->record, e);
+			n = i->is_temporary ? image_bind_temporary(s, &i->record, e)
+					    : image_bind(s, &i->record, e);
 	}
 	i->record.name = NULL;
 	return n;

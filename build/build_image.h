@@ -16,6 +16,7 @@ struct build_image {
 	struct image_record record;   /* as it is to be bound; without a name */
 	struct descriptor descriptor; /* of its manifest, with its platform */
 	bool is_new;                  /* its documents are not synced so far */
+	bool is_temporary;            /* it is bound so: store/image.h */
 };
 void build_image_done(struct build_image *i);
 #define cleanup_build_image __attribute__((cleanup(build_image_done)))

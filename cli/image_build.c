@@ -259,6 +259,8 @@ static int bind(struct building *b, struct err *e)
 
 	b->summary.id = b->images[0].record.config;
 	b->summary.digest = b->images[0].record.manifest;
+	for (size_t i = 0; i < b->images_len; i++)
+		b->images[i].is_temporary = !o->keeps;
 	r = o->keeps ? strvec_add_all(&b->bound, &o->names)
 		     : strvec_addf(&b->bound, EXPORTED ":%d", (int)getpid());
 	if (r < 0)

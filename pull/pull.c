@@ -203,7 +203,8 @@ static int bind_names(const struct pull *p, struct err *e)
 		if (p->options->keep_previous)
 			r = image_keep_previous(p->store, record.name, &record.manifest, e);
 		if (r == 0)
-			r = image_bind(p->store, &record, e);
+			r = p->options->temporary ? image_bind_temporary(p->store, &record, e)
+						  : image_bind(p->store, &record, e);
 	}
 	strvec_done(&record.layers);
 	strvec_done(&record.hidden);
@@ -236,7 +237,8 @@ static bool name_is_bound(const struct pull *p, const char *name)
 	if (reference_parse(name, &ref, &ignored) == 0 &&
 	    image_lookup(p->store, &ref, &record, &ignored) == 0)
 		same = digest_equal(&record.manifest, &p->image.manifest_digest) &&
-		       digest_equal(&record.index, &p->image.index_digest);
+		       digest_equal(&record.index, &p->image.index_digest) &&
+		       record.is_temporary == p->options->temporary;
 	reference_done(&ref);
 	image_record_done(&record);
 	return same;

@@ -67,6 +67,7 @@ struct pull_options {
 	bool nameless;
 	const char *
 		as; /* the canonical reference that is bound in place of the image's own names; NULL: those */
+	bool temporary; /* names are bound so: store/image.h */
 	/* Whether the image is one that the caller wants, before its layers are fetched; `digest` is as in the result. What it returns, if that is negative, is the end of the
 	 * pull. NULL: all are. */
 	int (*accept)(void *arg, const struct image_config *config, const struct digest *digest,

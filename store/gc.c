@@ -149,6 +149,10 @@ static int read_image_roots(struct gc *gc, struct err *e)
 			r = note_damage(gc, r, &why, e);
 			continue;
 		}
+		if (record.is_temporary) { /* its maker would hold the lock */
+			r = image_unbind(gc->store, record.name, e);
+			continue;
+		}
 		r = use_image(gc, &record);
 		if (r < 0)
 			return err_code(e, r, "cannot gather what is in use");

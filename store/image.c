@@ -55,7 +55,7 @@ static int sync_parts(const struct store *s, struct err *e)
 	return 0;
 }
 
-int image_bind(const struct store *s, const struct image_record *r, struct err *e)
+static int bind_name(const struct store *s, const struct image_record *r, bool is_temporary, struct err *e)
 {
 	char file[NAME_FILE_MAX + 1];
 	cleanup_fd int lock_fd = -1;
@@ -69,11 +69,21 @@ int image_bind(const struct store *s, const struct image_record *r, struct err *
 	if (ret == 0)
 		ret = sync_parts(s, e);
 	if (ret == 0)
-		ret = image_record_write(s, file, r, e);
+		ret = image_record_write(s, file, r, is_temporary, e);
 	if (ret == 0)
 		return 0;
 	(void)store_explain_full(s, e); /* its code stays */
 	return err_wrap(e, "cannot keep the image '%s'", r->name);
+}
+
+int image_bind(const struct store *s, const struct image_record *r, struct err *e)
+{
+	return bind_name(s, r, false, e);
+}
+
+int image_bind_temporary(const struct store *s, const struct image_record *r, struct err *e)
+{
+	return bind_name(s, r, true, e);
 }
 
 int image_unbind(const struct store *s, const char *canonical_name, struct err *e)

@@ -21,6 +21,7 @@ struct image_record {
 	char *bound;         /* RFC 3339: when */
 	uint64_t size_bytes; /* unpacked, the sum of its layers */
 	bool is_additional;  /* it is in an additional store (store/store.h): the name cannot be removed */
+	bool is_temporary;   /* image_bind_temporary has bound it; only read */
 };
 void image_record_done(struct image_record *r);
 #define cleanup_image_record __attribute__((cleanup(image_record_done)))
@@ -28,6 +29,10 @@ void image_record_done(struct image_record *r);
 /* Binds r->name, replacing what it was bound to, durably. The contents of blobs and layers must be synced (store_sync). -ENOENT if one of
  * them is not there; -EINVAL r->name is not canonical, or a name over 255 bytes. r->bound NULL: now. */
 int image_bind(const struct store *s, const struct image_record *r, struct err *e) MUST_CHECK;
+
+/* The same for a name that is only to be there as long as its maker, who holds the store's lock (shared) from before until it has no need of it: whoever collects has the lock
+ * alone, so the maker is gone, however it ended, and the name goes. */
+int image_bind_temporary(const struct store *s, const struct image_record *r, struct err *e) MUST_CHECK;
 
 /* If the name is bound to another manifest than *manifest, binds the image that it is bound to as NAME@DIGEST too, so that it outlives the name's
  * moving on. A name that is the digest of a manifest, is not bound, or whose record is damaged, has nothing to keep. */

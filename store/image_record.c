@@ -77,6 +77,7 @@ static const struct json_field RECORD[] = {
 	{ "hidden", offsetof(struct image_record, hidden), json_read_strvec },
 	{ "bound", offsetof(struct image_record, bound), json_read_string, .required = true },
 	{ "size", offsetof(struct image_record, size_bytes), json_read_u64, .required = true },
+	{ "temporary", offsetof(struct image_record, is_temporary), json_read_bool },
 	{ 0 }
 };
 
@@ -130,7 +131,8 @@ int image_record_read(const struct store *s, const char *file, struct image_reco
 	return 0;
 }
 
-int image_record_write(const struct store *s, const char *file, const struct image_record *r, struct err *e)
+int image_record_write(const struct store *s, const char *file, const struct image_record *r,
+		       bool is_temporary, struct err *e)
 {
 	cleanup_json_out struct json_out *o = json_out_new(false, RECORD_MAX);
 	cleanup_fd int dir_fd = -1;
@@ -151,6 +153,8 @@ int image_record_write(const struct store *s, const char *file, const struct ima
 		json_out_strvec(o, "hidden", &r->hidden);
 	json_out_string(o, "bound", r->bound ? r->bound : now);
 	json_out_u64(o, "size", r->size_bytes);
+	if (is_temporary)
+		json_out_bool(o, "temporary", true);
 	json_out_end(o);
 	ret = json_out_finish(o, &text, &len, e);
 	if (ret == 0)

@@ -17,8 +17,8 @@ void image_name_decode(const char *file, char ret[NAME_FILE_MAX + 1]);
 int image_record_read(const struct store *s, const char *file, struct image_record *ret,
 		      struct err *e) MUST_CHECK;
 
-/* Writes names/<file>, durably. */
+/* Writes names/<file>, durably. What r->is_temporary was read as does not count: a copy is not temporary, too. */
 int image_record_write(const struct store *s, const char *file, const struct image_record *r,
-		       struct err *e) MUST_CHECK;
+		       bool is_temporary, struct err *e) MUST_CHECK;
 
 #endif

@@ -14,6 +14,7 @@ import uuid
 import pytest
 from conftest import SLOW
 from container_fixture import load, staged, wait_for
+from image_fixture import Image, Layer, file, write_layout
 
 pytestmark = pytest.mark.root
 
@@ -299,6 +300,47 @@ def test_the_next_build_sweeps_what_a_killed_one_left(site):
     assert staged(site.sampan) != []
     site.write("FROM scratch\nENV A=1\n")
     assert site.build().returncode == 0
+    site.assert_clean()
+
+
+def names_of(site):
+    return set(site.sampan("images", "--format", "{{.Repository}}:{{.Tag}}", check=True).stdout.split())
+
+
+def test_a_collection_takes_what_a_killed_build_had_read_from_a_layout(site, scratch):
+    layout = write_layout(scratch / "layout", {"t": Image([Layer([file("i", b"of the layout alone")])])})
+    before, blobs = names_of(site), set(os.listdir(site.sampan.root / "blobs" / "sha256"))
+    site.write(f"FROM other AS other\n{BOX}COPY --from=other /i /\nRUN --mount=type=cache,target=/c touch /c/begun; sleep 3600; : {site.mark}\n")
+    process = site.start("--build-context", f"other=oci-layout://{layout}:t")
+    wait_for(lambda: site.caches("begun"), "the step")
+    assert len(names_of(site) - before) == 1
+    process.kill()
+    end(process)
+    site.assert_gone()
+    site.write("FROM scratch\n")
+    assert site.build("--check").returncode == 0  # which sweeps its cgroup
+    site.sampan("image", "prune", "-f", check=True)
+    assert names_of(site) == before
+    assert set(os.listdir(site.sampan.root / "blobs" / "sha256")) == blobs
+    site.assert_clean()
+
+
+def test_a_collection_takes_what_a_killed_build_had_made_for_a_file(site):
+    with open(site.context / "large", "wb") as out:
+        out.write(os.urandom(4 << 20))
+    site.write("FROM scratch\nCOPY large /\n")
+    before = names_of(site)
+    reader, writer = os.pipe()
+    process = site.sampan.popen("build", "-o", "type=oci,dest=-", site.context, env=site.env, stdout=writer)
+    os.close(writer)
+    wait_for(lambda: fcntl.ioctl(reader, termios.FIONREAD, b"\0" * 4) != b"\0" * 4, "the first bytes")
+    assert len(names_of(site) - before) == 1
+    process.kill()
+    process.wait()
+    os.close(reader)
+    site.assert_gone()
+    site.sampan("image", "prune", "-f", check=True)
+    assert names_of(site) == before
     site.assert_clean()
 
 

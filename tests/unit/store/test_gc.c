@@ -217,6 +217,56 @@ static void what_crashes_left_behind_goes(void **state)
 			fail_msg("%s is still there", LEFT[i]);
 }
 
+static void bind_temporarily(const struct store *s, const char *from, const char *name)
+{
+	cleanup_image_record struct image_record r = { 0 };
+	struct err e = { 0 };
+
+	assert_int_equal(image_find(s, from, &r, &e), 0);
+	free(r.name);
+	r.name = strdup(name);
+	assert_int_equal(image_bind_temporary(s, &r, &e), 0);
+}
+
+static void a_temporary_name_goes_once_nobody_holds_the_lock(void **state)
+{
+	struct fixture *f = *state;
+	cleanup_image_record struct image_record r = { 0 };
+	uint64_t freed;
+	struct err e = { 0 };
+	int fd;
+
+	add_image(f->store, "localhost/a:latest", 'a', "1");
+	bind_temporarily(f->store, "localhost/a", "localhost/contexts:1-0");
+	assert_int_equal(image_unbind(f->store, "localhost/a:latest", &e), 0);
+	assert_int_equal(store_lock(f->store, false, &fd, &e), 0);
+	assert_int_equal(store_gc(f->store, false, &freed, &e), 0);
+	assert_int_equal(image_find(f->store, "localhost/contexts:1-0", &r, &e), 0);
+	assert_true(r.is_temporary && has_layer(f->store, '1'));
+	(void)close(fd);
+	assert_int_equal(collect(f->store), 1000 + strlen(TINY_CONFIG));
+	assert_false(exists(f->store, "names/localhost+contexts:1-0") || has_layer(f->store, '1') ||
+		     has_blob(f->store, 'a'));
+}
+
+static void what_is_bound_as_a_temporary_name_is_stays(void **state)
+{
+	struct fixture *f = *state;
+	cleanup_image_record struct image_record r = { 0 };
+	struct err e = { 0 };
+
+	add_image(f->store, "localhost/a:latest", 'a', "1");
+	bind_temporarily(f->store, "localhost/a", "localhost/a:latest");
+	assert_int_equal(image_find(f->store, "localhost/a", &r, &e), 0);
+	assert_true(r.is_temporary);
+	free(r.name);
+	r.name = strdup("localhost/b:latest");
+	assert_int_equal(image_bind(f->store, &r, &e), 0);
+	assert_int_equal(collect(f->store), 0);
+	assert_true(exists(f->store, "names/localhost+b:latest") && has_layer(f->store, '1'));
+	assert_false(exists(f->store, "names/localhost+a:latest"));
+}
+
 static void a_damaged_record_protects_all_layers(void **state)
 {
 	struct fixture *f = *state;
@@ -362,6 +412,8 @@ int main(void)
 		TEST(a_container_keeps_the_layers_of_an_image_that_is_gone),
 		TEST(what_somebody_is_removing_is_left_to_him_while_he_lives),
 		TEST(what_crashes_left_behind_goes),
+		TEST(a_temporary_name_goes_once_nobody_holds_the_lock),
+		TEST(what_is_bound_as_a_temporary_name_is_stays),
 		TEST(a_damaged_record_protects_all_layers),
 		TEST(a_pull_in_progress_keeps_its_layers),
 		TEST(pulls_and_collections_do_not_disturb_each_other),
