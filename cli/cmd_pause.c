@@ -36,6 +36,8 @@ static int pause_one(const struct store *s, const struct cli_globals *g, const c
 	if (c.status == CONTAINER_PAUSED)
 		return err_set(e, -EBUSY, "container %s is already paused", c.id);
 	r = control_pause(g->state_dir, c.id, e);
+	if (r == -ENOENT)
+		return container_ended_since(&c, r, e);
 	if (r < 0)
 		return err_wrap(e, "cannot pause container %s", c.id);
 	container_view_tell_paused(g->state_dir, c.id, true);
@@ -56,6 +58,8 @@ static int unpause_one(const struct store *s, const struct cli_globals *g, const
 	r = control_resume(g->state_dir, c.id, e);
 	if (r == -EBUSY && c.status != CONTAINER_PAUSED)
 		return err_set(e, r, "container %s is not paused", c.id);
+	if (r == -ENOENT)
+		return container_ended_since(&c, r, e);
 	if (r < 0 && r != -EBUSY)
 		return err_wrap(e, "cannot unpause container %s", c.id);
 	container_view_tell_paused(g->state_dir, c.id, false);

@@ -78,7 +78,7 @@ static int top(const struct cli_globals *g, const char *what, char *const *optio
 	if (r == 0)
 		r = find_running_container(store, g, what, true, &c, e);
 	if (r == 0)
-		r = control_processes(g->state_dir, c.id, &pids, &len, e);
+		r = container_ended_since(&c, control_processes(g->state_dir, c.id, &pids, &len, e), e);
 	if (r < 0)
 		return r;
 	ps_sort_pids(pids, len);

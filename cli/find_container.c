@@ -60,6 +60,11 @@ int find_running_container(const struct store *s, const struct cli_globals *g, c
 	return 0;
 }
 
+int container_ended_since(const struct container_record *c, int r, struct err *e)
+{
+	return r == -ENOENT ? err_set(e, -EBUSY, "container %s is not running", c->id) : r;
+}
+
 int for_each_container(const struct cli_globals *g, char **what, int len,
 		       int (*visit)(const struct store *s, const struct cli_globals *g, const char *what,
 				    const void *options, struct err *e),

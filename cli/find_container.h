@@ -19,6 +19,9 @@ int list_containers(const struct store *s, const struct cli_globals *g, struct c
 int find_running_container(const struct store *s, const struct cli_globals *g, const char *what, bool paused,
 			   struct container_record *ret, struct err *e) MUST_CHECK;
 
+/* Of what was asked of the runtime about a container that was found running: -EBUSY in docker's words instead of -ENOENT, as it has ended in between, and its state with it. */
+int container_ended_since(const struct container_record *c, int r, struct err *e) MUST_CHECK;
+
 /* Runs `visit` for each argument (docker's way of commands with many containers): prints the argument where it succeeds, and the error where not.
  * Returns the exit code. */
 int for_each_container(const struct cli_globals *g, char **what, int len,

@@ -48,6 +48,20 @@ def test_what_does_not_run_cannot_be_paused(sampan, image):
     refused(sampan("unpause", "box"), f"container {made} is not running")
 
 
+def test_what_ends_while_it_is_being_paused_is_not_running(sampan, image):
+    """Between its end and what its monitor says of it, or its next start: nothing is where the runtime keeps its state."""
+    start(sampan, image)
+    found = sampan("ps", "-q", "--no-trunc", check=True).stdout.strip()
+    kept, away = sampan.state_dir / found, sampan.state_dir / "away"
+    kept.rename(away)
+    try:
+        for command in ("pause", "unpause", "top"):
+            done = sampan(command, "box")
+            assert (done.returncode, done.stderr) == (1, f"sampan: container {found} is not running\n"), command
+    finally:
+        away.rename(kept)
+
+
 def test_a_paused_container_can_be_removed(sampan, image):
     start(sampan, image)
     sampan("pause", "box", check=True)
