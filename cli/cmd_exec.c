@@ -17,6 +17,7 @@
 #include "common/rootfd.h"
 #include "engine/container_spec.h"
 #include "runtime/exec.h"
+#include "runtime/state.h"
 
 #define EXEC_DETACHED (-1)       /* instead of an exit code */
 #define PASSWD_MAX    (4u << 20) /* bytes of the container's passwd and group */
@@ -174,6 +175,14 @@ static int failure_code(const struct err *e)
 	return e->code == -ENOENT || e->code == -ENOTDIR ? CLI_EXIT_NOT_FOUND : CLI_EXIT_NOT_EXECUTABLE;
 }
 
+static bool is_there(const struct cli_globals *g, const struct container_record *c)
+{
+	cleanup_container_state struct container_state state = { 0 };
+	struct err ignored;
+
+	return container_state_read(g->state_dir, c->id, &state, &ignored) != -ENOENT;
+}
+
 static int execute(const struct exec_flags *f, const struct cli_globals *g, const struct container_record *c,
 		   const struct runtime_spec *spec, int *ret_exit, struct err *e)
 {
@@ -185,6 +194,8 @@ static int execute(const struct exec_flags *f, const struct cli_globals *g, cons
 
 	exec_events_begin(g->state_dir, c, &spec->process->args, &events);
 	r = f->detach ? exec_detach(&args, &events, g, e) : attach(f, &args, ret_exit, e);
+	if (r == -ENOENT && !is_there(g, c)) /* else a directory, or the program, is not */
+		r = container_ended_since(c, r, e);
 	if (r < 0)
 		*ret_exit = failure_code(e);
 	if (r == 0 && *ret_exit == EXEC_DETACHED) {

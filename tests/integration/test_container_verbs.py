@@ -55,8 +55,8 @@ def test_what_ends_while_it_is_being_paused_is_not_running(sampan, image):
     kept, away = sampan.state_dir / found, sampan.state_dir / "away"
     kept.rename(away)
     try:
-        for command in ("pause", "unpause", "top"):
-            done = sampan(command, "box")
+        for command, *more in (["pause"], ["unpause"], ["top"], ["exec", "true"], ["exec", "nosuch"]):
+            done = sampan(command, "box", *more)
             assert (done.returncode, done.stderr) == (1, f"sampan: container {found} is not running\n"), command
     finally:
         away.rename(kept)
