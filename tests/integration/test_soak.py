@@ -77,6 +77,15 @@ def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
+def opened(pid):
+    """What its descriptors are, as far as they are still there."""
+    found = []
+    for number in sorted(os.listdir(f"/proc/{pid}/fd"), key=int):
+        with contextlib.suppress(OSError):
+            found.append(f"{number} {os.readlink(f'/proc/{pid}/fd/{number}')}")
+    return found
+
+
 def sample(sampan):
     """{pid of a monitor: (PSS, descriptors)}: the least of some looks, as there is always one that is busy."""
     least = {}
@@ -217,7 +226,8 @@ def test_containers_that_live_for_a_while_neither_grow_nor_leave_anything(soaked
     pss = [sum(values[pid][0] for pid in kept) / len(kept) for values in (before, after)]
     print(f"{disturbed} disturbances; {len(kept)} monitors stayed, PSS {pss[0]:.0f} KiB each, then {pss[1]:.0f}; processes with our name: {samples}")
     assert pss[1] < min(pss[0] + PSS_GROWTH_KIB, PSS_MAX_KIB)
-    assert grown(before, after) == {}
+    more = grown(before, after)
+    assert more == {}, {name: opened(pid) for name, pid in monitors(sampan).items() if pid in more}
     assert len(cgroups(idents)) <= CONTAINERS
     alive = monitors(sampan)
     assert {name: c["Status"] for name, c in listed(sampan).items() if c["ID"] not in alive} == {}
