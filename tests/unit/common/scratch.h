@@ -192,4 +192,18 @@ static inline void run_in_child(int namespaces, void (*function)(void *), void *
 	assert_int_equal(status, 0);
 }
 
+/* The shell's exit code; -1: a signal ended it. */
+static inline int run_shell(const char *command)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		(void)execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+		_exit(127);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
 #endif

@@ -470,20 +470,6 @@ static void a_follower_neither_loses_nor_doubles_what_is_compressed(void **state
 	}
 }
 
-/* The shell's exit code. */
-static int shell(const char *command)
-{
-	pid_t pid = fork();
-	int status;
-
-	if (pid == 0) {
-		(void)execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-		_exit(127);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 static void gzip_of_others_is_read(void **state)
 {
 	struct scratch *scratch = *state;
@@ -494,7 +480,7 @@ static void gzip_of_others_is_read(void **state)
 	put_lines(0, 30);
 	log_writer_close(&writer);
 	(void)snprintf(command, sizeof(command), "gzip -9 %s/%s", scratch->path, log_test_name(1));
-	assert_int_equal(shell(command), 0);
+	assert_int_equal(run_shell(command), 0);
 	assert_string_equal(forms(scratch, 1), "gz");
 	assert_int_equal(count_lines(scratch, 30), 30);
 }

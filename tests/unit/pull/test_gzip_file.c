@@ -49,26 +49,12 @@ static int unpack(struct scratch *s, struct err *e)
 	return gzip_file_unpack(from, to, e);
 }
 
-/* The shell's exit code. */
-static int shell(const char *command)
-{
-	pid_t pid = fork();
-	int status;
-
-	if (pid == 0) {
-		(void)execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-		_exit(127);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 static void run(struct scratch *s, const char *format)
 {
 	char command[256];
 
 	(void)snprintf(command, sizeof(command), "cd %s && %s", s->path, format);
-	assert_int_equal(shell(command), 0);
+	assert_int_equal(run_shell(command), 0);
 }
 
 static void files_of_any_size_come_back(void **state)
