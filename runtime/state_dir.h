@@ -43,8 +43,8 @@ int state_dir_lock(int dir_fd, int *ret_fd, struct err *e) MUST_CHECK;
  * heard the end of its socket may still find the lock held. */
 void state_dir_wait_for_lock(int dir_fd);
 
-/* The FIFO of `start`: its end to be read, of which poll says POLLHUP once a writer has come and gone, and the writer's. The kernel wakes who
- * waits for that on another processor than ours; with a message on a socket it would keep ours for it, and our parent would have to wait.
+/* The FIFO of `start`: its end to be read, of which poll says POLLHUP once a writer has come and gone, and the writer's. A writer
+ * that leaves the closing to its own end (runtime/operate.c) has nothing left to do when init is woken.
  * -ENOENT: there is none (nothing is said); -ENXIO: nobody waits. fifo(7), poll(2). */
 int state_dir_make_fifo(int dir_fd, int *ret_fd, struct err *e) MUST_CHECK;
 int state_dir_open_fifo(int dir_fd, int *ret_fd, struct err *e) MUST_CHECK;
