@@ -6,6 +6,7 @@
 
 #include "build/plan_parts.h"
 #include "common/cleanup.h"
+#include "common/names.h"
 #include "common/parse.h"
 
 static int keep_error(int r, const struct plan_state *s, struct err *e)
@@ -250,8 +251,8 @@ static bool is_signal_name(const char *name)
 	static const char *const OTHERS[] = { "IO", "IOT", "CLD", "POLL", "RTMIN", "RTMAX" };
 	uint64_t offset;
 
-	for (int i = 1; i < SIGRTMIN; i++)
-		if (sigabbrev_np(i) && strcasecmp(sigabbrev_np(i), name) == 0)
+	for (int i = 1; i < SIGNAL_RT_MIN; i++)
+		if (signal_abbreviation(i) && strcasecmp(signal_abbreviation(i), name) == 0)
 			return true;
 	for (size_t i = 0; i < ARRAY_LEN(OTHERS); i++)
 		if (strcasecmp(OTHERS[i], name) == 0)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/names.h"
 #include "engine/container_view.h"
 #include "engine/network.h"
 #include "oci/reference.h"
@@ -284,9 +285,9 @@ static int add_signals(struct strvec *out)
 {
 	int r = 0;
 
-	for (int i = 1; r == 0 && i < SIGRTMIN; i++)
-		if (sigabbrev_np(i))
-			r = strvec_addf(out, "SIG%s\t%s", sigabbrev_np(i), sigdescr_np(i));
+	for (int i = 1; r == 0 && i < SIGNAL_RT_MIN; i++)
+		if (signal_abbreviation(i))
+			r = strvec_addf(out, "SIG%s\t%s", signal_abbreviation(i), signal_text(i));
 	return r;
 }
 

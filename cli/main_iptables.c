@@ -11,11 +11,12 @@
 
 #include "common/cleanup.h"
 #include "common/file.h"
+#include "common/names.h"
 #include "engine/iptables_protocol.h"
 
 static _Noreturn void fail(const char *what)
 {
-	(void)dprintf(STDERR_FILENO, "sampan: iptables: %s: %s\n", what, strerror(errno));
+	(void)dprintf(STDERR_FILENO, "sampan: iptables: %s: %s\n", what, errno_text(errno));
 	_exit(IPTABLES_EXIT_LOST);
 }
 

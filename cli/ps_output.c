@@ -10,6 +10,7 @@
 #include "cli/ps_table.h"
 #include "common/cleanup.h"
 #include "common/file.h"
+#include "common/names.h"
 #include "common/process.h"
 
 #define OUTPUT_MAX_BYTES (64u << 20)
@@ -31,7 +32,7 @@ static void exec_ps(const struct strvec *args, int out_fd)
 {
 	if (dup2(out_fd, STDOUT_FILENO) >= 0 && dup2(out_fd, STDERR_FILENO) >= 0)
 		(void)execvp(args->items[0], args->items);
-	(void)dprintf(out_fd, "%s", strerror(errno));
+	(void)dprintf(out_fd, "%s", errno_text(errno));
 	_exit(127);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/names.h"
 #include "common/parse.h"
 
 /* "RTMIN+3", "RTMAX-1", "RTMIN". */
@@ -15,10 +16,11 @@ static int realtime_number(const char *name, int *ret)
 
 	if (!from_min && strncasecmp(name, "RTMAX", 5) != 0)
 		return -EINVAL;
-	if (name[5] != '\0' && (name[5] != (from_min ? '+' : '-') ||
-				parse_u64(name + 6, 0, (uint64_t)(SIGRTMAX - SIGRTMIN), &offset) < 0))
+	if (name[5] != '\0' &&
+	    (name[5] != (from_min ? '+' : '-') ||
+	     parse_u64(name + 6, 0, (uint64_t)(SIGNAL_RT_MAX - SIGNAL_RT_MIN), &offset) < 0))
 		return -EINVAL;
-	*ret = from_min ? SIGRTMIN + (int)offset : SIGRTMAX - (int)offset;
+	*ret = from_min ? SIGNAL_RT_MIN + (int)offset : SIGNAL_RT_MAX - (int)offset;
 	return 0;
 }
 
@@ -27,12 +29,12 @@ int signal_number(const char *text, int *ret, struct err *e)
 	const char *name = strncasecmp(text, "SIG", 3) == 0 ? text + 3 : text;
 	uint64_t number;
 
-	if (parse_u64(text, 1, (uint64_t)SIGRTMAX, &number) == 0) {
+	if (parse_u64(text, 1, (uint64_t)SIGNAL_RT_MAX, &number) == 0) {
 		*ret = (int)number;
 		return 0;
 	}
-	for (int i = 1; i < SIGRTMIN; i++) {
-		const char *known = sigabbrev_np(i);
+	for (int i = 1; i < SIGNAL_RT_MIN; i++) {
+		const char *known = signal_abbreviation(i);
 
 		if (known && strcasecmp(known, name) == 0) {
 			*ret = i;

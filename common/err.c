@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/names.h"
+
 int err_set(struct err *e, int code, const char *fmt, ...)
 {
 	int saved = errno;
@@ -22,12 +24,14 @@ int err_set(struct err *e, int code, const char *fmt, ...)
 /* Appends ": " and the words for `code` as runc's clients know them: in lower case. */
 static void add_reason(struct err *e, int code)
 {
-	char reason[128];
-	const char *text = strerrordesc_np(-code); /* never translated: nothing of libc's locales is loaded */
+	char unknown[sizeof("Unknown error -2147483648")];
+	const char *text = errno_text(-code);
 	size_t len = strlen(e->text);
 
-	if (!text)
-		text = strerror_r(-code, reason, sizeof(reason));
+	if (!errno_name(-code)) {
+		(void)snprintf(unknown, sizeof(unknown), "%s %d", text, -code);
+		text = unknown;
+	}
 	if (len + 3 >= sizeof(e->text))
 		return;
 	(void)snprintf(e->text + len, sizeof(e->text) - len, ": %s", text);

@@ -12,6 +12,7 @@
 #include "common/cleanup.h"
 #include "common/digest.h"
 #include "common/json_plain.h"
+#include "common/names.h"
 #include "common/parse.h"
 
 #define JSON_PATH_MAX 256
@@ -485,7 +486,7 @@ int json_read_strvec(const struct json_in *in, const void *arg, void *member, st
 		int r = text ? strvec_add(member, text) : e->code;
 
 		if (r < 0)
-			return text ? json_error(&item, r, e, "cannot keep it: %s", strerror(-r)) : r;
+			return text ? json_error(&item, r, e, "cannot keep it: %s", errno_text(-r)) : r;
 	}
 	return 0;
 }
@@ -500,7 +501,7 @@ static int add_pair(const struct json_in *in, void *arg, struct err *e)
 	if (strchr(in->key, '='))
 		return json_error(in, -EINVAL, e, "the key has a '='");
 	r = strvec_addf(arg, "%s=%s", in->key, text);
-	return r < 0 ? json_error(in, r, e, "cannot keep it: %s", strerror(-r)) : 0;
+	return r < 0 ? json_error(in, r, e, "cannot keep it: %s", errno_text(-r)) : 0;
 }
 
 int json_read_map(const struct json_in *in, const void *arg, void *member, struct err *e)
@@ -513,7 +514,7 @@ static int add_key(const struct json_in *in, void *arg, struct err *e)
 {
 	int r = strvec_add(arg, in->key);
 
-	return r < 0 ? json_error(in, r, e, "cannot keep it: %s", strerror(-r)) : 0;
+	return r < 0 ? json_error(in, r, e, "cannot keep it: %s", errno_text(-r)) : 0;
 }
 
 int json_read_keys(const struct json_in *in, const void *arg, void *member, struct err *e)

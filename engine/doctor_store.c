@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The clock, and where images and containers are kept. */
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <sys/vfs.h>
 
 #include "common/cleanup.h"
+#include "common/names.h"
 #include "common/parse.h"
 #include "engine/doctor_lines.h"
 
@@ -181,7 +183,7 @@ void doctor_examine_store(const struct doctor_host *h, struct doctor_report *r)
 	fd = open_nearest(h, path, sizeof(path));
 	if (fd < 0 || fstatvfs(fd, &space) < 0 || fstatfs(fd, &type) < 0 || fstat(fd, &st) < 0) {
 		doctor_add(r, DOCTOR_WARNING, "store", NULL, "cannot look at '%s': %s", h->store_root,
-			   strerror(errno));
+			   errno_text(errno));
 		return;
 	}
 	add_type(r, h->store_root, &type);

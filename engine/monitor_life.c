@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/names.h"
 #include "common/timestamp.h"
 #include "engine/monitor_program.h"
 
@@ -81,7 +82,7 @@ static void say_why(struct monitor *m, int r, const struct err *e)
 {
 	(void)snprintf(m->error, sizeof(m->error), "%s%.200s",
 		       e->code < 0 ? "" : "cannot start the container: ",
-		       e->code < 0 ? e->text : strerror(-r));
+		       e->code < 0 ? e->text : errno_text(-r));
 }
 
 /* That of the first start runs already, and waits for our word to make the container. Without it, or without us, it ends. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/names.h"
 #include "common/process.h"
 #include "common/timestamp.h"
 #include "engine/monitor_program.h"
@@ -227,7 +228,7 @@ static int begin(struct monitor *m)
 		r = monitor_notify_open(m);
 	if (r < 0) {
 		(void)snprintf(m->error, sizeof(m->error), "the container's monitor: %.200s",
-			       e.code < 0 ? e.text : strerror(-r));
+			       e.code < 0 ? e.text : errno_text(-r));
 		monitor_report_failure(m, MONITOR_EXIT_FAILED);
 	}
 	return r;

@@ -9,6 +9,7 @@
 
 #include "common/cleanup.h"
 #include "common/file.h"
+#include "common/names.h"
 #include "common/process.h"
 
 #define SYSTEM_PATH "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
@@ -123,7 +124,7 @@ static void exec_helper(const struct strvec *argv, const struct strvec *env, con
 	if (sigprocmask(SIG_SETMASK, &none, NULL) == 0 && dup2(fds[0], 0) >= 0 && dup2(fds[1], 1) >= 0 &&
 	    dup2(fds[2], 2) >= 0 && (kept_fd < 0 || fcntl(kept_fd, F_SETFD, 0) == 0))
 		(void)execve(argv->items[0], argv->items, env->items);
-	(void)dprintf(fds[2], "%s", strerror(errno));
+	(void)dprintf(fds[2], "%s", errno_text(errno));
 	_exit(127);
 }
 

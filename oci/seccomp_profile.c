@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 
 #include "common/cleanup.h"
+#include "common/names.h"
 #include "common/parse.h"
 #include "oci/runtime_spec_fields.h"
 #include "oci/seccomp_default.h"
@@ -87,7 +88,7 @@ static int read_errno_name(const struct json_in *in, const void *arg, void *memb
 	if (r < 0 || !name)
 		return r;
 	for (int i = 1; i <= MAX_ERRNO; i++) {
-		const char *known = strerrorname_np(i);
+		const char *known = errno_name(i);
 
 		if (known && strcmp(known, name) == 0) {
 			*(struct opt_u64 *)member = (struct opt_u64){ true, (uint64_t)i };

@@ -13,6 +13,7 @@
 
 #include "common/cleanup.h"
 #include "common/file.h"
+#include "common/names.h"
 #include "common/rootfd.h"
 #include "runtime/sys_mount.h"
 
@@ -292,7 +293,7 @@ int criu_job_failed(const struct criu_job *j, int result, struct err *e)
 	    log.data)
 		line = criu_log_error(log.data, &len);
 	if (!line) {
-		line = strerror(-result);
+		line = errno_text(-result);
 		len = strlen(line);
 	}
 	return err_set(e, -EIO, "criu failed: %.*s: see %s/%s",

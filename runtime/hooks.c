@@ -12,6 +12,7 @@
 
 #include "common/cleanup.h"
 #include "common/file.h"
+#include "common/names.h"
 #include "common/process.h"
 #include "common/timestamp.h"
 
@@ -42,7 +43,7 @@ static void exec_hook(const struct spec_hook *hook, int stdin_fd, int stderr_fd)
 		_exit(126);
 	(void)execve(hook->path, hook->args.len ? hook->args.items : argv,
 		     hook->env.len ? hook->env.items : NO_ENV);
-	(void)dprintf(2, "%s", strerror(errno));
+	(void)dprintf(2, "%s", errno_text(errno));
 	_exit(127);
 }
 
