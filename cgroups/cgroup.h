@@ -97,7 +97,8 @@ bool cgroup_wants_user_scope(void);
  * is none. */
 void cgroup_settle(struct cgroup *c);
 
-/* Says of a cgroup that was opened that it belongs to a unit of systemd (c->unit of the one that was created). -ENOMEM. */
+/* Says of a cgroup that was opened that it belongs to a unit of systemd (c->unit of the one that was created). -ENOMEM; -ELIBACC
+ * this program cannot speak to systemd (common/library.h). */
 int cgroup_set_unit(struct cgroup *c, const char *unit, struct err *e) MUST_CHECK;
 
 /* Whether the freezer of the one that is there, by the path that cgroup_create left in ->path, is on; false where that cannot be told. */

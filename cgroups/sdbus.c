@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cgroups/sdbus.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/types.h>
@@ -10,6 +9,7 @@
 #include "cgroups/files.h"
 #include "common/buf.h"
 #include "common/cleanup.h"
+#include "common/library.h"
 #include "common/process.h"
 
 #define ADDRESS_MAX    8192
@@ -18,14 +18,8 @@
 
 /* --- the library ---------------------------------------------------------------------------------------- */
 
-#define SYMBOL(name)                                                \
-	{                                                           \
-		"sd_bus_" #name, offsetof(struct sdbus_calls, name) \
-	}
-static const struct {
-	const char *name;
-	size_t offset;
-} SYMBOLS[] = {
+#define SYMBOL(name)   LIBRARY_SYMBOL("sd_bus_", struct sdbus_calls, name)
+static const struct library_symbol SYMBOLS[] = {
 	SYMBOL(new),
 	SYMBOL(set_address),
 	SYMBOL(set_bus_client),
@@ -47,30 +41,11 @@ static const struct {
 	SYMBOL(error_free),
 };
 
-static int load(struct sdbus *b, struct err *e)
-{
-	b->library = dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL);
-	if (!b->library)
-		return err_set(e, -EOPNOTSUPP,
-			       "the systemd cgroup driver needs libsystemd (apt install libsystemd0)");
-	for (size_t i = 0; i < ARRAY_LEN(SYMBOLS); i++) {
-		void *symbol = dlsym(b->library, SYMBOLS[i].name);
-
-		if (!symbol)
-			return err_set(e, -EOPNOTSUPP,
-				       "the systemd cgroup driver needs a newer libsystemd: it lacks '%s'",
-				       SYMBOLS[i].name);
-		*(void **)((char *)&b->calls + SYMBOLS[i].offset) = symbol;
-	}
-	return 0;
-}
-
 void sdbus_close(struct sdbus *b)
 {
 	if (b->bus)
 		(void)b->calls.flush_close_unref(b->bus); /* returns NULL, always */
-	if (b->library)
-		(void)dlclose(b->library); /* nothing of it is used any more */
+	library_close(b->library);
 	*b = (struct sdbus){ 0 };
 }
 
@@ -181,10 +156,18 @@ static int connect_to_user(struct sdbus *b, struct err *e)
 	return 0;
 }
 
+static const struct library LIBRARY = { "libsystemd.so.0", "the systemd cgroup driver needs", "libsystemd",
+					"libsystemd0" };
+
+int sdbus_possible(struct err *e)
+{
+	return library_possible(&LIBRARY, e);
+}
+
 int sdbus_open(bool user, struct sdbus *ret, struct err *e)
 {
 	cleanup_sdbus struct sdbus b = { 0 };
-	int r = load(&b, e);
+	int r = library_open(&LIBRARY, SYMBOLS, ARRAY_LEN(SYMBOLS), &b.calls, &b.library, e);
 
 	if (r == 0)
 		r = user ? connect_to_user(&b, e) : connect_to_system(&b, e);

@@ -65,4 +65,7 @@ bool sdbus_is_user(void);
  * and no D-Bus daemon needs to run. -EOPNOTSUPP: no libsystemd; -errno where no socket answers. Both name the cure. */
 int sdbus_open(bool user, struct sdbus *ret, struct err *e) MUST_CHECK;
 
+/* -ELIBACC: not by this program (common/library.h). Pure. */
+int sdbus_possible(struct err *e) MUST_CHECK;
+
 #endif

@@ -210,8 +210,12 @@ int cgroup_create_systemd(const struct cgroup_host *host, const char *spec_path,
 
 int cgroup_set_unit(struct cgroup *c, const char *unit, struct err *e)
 {
-	char *copy = strdup(unit);
+	char *copy;
+	int r = sdbus_possible(e);
 
+	if (r < 0)
+		return r;
+	copy = strdup(unit);
 	if (!copy)
 		return err_code(e, -ENOMEM, "systemd scope '%s'", unit);
 	free(c->unit);

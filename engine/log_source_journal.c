@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* log_source.h for journald, by libsystemd's sd-journal(3), which is opened when it is asked for. */
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 
 #include "common/cleanup.h"
+#include "common/library.h"
 #include "engine/log_source.h"
 
 #define DETAILS_MAX 32768
@@ -43,14 +43,8 @@ struct journal {
 
 /* --- the library ----------------------------------------------------------------------------------------- */
 
-#define SYMBOL(name)                                              \
-	{                                                         \
-		"sd_journal_" #name, offsetof(struct calls, name) \
-	}
-static const struct {
-	const char *name;
-	size_t offset;
-} SYMBOLS[] = {
+#define SYMBOL(name) LIBRARY_SYMBOL("sd_journal_", struct calls, name)
+static const struct library_symbol SYMBOLS[] = {
 	SYMBOL(open),      SYMBOL(close),          SYMBOL(add_match),    SYMBOL(set_data_threshold),
 	SYMBOL(seek_head), SYMBOL(seek_tail),      SYMBOL(next),         SYMBOL(previous),
 	SYMBOL(get_data),  SYMBOL(enumerate_data), SYMBOL(restart_data), SYMBOL(get_realtime_usec),
@@ -59,20 +53,10 @@ static const struct {
 
 static int load(struct journal *s, struct err *e)
 {
-	s->library = dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL);
-	if (!s->library)
-		return err_set(e, -EOPNOTSUPP,
-			       "reading the journal needs libsystemd (apt install libsystemd0)");
-	for (size_t i = 0; i < ARRAY_LEN(SYMBOLS); i++) {
-		void *symbol = dlsym(s->library, SYMBOLS[i].name);
+	static const struct library LIBRARY = { "libsystemd.so.0", "reading the journal needs", "libsystemd",
+						"libsystemd0" };
 
-		if (!symbol)
-			return err_set(e, -EOPNOTSUPP,
-				       "reading the journal needs a newer libsystemd: it lacks '%s'",
-				       SYMBOLS[i].name);
-		*(void **)((char *)&s->calls + SYMBOLS[i].offset) = symbol;
-	}
-	return 0;
+	return library_open(&LIBRARY, SYMBOLS, ARRAY_LEN(SYMBOLS), &s->calls, &s->library, e);
 }
 
 static void journal_free(void *self)
@@ -81,8 +65,7 @@ static void journal_free(void *self)
 
 	if (s->j)
 		s->calls.close(s->j);
-	if (s->library)
-		(void)dlclose(s->library); /* nothing of it is used any more */
+	library_close(s->library);
 	free(s->text);
 	free(s);
 }

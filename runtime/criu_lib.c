@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/criu_lib.h"
 
-#include <dlfcn.h>
-
 #include "common/cleanup.h"
+#include "common/library.h"
 
 #define AT(member) offsetof(struct criu_lib, member)
-static const struct {
-	const char *name;
-	size_t at;
-} FUNCTIONS[] = {
+static const struct library_symbol FUNCTIONS[] = {
 	{ "criu_local_init_opts", AT(init_opts) },
 	{ "criu_local_free_opts", AT(free_opts) },
 	{ "criu_local_get_version", AT(get_version) },
@@ -54,20 +50,6 @@ static const struct {
 /* libcriu's callback gets no pointer of ours, and a program has one restore. */
 static struct criu_listener *listener;
 
-static int find_functions(struct criu_lib *lib, struct err *e)
-{
-	for (size_t i = 0; i < ARRAY_LEN(FUNCTIONS); i++) {
-		void *function = dlsym(lib->library, FUNCTIONS[i].name);
-
-		if (!function)
-			return err_set(e, -EOPNOTSUPP,
-				       "checkpoint and restore need a newer libcriu: '%s' is missing",
-				       FUNCTIONS[i].name);
-		*(void **)((char *)lib + FUNCTIONS[i].at) = function;
-	}
-	return 0;
-}
-
 static int ask_version(struct criu_lib *lib, struct err *e)
 {
 	struct criu_opts *o = NULL;
@@ -92,13 +74,11 @@ static int ask_version(struct criu_lib *lib, struct err *e)
 
 int criu_lib_open(const char *program, struct criu_lib *ret, struct err *e)
 {
-	cleanup_criu_lib struct criu_lib lib = { .library = dlopen("libcriu.so.2", RTLD_NOW | RTLD_LOCAL),
-						 .program = program ? program : "criu" };
-	int r;
+	static const struct library LIBRARY = { "libcriu.so.2", "checkpoint and restore need", "CRIU",
+						"criu" };
+	cleanup_criu_lib struct criu_lib lib = { .program = program ? program : "criu" };
+	int r = library_open(&LIBRARY, FUNCTIONS, ARRAY_LEN(FUNCTIONS), &lib, &lib.library, e);
 
-	if (!lib.library)
-		return err_set(e, -EOPNOTSUPP, "checkpoint and restore need CRIU (apt install criu)");
-	r = find_functions(&lib, e);
 	if (r == 0)
 		r = ask_version(&lib, e);
 	if (r < 0)
@@ -110,8 +90,7 @@ int criu_lib_open(const char *program, struct criu_lib *ret, struct err *e)
 
 void criu_lib_close(struct criu_lib *lib)
 {
-	if (lib->library)
-		(void)dlclose(lib->library); /* nothing of it is used any more */
+	library_close(lib->library);
 	*lib = (struct criu_lib){ 0 };
 }
 

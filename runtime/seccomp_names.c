@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/seccomp_names.h"
 
-#include <dlfcn.h>
 #include <linux/audit.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "common/library.h"
 #include "runtime/seccomp.h"
 
 #define X32_BIT 0x40000000u /* __X32_SYSCALL_BIT of asm/unistd.h, which arm64 does not have */
@@ -31,40 +31,31 @@ const char *const SECCOMP_ARCHITECTURES[] = {
 
 int seccomp_names_open(struct seccomp_names *ret, struct err *e)
 {
-	cleanup_seccomp_names struct seccomp_names n = { .library = dlopen("libseccomp.so.2",
-									   RTLD_NOW | RTLD_LOCAL) };
+	static const struct library_symbol SYMBOLS[] = {
+		{ "seccomp_syscall_resolve_name_arch", offsetof(struct seccomp_names, resolve) },
+		{ "seccomp_version", offsetof(struct seccomp_names, version) },
+	};
+	static const struct library LIBRARY = { "libseccomp.so.2", "a seccomp profile needs", "libseccomp",
+						"libseccomp2" };
 
-	if (!n.library)
-		return err_set(e, -EOPNOTSUPP,
-			       "a seccomp profile needs libseccomp (apt install libseccomp2)");
-	*(void **)&n.resolve = dlsym(n.library, "seccomp_syscall_resolve_name_arch");
-	if (!n.resolve)
-		return err_set(e, -EOPNOTSUPP, "a seccomp profile needs a newer libseccomp");
-	*ret = n;
-	n.library = NULL;
-	return 0;
+	return library_open(&LIBRARY, SYMBOLS, ARRAY_LEN(SYMBOLS), ret, &ret->library, e);
 }
 
 void seccomp_names_close(struct seccomp_names *n)
 {
-	if (n->library)
-		(void)dlclose(n->library); /* nothing of it is used any more */
+	library_close(n->library);
 	*n = (struct seccomp_names){ 0 };
 }
 
 int seccomp_library_version(char ret[SECCOMP_VERSION_MAX], struct err *e)
 {
 	cleanup_seccomp_names struct seccomp_names n = { 0 };
-	const struct scmp_version *(*version)(void);
 	int r = seccomp_names_open(&n, e);
 
 	if (r < 0)
 		return r;
-	*(void **)&version = dlsym(n.library, "seccomp_version");
-	if (!version)
-		return err_set(e, -EOPNOTSUPP, "libseccomp does not tell its version");
-	(void)snprintf(ret, SECCOMP_VERSION_MAX, "%u.%u.%u", version()->major, version()->minor,
-		       version()->micro); /* fits */
+	(void)snprintf(ret, SECCOMP_VERSION_MAX, "%u.%u.%u", n.version()->major, n.version()->minor,
+		       n.version()->micro); /* fits */
 	return 0;
 }
 

@@ -13,9 +13,10 @@
 struct seccomp_names {
 	void *library;
 	int (*resolve)(uint32_t scmp_arch, const char *name); /* seccomp_syscall_resolve_name_arch(3) */
+	const struct scmp_version *(*version)(void);          /* seccomp_version(3) */
 };
 
-/* -EOPNOTSUPP: it is not there, or too old. */
+/* -EOPNOTSUPP: it is not there, or too old; -ELIBACC: library_open. */
 int seccomp_names_open(struct seccomp_names *ret, struct err *e) MUST_CHECK;
 void seccomp_names_close(struct seccomp_names *n);
 #define cleanup_seccomp_names __attribute__((cleanup(seccomp_names_close)))

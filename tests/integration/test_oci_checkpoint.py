@@ -615,7 +615,7 @@ def test_a_library_without_a_function_is_refused(sampan_oci, sleeper, images, sc
     (scratch / "old.c").write_text("int criu_local_dump(void *o) { return o != 0; }\n")
     subprocess.run(["gcc", "-shared", "-fPIC", "-o", scratch / "libcriu.so.2", scratch / "old.c"], check=True)
     done = sampan_oci("checkpoint", "--image-path", images, "c", env={"LD_LIBRARY_PATH": str(scratch)})
-    refused(done, "checkpoint and restore need a newer libcriu: 'criu_local_init_opts' is missing")
+    refused(done, "checkpoint and restore need a newer CRIU: it lacks 'criu_local_init_opts'")
 
 
 # --- options ------------------------------------------------------------------------------------------
