@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,23 +15,21 @@
 
 #define CACHE_DIR      ":seccomp" /* no container's ID has a colon */
 #define CACHE_NAME     "%016llx"  /* hash of the profile */
-#define CACHE_MAGIC    0x33636373706d6173ull
+#define CACHE_MAGIC    0x34636373706d6173ull
 #define CACHE_FILE_MAX (1u << 20)
 #define CACHE_MAX_FILTERS \
 	64 /* distinct profiles on a machine are few: more come from somebody who makes them up */
 
-#define BUILD_ID_MAX 32
-
-/* The program that compiles, by the build ID that the linker has made of its contents: another version may do it otherwise. */
-struct compiler {
-	uint64_t id_len;
-	uint8_t id[BUILD_ID_MAX];
-};
+/* What compiles, as a digest of its sources (Makefile): another version may do it otherwise. Not of a program: there are two of ours, docs/adr/0021. */
+#ifndef SAMPAN_SECCOMP_COMPILER
+#define SAMPAN_SECCOMP_COMPILER SAMPAN_VERSION
+#endif
+#define COMPILER_MAX 32
 
 struct header {
 	uint64_t magic;
 	uint64_t checksum; /* of what follows in the file */
-	struct compiler compiler;
+	char compiler[COMPILER_MAX];
 	uint32_t profile_len;
 	uint32_t flags;
 	uint32_t insns;
@@ -50,56 +47,6 @@ static uint64_t fnv1a(const void *data, size_t len)
 	for (size_t i = 0; i < len; i++)
 		hash = (hash ^ p[i]) * FNV_PRIME;
 	return hash;
-}
-
-/* Notes are padded to four bytes. elf(5) */
-static size_t padded(size_t len)
-{
-	return (len + 3) & ~(size_t)3;
-}
-
-static void find_build_id(const unsigned char *at, size_t left, struct compiler *ret)
-{
-	ElfW(Nhdr) note;
-
-	while (left >= sizeof(note)) {
-		size_t name, whole;
-
-		memcpy(&note, at, sizeof(note));
-		name = sizeof(note) + padded(note.n_namesz);
-		whole = name + padded(note.n_descsz);
-		if (whole > left)
-			return;
-		if (note.n_type == NT_GNU_BUILD_ID && note.n_descsz > 0 && note.n_descsz <= BUILD_ID_MAX) {
-			memcpy(ret->id, at + name, note.n_descsz);
-			ret->id_len = note.n_descsz;
-			return;
-		}
-		at += whole;
-		left -= whole;
-	}
-}
-
-/* The first object of all is the program itself. dl_iterate_phdr(3) */
-static int look_at_program(struct dl_phdr_info *info, size_t size, void *ret)
-{
-	(void)size;
-	for (int i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
-
-		if (p->p_type == PT_NOTE && p->p_align <= 4)
-			find_build_id((const unsigned char *)(uintptr_t)(info->dlpi_addr + p->p_vaddr),
-				      p->p_filesz,
-				      ret); /* NOLINT(performance-no-int-to-ptr): from its headers */
-	}
-	return 1;
-}
-
-static bool find_compiler(struct compiler *ret)
-{
-	*ret = (struct compiler){ .id_len = 0 };
-	(void)dl_iterate_phdr(look_at_program, ret);
-	return ret->id_len > 0;
 }
 
 /* Where others can write, a filter could be anybody's. */
@@ -133,11 +80,9 @@ static int make_dir(const char *state_root)
 static bool matches(const struct header *h, const char *body, size_t body_len, const char *profile,
 		    size_t len)
 {
-	struct compiler us;
-
 	return h->magic == CACHE_MAGIC && h->profile_len == len && h->insns > 0 && h->insns <= BPF_MAXINSNS &&
 	       body_len == len + h->insns * sizeof(struct sock_filter) && memcmp(body, profile, len) == 0 &&
-	       find_compiler(&us) && memcmp(&us, &h->compiler, sizeof(us)) == 0 &&
+	       strncmp(h->compiler, SAMPAN_SECCOMP_COMPILER, sizeof(h->compiler)) == 0 &&
 	       h->checksum == fnv1a(&h->compiler, sizeof(*h) - offsetof(struct header, compiler)) +
 				      fnv1a(body + len, body_len - len);
 }
@@ -214,6 +159,7 @@ void seccomp_cache_keep(const char *state_root, const char *profile, size_t len,
 	size_t filter_len = program->len * sizeof(*program->insns);
 	cleanup_buf struct buf file = BUF_INIT(CACHE_FILE_MAX);
 	struct header h = { .magic = CACHE_MAGIC,
+			    .compiler = SAMPAN_SECCOMP_COMPILER,
 			    .profile_len = (uint32_t)len,
 			    .flags = program->flags,
 			    .insns = program->len };
@@ -221,7 +167,7 @@ void seccomp_cache_keep(const char *state_root, const char *profile, size_t len,
 	struct err ignored;
 	char name[24];
 
-	if (program->notify || len > CACHE_FILE_MAX / 2 || !find_compiler(&h.compiler))
+	if (program->notify || len > CACHE_FILE_MAX / 2)
 		return;
 	h.checksum = fnv1a(&h.compiler, sizeof(h) - offsetof(struct header, compiler)) +
 		     fnv1a(program->insns, filter_len);
