@@ -125,19 +125,68 @@ $(O)/obj/%.o: %.c $(O)/flags
 	$(if $(V),,@echo "  CC      $<")
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# Filters that are kept name what has compiled them.
+SECCOMP_SOURCES := $(sort $(wildcard runtime/seccomp*.[ch] oci/seccomp*.[ch]))
+SECCOMP_COMPILER := $(shell cat $(SECCOMP_SOURCES) | sha256sum | cut -c1-31)
+$(O)/obj/runtime/seccomp_cache.o $(O)/static/obj/runtime/seccomp_cache.o: private CPPFLAGS += -DSAMPAN_SECCOMP_COMPILER='"$(SECCOMP_COMPILER)"'
+$(O)/obj/runtime/seccomp_cache.o $(O)/static/obj/runtime/seccomp_cache.o: $(SECCOMP_SOURCES)
+
 # Rebuild when the flags or the version change.
+FLAGS = $(CC) $(subst ','"'"',$(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(STATIC_CPPFLAGS) $(STATIC_CFLAGS) $(STATIC_LDFLAGS))
 .PHONY: force
 $(O)/flags: force
 	@mkdir -p $(@D)
-	@echo '$(CC) $(subst ','"'"',$(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS))' | cmp -s - $@ || \
-		echo '$(CC) $(subst ','"'"',$(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS))' >$@
+	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' >$@
 
 link = $(if $(V),,@echo "  LINK    $@" &&) mkdir -p $(@D) && \
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(1) $(2)
 
+# --- programs that start often: static, with musl ---------------------------------------------------
+
+# docs/adr/0021-programs-that-start-are-static.md. Where there is no musl, and in instrumented builds, they are what the others are.
+MACHINE := $(if $(filter arm64,$(ARCH)),aarch64,x86_64)
+MUSL := /usr/lib/$(MACHINE)-linux-musl
+STATIC := $(if $(filter release debug,$(CONFIG)),$(if $(wildcard $(MUSL)/libc.a),yes))
+S := $(O)/static
+# The kernel's headers, and those of libraries, without the libc beside which they lie.
+KERNEL_HEADERS := $(if $(CROSS),/usr/$(TRIPLET)/include,/usr/include)
+STATIC_HEADERS := $(addprefix $(KERNEL_HEADERS)/,linux asm-generic) \
+	$(firstword $(wildcard $(KERNEL_HEADERS)/asm $(KERNEL_HEADERS)/$(MACHINE)-linux-gnu/asm)) \
+	$(wildcard $(foreach d,/usr/include /usr/include/$(MACHINE)-linux-gnu,$(addprefix $d/,jansson.h jansson_config.h yajl seccomp.h seccomp-syscalls.h)))
+STATIC_CPPFLAGS := -nostdinc -isystem /usr/include/$(MACHINE)-linux-musl -isystem $(shell $(CC) -print-file-name=include) \
+	-isystem $(S)/include -DSAMPAN_STATIC
+# What runs once is worth no space: sampan-oci has to be below 400 KiB with its libc.
+STATIC_CFLAGS := $(if $(filter release,$(CONFIG)),-Os) -U_FORTIFY_SOURCE
+# musl's start of a static program protects nothing of what it has relocated: no pages are set apart for that.
+STATIC_LDFLAGS := -static-pie -nostdlib -Wl,-z,norelro,-z,now,-z,noexecstack,-z,noseparate-code,--no-eh-frame-hdr
+static_objects = $(patsubst %.c,$(S)/obj/%.o,$(1))
+static_archives = $(foreach f,$(1),$(S)/lib/$(f).a)
+static_link = $(if $(V),,@echo "  LINK    $@" &&) mkdir -p $(@D) && \
+	$(CC) $(ALL_CFLAGS) $(STATIC_CFLAGS) $(LDFLAGS_$(CONFIG)) $(STATIC_LDFLAGS) \
+	-o $@ $(MUSL)/rcrt1.o $(MUSL)/crti.o $(S)/obj/common/heap.o -L$(MUSL) -Wl,--start-group $(1) $(2) -lc -lgcc -Wl,--end-group $(MUSL)/crtn.o
+
+# What libraries and the compiler itself call is not seen by a link-time optimizer.
+$(S)/obj/common/fortified.o $(S)/obj/common/heap.o: private STATIC_CFLAGS += -fno-lto
+
+$(S)/include: $(O)/flags
+	$(Q)mkdir -p $@ && ln -sfn $(STATIC_HEADERS) $@/ && touch $@
+
+$(S)/obj/%.o: %.c $(O)/flags | $(S)/include
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC      $< (static)")
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(STATIC_CPPFLAGS) $(ALL_CFLAGS) $(STATIC_CFLAGS) -MMD -MP -c -o $@ $<
+
+define static_rules
+$(S)/lib/$(1).a: $(call static_objects,$(call sources,$(1)))
+	$$(Q)mkdir -p $$(@D) && rm -f $$@ && $$(AR) rcs $$@ $$^
+endef
+$(foreach f,common oci cgroups runtime engine cli,$(eval $(call static_rules,$(f))))
+
 # --- programs -------------------------------------------------------------------------------------
 
-PROGRAMS := $(O)/sampan $(O)/sampan-oci $(O)/libexec/sampan/sampan-image $(O)/libexec/sampan/sampan-monitor \
+# What needs a shared library is done by sampan-oci once more, linked with glibc.
+DYNAMIC_OCI := $(if $(STATIC),$(O)/libexec/sampan/sampan-oci,$(O)/sampan-oci)
+PROGRAMS := $(O)/sampan $(sort $(O)/sampan-oci $(DYNAMIC_OCI)) $(O)/libexec/sampan/sampan-image $(O)/libexec/sampan/sampan-monitor \
 	$(O)/libexec/sampan/netavark/iptables $(O)/libexec/sampan/netavark/ip6tables
 .PHONY: programs
 programs: $(PROGRAMS)
@@ -146,14 +195,23 @@ programs: $(PROGRAMS)
 BASE_ARCHIVES := $(call archives,cli engine runtime pull store cgroups oci common)
 $(O)/sampan: $(call objects,$(CLI_SAMPAN)) $(BASE_ARCHIVES)
 	$(call link,$^,$(LIBS_START))
-$(O)/sampan-oci: $(call objects,$(CLI_OCI)) $(call archives,cli runtime cgroups oci common)
+$(DYNAMIC_OCI): $(call objects,$(CLI_OCI)) $(call archives,cli runtime cgroups oci common)
 	$(call link,$^,$(LIBS_START))
-# One for each container that runs: static, so that its pages are shared with the other ones or never touched.
+ifdef STATIC
+$(O)/sampan-oci: $(call static_objects,$(CLI_OCI)) $(call static_archives,cli runtime cgroups oci common)
+	$(call static_link,$^,-ljansson -lyajl_s)
+# One for each container that runs: its pages are shared with the other ones or never touched.
+$(O)/libexec/sampan/sampan-monitor: $(call static_objects,$(CLI_MONITOR)) $(call static_archives,cli engine common)
+	$(call static_link,$^,)
+# Some forty of them run for each container on a network, one after the other.
+$(O)/libexec/sampan/netavark/iptables: $(call static_objects,$(CLI_IPTABLES)) $(call static_archives,common)
+	$(call static_link,$^,)
+else
 $(O)/libexec/sampan/sampan-monitor: $(call objects,$(CLI_MONITOR)) $(call archives,cli engine common)
 	$(call link,$^,$(LINK_STATIC))
-# Some forty of them run for each container on a network, one after the other: nothing is loaded for it.
 $(O)/libexec/sampan/netavark/iptables: $(call objects,$(CLI_IPTABLES)) $(call archives,common)
 	$(call link,$^,$(LINK_STATIC))
+endif
 $(O)/libexec/sampan/netavark/ip6tables: $(O)/libexec/sampan/netavark/iptables
 	$(Q)ln -sf iptables $@
 $(O)/libexec/sampan/sampan-image: $(call objects,$(CLI_IMAGE)) $(call archives,cli build engine pull runtime cgroups store oci common)
@@ -177,7 +235,7 @@ $(foreach f,$(FOLDERS),$(eval $(call unit_rule,$(f))))
 $(O)/tests/unit/cli/test_build_output: $(call objects,cli/image_name.c cli/image_output.c)
 .PRECIOUS: $(O)/obj/%.o
 
--include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(O)/obj $(S)/obj -name '*.d' 2>/dev/null)
 
 # --- checks, demo, bench, packaging: tools/*.mk --------------------------------------------------------
 

@@ -14,17 +14,28 @@
 #include "common/file.h"
 #include "common/json_write.h"
 #include "common/process.h"
+#include "common/program_path.h"
 #include "common/timestamp.h"
 #include "oci/runtime_spec.h"
+#include "runtime/state.h"
 
 #define LOG_LINE_MAX    65536
-#define NO_SUCH_COMMAND 3 /* runc's exit code */
+#define NO_SUCH_COMMAND 3            /* runc's exit code */
+#define DYNAMIC         "sampan-oci" /* in libexec */
+#ifdef SAMPAN_STATIC
+#define OCI_STATIC true
+#else
+#define OCI_STATIC false
+#endif
 
 struct command {
 	const char *name;
 	int (*run)(int argc, char **argv, const struct oci_globals *g);
 	const char *summary;
 };
+
+/* A command that needs shared libraries whatever it is to do. NULL: not by this program. */
+#define WITH_LIBRARIES(run) (OCI_STATIC ? NULL : (run))
 
 static const struct command COMMANDS[] = {
 	{ "create", oci_create, "Create a container" },
@@ -37,13 +48,13 @@ static const struct command COMMANDS[] = {
 	{ "list", oci_list, "List containers" },
 	{ "pause", oci_pause, "Freeze the processes of a container" },
 	{ "resume", oci_resume, "Let a paused container go on" },
-	{ "checkpoint", oci_checkpoint, "Write a running container to disk with CRIU" },
-	{ "restore", oci_restore, "Let a container go on that `checkpoint` wrote to disk" },
+	{ "checkpoint", WITH_LIBRARIES(oci_checkpoint), "Write a running container to disk with CRIU" },
+	{ "restore", WITH_LIBRARIES(oci_restore), "Let a container go on that `checkpoint` wrote to disk" },
 	{ "update", oci_update, "Change the limits of a container" },
 	{ "events", oci_events, "Print stats and out-of-memory events" },
 	{ "ps", oci_ps, "List the processes of a container" },
 	{ "spec", oci_spec, "Write an example of a config.json" },
-	{ "features", oci_features, "Print what this runtime can do" },
+	{ "features", WITH_LIBRARIES(oci_features), "Print what this runtime can do" },
 };
 
 struct global_options {
@@ -131,8 +142,33 @@ static void append_to_log(const struct oci_globals *g, const char *level, const 
 		write_log_line(fd, g->log_json, level, text);
 }
 
+/* The same program, linked dynamically, does all of it again: docs/adr/0021. Returns where it cannot be executed. */
+static void take_over(const struct oci_globals *g)
+{
+	cleanup_free char *path = NULL;
+	struct err e;
+	int r = program_path(DYNAMIC, &path, &e);
+
+	if (r == 0) {
+		(void)execv(path, g->argv);
+		(void)err_errno(&e, "cannot run '%s'", path);
+	}
+	(void)fprintf(stderr, "sampan-oci: %s\n", e.text);
+}
+
+void oci_settle_program(const struct oci_globals *g, const char *id)
+{
+	cleanup_container_state struct container_state state = { 0 };
+	struct err e;
+
+	if (OCI_STATIC && container_state_read(g->root, id, &state, &e) == 0 && state.systemd_unit)
+		take_over(g);
+}
+
 int oci_fail(const struct oci_globals *g, const struct err *e)
 {
+	if (e->code == -ELIBACC && OCI_STATIC)
+		take_over(g);
 	append_to_log(g, "error", e->text);
 	(void)fprintf(stderr, "sampan-oci: %s\n", e->text);
 	return 1;
@@ -213,6 +249,10 @@ static int run_command(const struct command *c, int argc, char **argv, const str
 	int64_t begin_ms = g->debug ? monotonic_ms() : 0;
 	int exit_code;
 
+	if (OCI_STATIC && (!c->run || g->systemd_cgroup))
+		take_over(g);
+	if (!c->run)
+		return 1;
 	oci_debug(g, "%s: sampan-oci %s, state in '%s'%s", c->name, SAMPAN_VERSION, g->root,
 		  g->systemd_cgroup ? ", cgroups by systemd" : "");
 	exit_code = c->run(argc, argv, g);
@@ -305,9 +345,10 @@ static int read_rootless(const char *mode, bool *ret_false)
 static int read_globals(const struct global_options *o, struct oci_globals *ret, char **ret_root,
 			struct err *e)
 {
-	*ret = (struct oci_globals){
-		.log = o->log, .criu = o->criu, .debug = o->debug, .systemd_cgroup = o->systemd_cgroup
-	};
+	ret->log = o->log;
+	ret->criu = o->criu;
+	ret->debug = o->debug;
+	ret->systemd_cgroup = o->systemd_cgroup;
 	if (o->log_format) {
 		ret->log_json = strcmp(o->log_format, "json") == 0;
 		if (!ret->log_json && strcmp(o->log_format, "text") != 0)
@@ -333,13 +374,15 @@ static int read_globals(const struct global_options *o, struct oci_globals *ret,
 int main(int argc, char **argv)
 {
 	struct global_options o = { 0 };
-	struct oci_globals g = { 0 };
+	cleanup_free char **all = calloc((size_t)argc + 1, sizeof(*all));
+	struct oci_globals g = { .argv = all };
 	cleanup_free char *root = NULL;
 	struct err e;
 	int exit_code, count;
 
-	if (startup_fill_streams() < 0)
+	if (!all || startup_fill_streams() < 0)
 		return 1;
+	memcpy(all, argv, (size_t)argc * sizeof(*all)); /* options are taken out of argv */
 	if (!oci_options(&g, &SAMPAN_OCI, argc, argv, &o, &count, &exit_code))
 		return exit_code;
 	if (o.version)

@@ -21,6 +21,7 @@ struct oci_globals {
 	bool debug; /* oci_debug says something */
 	bool systemd_cgroup;
 	bool not_rootless; /* --rootless=false */
+	char **argv;       /* of the program, whole */
 };
 
 /* The commands. argv[0] is the command's name. Each returns the exit code of the program. */
@@ -44,6 +45,10 @@ int oci_update(int argc, char **argv, const struct oci_globals *g);
 
 /* "sampan-oci: TEXT" on stderr, and a line in the log. Returns 1, as runc does for every failure of its own. */
 int oci_fail(const struct oci_globals *g, const struct err *e);
+
+/* Before something is read that can be read once (standard input): where what is to be done to the container needs a library, which a static program
+ * cannot open, the program that can takes over now, and this does not return. Elsewhere oci_fail sees to it. */
+void oci_settle_program(const struct oci_globals *g, const char *id);
 
 /* "sampan-oci: warning: TEXT" on stderr, and a line in the log. */
 void oci_warn(const struct oci_globals *g, const struct err *e);

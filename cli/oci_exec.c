@@ -249,6 +249,8 @@ static int run(const struct oci_globals *g, const struct exec_options *o, int co
 		return r;
 	if (!o->process && count < 2)
 		return err_set(e, -EINVAL, "'sampan-oci exec' takes a command, or --process");
+	if (o->process)
+		oci_settle_program(g, argv[1]);
 	r = o->process ? load_process(o->process, bundle.config.spec.process, e)
 		       : adapt(o, argv + 2, bundle.config.spec.process, e);
 	return r == 0 ? execute(g, o, &bundle, argv[1], ret_exit, e) : r;

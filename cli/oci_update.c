@@ -58,8 +58,10 @@ int oci_update(int argc, char **argv, const struct oci_globals *g)
 	if (!oci_options(g, &UPDATE, argc, argv, &f, &count, &exit_code))
 		return exit_code;
 	r = refuse_rdt(&f, &e);
-	if (r == 0 && f.resources_file && *f.resources_file)
+	if (r == 0 && f.resources_file && *f.resources_file) {
+		oci_settle_program(g, argv[1]);
 		r = read_file(&f, &e);
+	}
 	if (r == 0)
 		r = control_update(g->root, argv[1], &f.resources, &e);
 	return r < 0 ? oci_fail(g, &e) : 0;

@@ -11,6 +11,10 @@
 #include "common/cleanup.h"
 #include "oci/seccomp_table.h"
 
+#ifndef AF_MCTP
+#define AF_MCTP 45
+#endif
+
 #define NEW_NAMESPACES                                                                             \
 	(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | \
 	 CLONE_NEWCGROUP)

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <link.h>
-#include <linux/prctl.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -195,7 +194,7 @@ static int open_nothing(int *ret_fd)
 /* The addresses that the kernel knows of us, to be told the same again. proc_pid_stat(5), whose field 3 `fields` points at. */
 static int read_map(char *fields, struct prctl_mm_map *map)
 {
-	__u64 *const members[] = {
+	typeof(map->start_code) *const members[] = {
 		[26 - 3] = &map->start_code, [27 - 3] = &map->end_code, [28 - 3] = &map->start_stack,
 		[45 - 3] = &map->start_data, [46 - 3] = &map->end_data, [47 - 3] = &map->start_brk,
 		[48 - 3] = &map->arg_start,  [49 - 3] = &map->arg_end,  [50 - 3] = &map->env_start,
@@ -211,7 +210,7 @@ static int read_map(char *fields, struct prctl_mm_map *map)
 		if (members[i])
 			*members[i] = value;
 	}
-	map->brk = (__u64)(uintptr_t)sbrk(0);
+	map->brk = (uintptr_t)sbrk(0);
 	return 0;
 }
 
@@ -220,7 +219,7 @@ static int read_map(char *fields, struct prctl_mm_map *map)
 static int set_link_by_map(int fd)
 {
 	cleanup_fd int stat_fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-	struct prctl_mm_map map = { .exe_fd = (__u32)fd };
+	struct prctl_mm_map map = { .exe_fd = (uint32_t)fd };
 	char text[2048], *fields;
 	ssize_t len = stat_fd < 0 ? -1 : read(stat_fd, text, sizeof(text) - 1);
 	int r;

@@ -77,8 +77,7 @@ int rlimit_plan_make(const struct spec_rlimit *limits, size_t len, struct rlimit
 int rlimit_plan_apply(const struct rlimit_plan *plan, pid_t pid, int *ret_failed)
 {
 	for (size_t i = 0; i < plan->len; i++) {
-		if (prlimit(pid, (enum __rlimit_resource)plan->items[i].resource, &plan->items[i].limit,
-			    NULL) < 0) {
+		if (prlimit(pid, plan->items[i].resource, &plan->items[i].limit, NULL) < 0) {
 			*ret_failed = plan->items[i].resource;
 			return -errno;
 		}

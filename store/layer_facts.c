@@ -2,6 +2,7 @@
 #include "store/layer_facts.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -34,8 +36,8 @@ static int put_in_place(const struct store *s, const struct staging *st, const c
 	int r;
 
 	(void)snprintf(path, sizeof(path), "layers/%s", key);
-	r = renameat2(st->fd, subdir, s->root_fd, path, store_has(s, "layers", key) ? RENAME_EXCHANGE : 0);
-	if (r < 0)
+	if (syscall(SYS_renameat2, st->fd, subdir, s->root_fd, path,
+		    store_has(s, "layers", key) ? RENAME_EXCHANGE : 0) < 0)
 		return err_errno(e, "cannot move it into place");
 	r = store_open_dir(s, "layers", &dir_fd, e);
 	return r < 0 ? r : dir_sync(dir_fd, e);

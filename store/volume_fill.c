@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -15,6 +16,10 @@
 #include "store/tree_copy.h"
 #include "store/volume.h"
 #include "store/volume_record.h"
+
+#ifndef STATX_ATTR_MOUNT_ROOT
+#include <linux/stat.h>
+#endif
 
 #define FILLING_NAME "filling" /* beside _data: what is in it is not all, and nobody has used it */
 
@@ -194,7 +199,7 @@ static bool is_mounted(int data_fd)
 {
 	struct statx sx;
 
-	return statx(data_fd, "", AT_EMPTY_PATH, 0, &sx) == 0 &&
+	return syscall(SYS_statx, data_fd, "", AT_EMPTY_PATH, 0, &sx) == 0 &&
 	       (sx.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) &&
 	       (sx.stx_attributes & STATX_ATTR_MOUNT_ROOT);
 }

@@ -14,7 +14,7 @@ check-layers: ## no folder includes from a folder below it; libraries stay where
 	@tools/check-layers $(C_SOURCES) $(C_HEADERS)
 
 check-linked: programs ## sampan and sampan-oci are linked with small libraries only
-	@tools/check-linked $(O)/sampan $(O)/sampan-oci $(O)/libexec/sampan/sampan-monitor $(O)/libexec/sampan/netavark/iptables
+	@tools/check-linked $(if $(STATIC),--static) $(O)/sampan $(O)/sampan-oci $(O)/libexec/sampan/sampan-monitor $(O)/libexec/sampan/netavark/iptables
 
 .PHONY: check-man
 check-man: programs man ## the man pages and --help agree

@@ -34,7 +34,7 @@ out/completions/%: $(O)/sampan
 
 install: programs man completions ## DESTDIR, PREFIX (default /usr)
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(O)/sampan $(O)/sampan-oci
-	install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR)/sampan $(O)/libexec/sampan/sampan-image $(O)/libexec/sampan/sampan-monitor
+	install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR)/sampan $(O)/libexec/sampan/sampan-image $(O)/libexec/sampan/sampan-monitor $(if $(STATIC),$(DYNAMIC_OCI))
 	install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR)/sampan/netavark $(O)/libexec/sampan/netavark/iptables
 	ln -sf iptables $(DESTDIR)$(LIBEXECDIR)/sampan/netavark/ip6tables
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system packaging/systemd/sampan-boot.service
@@ -51,8 +51,10 @@ deb: ## out/sampan_VERSION_ARCH.deb
 # The bench's own programs: one source each.
 $(O)/bench/%: $(O)/obj/bench/%.o $(call archives,common)
 	$(call link,$^,$(LIBS_IMAGE))
-# As the monitor is: nothing but libc, and that statically where no sanitizer is in the way.
-$(O)/bench/put_log: $(O)/obj/bench/put_log.o $(call archives,engine common)
-	$(call link,$^,$(if $(filter asan fuzz,$(CONFIG)),,-static-pie))
+# As the monitor is.
+ifdef STATIC
+$(O)/bench/put_log: $(call static_objects,bench/put_log.c) $(call static_archives,engine common)
+	$(call static_link,$^,)
+endif
 .PHONY: bench-programs
 bench-programs: $(patsubst bench/%.c,$(O)/bench/%,$(wildcard bench/*.c))

@@ -51,7 +51,7 @@ check-arm64: ## cross-build; units under qemu-user; the other units and the main
 	@$(SUBMAKE) ARCH=arm64 check-foreign
 .PHONY: check-foreign
 check-foreign: programs unit-tests
-	@STRIP=$(TRIPLET)-strip tools/check-linked $(O)/sampan $(O)/sampan-oci $(O)/libexec/sampan/sampan-monitor $(O)/libexec/sampan/netavark/iptables
+	@STRIP=$(TRIPLET)-strip tools/check-linked $(if $(STATIC),--static) $(O)/sampan $(O)/sampan-oci $(O)/libexec/sampan/sampan-monitor $(O)/libexec/sampan/netavark/iptables
 	@tools/run-units --runner '$(RUNNER)' $(filter $(foreach f,$(USER_MODE_FOLDERS),$(O)/tests/unit/$(f)/%),$(UNIT_TESTS))
 	@tests/vm/run-pytest $(ARCH) --build $(O) --timeout 1800 --units '$(KERNEL_FOLDERS)' -- -m main_job $(PYTEST_ARGS)
 

@@ -131,6 +131,10 @@ class Rootless:
         self.user, self.top = user, top
         self.program = top / "sampan-oci"
         shutil.copy(BUILD / "sampan-oci", self.program)
+        dynamic = "libexec/sampan/sampan-oci"
+        if (BUILD / dynamic).exists():
+            (top / dynamic).parent.mkdir(parents=True)
+            shutil.copy(BUILD / dynamic, top / dynamic)
         self.root = user.runtime_dir / "sampan-oci"
         self.bundle = Bundle(top / "bundle", busybox)
         make_rootless(self.bundle, [(0, user.uid, 1)], [(0, user.gid, 1)])

@@ -51,23 +51,27 @@ def start_detached(sampan_oci, bundle, name, script=None):
 
 
 def interpreter_of(program):
-    """PT_INTERP of a 64-bit little-endian ELF file."""
+    """[PT_INTERP] of a 64-bit little-endian ELF file; [] of a static one."""
     image = pathlib.Path(program).read_bytes()
     table, = struct.unpack_from("<Q", image, 32)
     size, count = struct.unpack_from("<HH", image, 54)
     for i in range(count):
         kind, _, offset, _, _, length = struct.unpack_from("<IIQQQQ", image, table + i * size)
         if kind == 3:
-            return image[offset:offset + length - 1].decode()
-    raise AssertionError(f"{program} has no interpreter")
+            return [image[offset:offset + length - 1].decode()]
+    return []
 
 
-@pytest.fixture
-def victim(scratch):
+# The static program, and the dynamic one that does what needs a library (docs/adr/0021).
+PROGRAMS = [name for name in ("sampan-oci", "libexec/sampan/sampan-oci") if (BUILD / name).exists()]
+
+
+@pytest.fixture(params=PROGRAMS)
+def victim(request, scratch):
     """A copy of sampan-oci that may be overwritten, with `.intact()`."""
     path = scratch / "victim" / "sampan-oci"
     path.parent.mkdir()
-    shutil.copy(BUILD / "sampan-oci", path)
+    shutil.copy(BUILD / request.param, path)
     digest = hashlib.sha256(path.read_bytes()).digest()
     program = Program(path, "--root", scratch / "oci-of-the-victim")
     program.path, program.root = path, scratch / "oci-of-the-victim"
@@ -80,10 +84,11 @@ def victim(scratch):
 
 
 def make_evil(bundle, program):
-    """An image whose programs are the runtime's own binary. Its dynamic linker stops at a FIFO; it could do anything."""
-    needed = [interpreter_of(program)]
-    needed += [line.split(" => ")[1].split()[0] for line in
-               subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout.splitlines() if " => " in line]
+    """An image whose programs are the runtime's own binary. Its dynamic linker, if any, stops at a FIFO; it could do anything."""
+    needed = interpreter_of(program)
+    if needed:
+        listed = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+        needed += [line.split(" => ")[1].split()[0] for line in listed.splitlines() if " => " in line]
     for library in needed:
         inside = bundle.rootfs / library.lstrip("/")
         inside.parent.mkdir(parents=True, exist_ok=True)

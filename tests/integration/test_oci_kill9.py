@@ -22,7 +22,7 @@ NAME = "killed-at"
 CALL = re.compile(r"^([a-z0-9_]+)\(", re.MULTILINE)
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 # Some runs more than this find nothing new: the loader's calls are the same for every program.
-LOADER = "set_robust_list"
+LOADER = "set_tid_address"
 
 
 class Victim:
