@@ -12,7 +12,7 @@
 #include "pull/sandbox.h"
 
 #define NS_PER_S     INT64_C(1000000000)
-#define FIRST_NS     (NS_PER_S / 5)
+#define FIRST_NS     (NS_PER_S / 10)
 #define PAUSE_FACTOR 4 /* a fourth of the time that has passed */
 
 static int64_t now_ns(void)
