@@ -9,6 +9,16 @@ APPLETS = ("sh true false cat ls id mount sleep ps env hostname tty stty touch m
            "readlink stat echo dd test pwd chmod ulimit sync").split()
 
 
+def copy_oci(program, folder):
+    """A copy of sampan-oci in `folder`, with the one of its libexec beside it that does what needs a library (docs/adr/0021)."""
+    copied = pathlib.Path(shutil.copy(program, pathlib.Path(folder) / "sampan-oci"))
+    dynamic = "libexec/sampan/sampan-oci"
+    if (pathlib.Path(program).parent / dynamic).exists():
+        (copied.parent / dynamic).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(pathlib.Path(program).parent / dynamic, copied.parent / dynamic)
+    return copied
+
+
 class Bundle:
     """A bundle in `path`. `config` is the config.json as a dict; save() writes it."""
 

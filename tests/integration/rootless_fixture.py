@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from bundle_fixture import Bundle
+from bundle_fixture import Bundle, copy_oci
 from conftest import BUILD, SLOW, Program
 
 PREFIX = "sampanrl"
@@ -129,12 +129,7 @@ class Rootless:
 
     def __init__(self, user, top, busybox):
         self.user, self.top = user, top
-        self.program = top / "sampan-oci"
-        shutil.copy(BUILD / "sampan-oci", self.program)
-        dynamic = "libexec/sampan/sampan-oci"
-        if (BUILD / dynamic).exists():
-            (top / dynamic).parent.mkdir(parents=True)
-            shutil.copy(BUILD / dynamic, top / dynamic)
+        self.program = copy_oci(BUILD / "sampan-oci", top)
         self.root = user.runtime_dir / "sampan-oci"
         self.bundle = Bundle(top / "bundle", busybox)
         make_rootless(self.bundle, [(0, user.uid, 1)], [(0, user.gid, 1)])

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from bundle_fixture import Bundle
+from bundle_fixture import Bundle, copy_oci
 
 pytestmark = pytest.mark.root
 needs_systemd = [pytest.mark.systemd, pytest.mark.cgroup2]
@@ -340,8 +340,7 @@ class TestRootless:
         bundle.config["mounts"] = [m for m in bundle.config["mounts"] if m["type"] not in ("sysfs", "devpts", "mqueue")]
         for m in bundle.config["mounts"]:
             m["options"] = [o for o in m.get("options", []) if not o.startswith("gid=")]
-        program = top / "sampan-oci"
-        shutil.copy(oci.plain.argv[0], program)
+        program = copy_oci(oci.plain.argv[0], top)
 
         def call(*args):
             subprocess.run(["chown", "-R", f"{user.pw_uid}:{user.pw_gid}", top], check=True)
