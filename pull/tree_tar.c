@@ -24,6 +24,7 @@
 #include "store/container_diff.h"
 
 #define BLOCK_BYTES ((size_t)256 << 10)
+#define PAGE_BYTES  ((size_t)4096)
 #define XATTR_LIST  65536 /* the kernel's limits: XATTR_LIST_MAX and XATTR_SIZE_MAX */
 #define XATTR_VALUE 65536
 #define WHITEOUT    ".wh."
@@ -40,9 +41,10 @@ struct tar {
 	struct archive *archive;
 	struct archive_entry *entry;
 	const struct sink *sink;
-	struct err sink_err; /* code is 0 while the sink is well */
-	struct buf path;     /* of the entry in hand; "" for the root */
-	void *links;         /* tsearch(3) tree of struct known_link */
+	const struct tree_tar_watch *watch; /* NULL: nobody */
+	struct err sink_err;                /* code is 0 while the sink is well */
+	struct buf path;                    /* of the entry in hand; "" for the root */
+	void *links;                        /* tsearch(3) tree of struct known_link */
 	size_t links_len;
 	bool is_layer;
 	bool (*leaves_out)(const char *path, const struct stat *st); /* NULL: nothing */
@@ -109,6 +111,11 @@ static la_ssize_t on_write(struct archive *a, void *arg, const void *data, size_
 	return (la_ssize_t)len;
 }
 
+static bool has_room(const struct tar *t)
+{
+	return t->watch && t->watch->room;
+}
+
 static int open_archive(struct tar *t, struct err *e)
 {
 	t->archive = archive_write_new();
@@ -119,7 +126,7 @@ static int open_archive(struct tar *t, struct err *e)
 	/* Attributes are written once, in the form that others read. */
 	if (archive_write_set_format_pax_restricted(t->archive) != ARCHIVE_OK ||
 	    archive_write_set_options(t->archive, "xattrheader=SCHILY") != ARCHIVE_OK ||
-	    archive_write_set_bytes_per_block(t->archive, (int)BLOCK_BYTES) != ARCHIVE_OK ||
+	    archive_write_set_bytes_per_block(t->archive, has_room(t) ? 0 : (int)BLOCK_BYTES) != ARCHIVE_OK ||
 	    archive_write_set_bytes_in_last_block(t->archive, 1) != ARCHIVE_OK ||
 	    archive_write_open(t->archive, t, NULL, on_write, NULL) != ARCHIVE_OK)
 		return failure(t, e);
@@ -166,6 +173,7 @@ static int add_xattr(struct tar *t, int fd, const char *name, struct err *e)
 	return 0;
 }
 
+/* 1: there are some, whether they are wanted or not. */
 static int add_xattrs(struct tar *t, int fd, struct err *e)
 {
 	cleanup_free char *names = malloc(XATTR_LIST);
@@ -180,7 +188,7 @@ static int add_xattrs(struct tar *t, int fd, struct err *e)
 	for (const char *name = names; r == 0 && name < names + len; name += strlen(name) + 1)
 		if (layer_xattr_wanted(name))
 			r = add_xattr(t, fd, name, e);
-	return r;
+	return r < 0 ? r : len > 0;
 }
 
 /* All but contents and attributes. */
@@ -229,7 +237,12 @@ static int write_known_link(struct tar *t, const struct stat *st, struct err *e)
 	if (found) {
 		archive_entry_set_hardlink(t->entry, (*found)->path);
 		archive_entry_set_size(t->entry, 0);
-		return write_header(t, e) < 0 ? e->code : 1;
+		if (write_header(t, e) < 0)
+			return e->code;
+		if (S_ISREG(st->st_mode) && t->watch &&
+		    t->watch->link(t->watch->arg, t->path.data, (*found)->path, e) < 0)
+			return e->code;
+		return 1;
 	}
 	if (t->links_len++ == TREE_TAR_LINKS_MAX)
 		return err_set(e, -EFBIG, "more than %d files have several names", TREE_TAR_LINKS_MAX);
@@ -245,29 +258,60 @@ static int write_known_link(struct tar *t, const struct stat *st, struct err *e)
 	return 0;
 }
 
+/* Where the next bytes of `size` go, and how many of them: whole pages, as long as there are more. */
+static char *place_of(struct tar *t, uint64_t size, size_t *ret_len)
+{
+	size_t len = 0;
+	char *to = has_room(t) ? t->watch->room(t->watch->arg, &len) : NULL;
+
+	if (!to || len < PAGE_BYTES) {
+		to = t->block;
+		len = BLOCK_BYTES;
+	}
+	*ret_len = size < len ? (size_t)size : len / PAGE_BYTES * PAGE_BYTES;
+	return to;
+}
+
+/* What `fd` has, `size` bytes. 1: it had fewer, and zeros stand for the rest, as the header has been written. */
 static int write_contents(struct tar *t, int fd, uint64_t size, struct err *e)
 {
+	int r = 0;
+
 	while (size > 0) {
-		size_t want = size < BLOCK_BYTES ? (size_t)size : BLOCK_BYTES;
-		ssize_t n = read(fd, t->block, want);
+		size_t want;
+		char *to = place_of(t, size, &want);
+		ssize_t n = read(fd, to, want);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return err_errno(e, "cannot read '%s'", shown(t));
-		if (n == 0) { /* somebody has made it shorter meanwhile; the header has been written */
-			memset(t->block, 0, want);
+		if (n == 0) { /* somebody has made it shorter meanwhile */
+			memset(to, 0, want);
 			n = (ssize_t)want;
+			r = 1;
 		}
-		if (archive_write_data(t->archive, t->block, (size_t)n) != n)
+		if (t->watch && t->watch->data(t->watch->arg, to, (size_t)n, e) < 0)
+			return e->code;
+		if (archive_write_data(t->archive, to, (size_t)n) != n)
 			return failure(t, e);
 		size -= (uint64_t)n;
 	}
-	return 0;
+	return r;
+}
+
+static int write_watched(struct tar *t, int fd, const struct tree_tar_file *file, struct err *e)
+{
+	int r = t->watch->begin(t->watch->arg, file, &fd, e);
+
+	if (r == 0)
+		r = write_contents(t, fd, (uint64_t)file->st->st_size, e);
+	return r < 0 ? r : t->watch->end(t->watch->arg, file, r == 0, e);
 }
 
 static int write_file(struct tar *t, int parent_fd, const char *name, const struct stat *st, struct err *e)
 {
+	struct tree_tar_file file = { .parent_fd = parent_fd, .name = name, .st = st };
 	cleanup_fd int fd = -1;
 	int r = describe(t, parent_fd, name, st, e);
 
@@ -279,9 +323,16 @@ static int write_file(struct tar *t, int parent_fd, const char *name, const stru
 	if (fd < 0)
 		return err_errno(e, "cannot open '%s'", shown(t));
 	r = add_xattrs(t, fd, e);
-	if (r == 0)
+	file.has_xattrs = r > 0;
+	if (r >= 0)
 		r = write_header(t, e);
-	return r < 0 ? r : write_contents(t, fd, (uint64_t)st->st_size, e);
+	if (r < 0)
+		return r;
+	file.path = shown(t);
+	if (t->watch)
+		return write_watched(t, fd, &file, e);
+	r = write_contents(t, fd, (uint64_t)st->st_size, e);
+	return r < 0 ? r : 0;
 }
 
 static int write_other(struct tar *t, int parent_fd, const char *name, const struct stat *st, struct err *e)
@@ -379,7 +430,7 @@ static int write_dir(struct tar *t, int fd, const struct stat *st, struct err *e
 	r = describe(t, fd, ".", st, e);
 	if (r == 0)
 		r = add_xattrs(t, fd, e);
-	if (r == 0)
+	if (r >= 0)
 		r = write_header(t, e);
 	if (r == 0 && t->is_layer && layer_xattr_is_opaque(fd))
 		r = write_mark(t, OPAQUE, st, e);
@@ -409,14 +460,21 @@ static int write_all_of(struct tar *t, int fd, const char *name, struct err *e)
 	return r;
 }
 
-int tree_tar_write(int tree_fd, enum tree_tar_kind kind, const struct sink *sink, struct err *e)
+int tree_tar_write_watched(int tree_fd, enum tree_tar_kind kind, const struct sink *sink,
+			   const struct tree_tar_watch *watch, struct err *e)
 {
 	cleanup_tar struct tar t = { .sink = sink,
+				     .watch = watch,
 				     .is_layer = kind != TREE_TAR_FILES,
 				     .leaves_out = kind == TREE_TAR_UPPER ? container_is_mount_point : NULL,
 				     .path = BUF_INIT(PATH_MAX) };
 
 	return write_all_of(&t, tree_fd, NULL, e);
+}
+
+int tree_tar_write(int tree_fd, enum tree_tar_kind kind, const struct sink *sink, struct err *e)
+{
+	return tree_tar_write_watched(tree_fd, kind, sink, NULL, e);
 }
 
 int tree_tar_write_entry(int parent_fd, const char *name, const char *as, const struct sink *sink,
