@@ -22,16 +22,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "build/xattrs.h"
 #include "common/buf.h"
 #include "common/cleanup.h"
-#include "pull/hash.h"
+#include "pull/hash_apart.h"
 
-#define VERSION    "sampan context digest 1\n"
-#define READ_BYTES 131072
-#define RECORD_MAX (64u << 20) /* of an entry: its extended attributes are the most */
+#define VERSION      "sampan context digest 1\n"
+#define READ_BYTES   131072
+#define NS_PER_S     INT64_C(1000000000)
+#define HASHED_IN_NS 2           /* bytes, about */
+#define RECORD_MAX   (64u << 20) /* of an entry: its extended attributes are the most */
 
 struct digesting {
 	const struct context *context;
@@ -118,6 +121,14 @@ static int hex_value(char c)
 	return c <= '9' ? c - '0' : c - 'a' + 10;
 }
 
+static void put_binary(const struct digest *d, unsigned char ret[STAT_CACHE_SHA256_LEN])
+{
+	const char *hex = digest_hex(d);
+
+	for (size_t i = 0; i < STAT_CACHE_SHA256_LEN; i++)
+		ret[i] = (unsigned char)(hex_value(hex[2 * i]) << 4 | hex_value(hex[2 * i + 1]));
+}
+
 static bool is_cancelled(const struct digesting *d)
 {
 	struct pollfd p = { .fd = d->o->cancel_fd ? *d->o->cancel_fd : -1, .events = POLLIN };
@@ -129,14 +140,15 @@ static bool is_cancelled(const struct digesting *d)
 static int hash_fd(struct digesting *d, int fd, uint64_t size, unsigned char ret[STAT_CACHE_SHA256_LEN],
 		   struct err *e)
 {
-	cleanup_hash struct hash h = { 0 };
+	cleanup_hash_apart struct hash_apart h = { 0 };
 	struct digest digest;
-	const char *hex;
 	uint64_t at = 0;
-	int r = hash_init(&h, "sha256", e);
+	int r = hash_apart_init(&h, "sha256", e);
 
 	while (r == 0 && at < size) {
-		ssize_t n = pread(fd, d->data, READ_BYTES, (off_t)at);
+		size_t len = READ_BYTES;
+		char *room = hash_apart_room(&h, &len), *to = room ? room : d->data;
+		ssize_t n = pread(fd, to, len, (off_t)at);
 
 		if (is_cancelled(d))
 			return err_set(e, -EINTR, "interrupted");
@@ -146,17 +158,14 @@ static int hash_fd(struct digesting *d, int fd, uint64_t size, unsigned char ret
 			return err_errno(e, "cannot read");
 		if (n == 0)
 			break; /* it has become shorter: its size tells */
-		r = hash_update(&h, d->data, (size_t)n, e);
+		r = hash_apart_update(&h, to, (size_t)n, e);
 		at += (uint64_t)n;
 	}
 	if (r == 0)
-		r = hash_final(&h, &digest, e);
-	if (r < 0)
-		return r;
-	hex = digest_hex(&digest);
-	for (size_t i = 0; i < STAT_CACHE_SHA256_LEN; i++)
-		ret[i] = (unsigned char)(hex_value(hex[2 * i]) << 4 | hex_value(hex[2 * i + 1]));
-	return 0;
+		r = hash_apart_final(&h, &digest, e);
+	if (r == 0)
+		put_binary(&digest, ret);
+	return r;
 }
 
 /* The bytes of the file that `entry` was a moment ago. */
@@ -180,6 +189,27 @@ static int read_bytes(struct digesting *d, const struct context_entry *entry,
 	return 0;
 }
 
+/* A file that was changed a moment ago would not be remembered, and hashed once more when it has been copied: where that takes longer we wait for the
+ * moment to pass. */
+static int await_settled(const struct digesting *d, const struct stat *st, struct timespec *ret_begun,
+			 struct err *e)
+{
+	struct pollfd p = { .fd = d->o->cancel_fd ? *d->o->cancel_fd : -1, .events = POLLIN };
+	struct timespec pause = { 0 };
+	int64_t ns;
+
+	if (clock_gettime(CLOCK_REALTIME, ret_begun) < 0)
+		return err_errno(e, "cannot tell the time");
+	ns = d->o->cache ? stat_cache_settles_in_ns(st, ret_begun) : 0;
+	if (ns == 0 || ns > st->st_size / HASHED_IN_NS)
+		return 0;
+	pause.tv_sec = (time_t)(ns / NS_PER_S);
+	pause.tv_nsec = (long)(ns % NS_PER_S);
+	if (ppoll(&p, 1, &pause, NULL) > 0)
+		return err_set(e, -EINTR, "interrupted");
+	return clock_gettime(CLOCK_REALTIME, ret_begun) < 0 ? err_errno(e, "cannot tell the time") : 0;
+}
+
 /* The facts of a file, remembered or not; its attributes are read only where it may have some. */
 static int find_facts(struct digesting *d, const struct context_entry *entry, struct stat_cache_facts *facts,
 		      struct xattrs *x, struct err *e)
@@ -189,9 +219,9 @@ static int find_facts(struct digesting *d, const struct context_entry *entry, st
 
 	if (d->o->cache && stat_cache_find(d->o->cache, &entry->st, facts))
 		return facts->has_xattrs ? xattrs_read(entry->parent_fd, entry->name, x, e) : 0;
-	if (clock_gettime(CLOCK_REALTIME, &begun) < 0)
-		return err_errno(e, "cannot tell the time");
-	r = xattrs_read(entry->parent_fd, entry->name, x, e);
+	r = await_settled(d, &entry->st, &begun, e);
+	if (r == 0)
+		r = xattrs_read(entry->parent_fd, entry->name, x, e);
 	if (r == 0)
 		r = read_bytes(d, entry, facts->sha256, e);
 	if (r < 0)

@@ -311,15 +311,15 @@ bool stat_cache_find(struct stat_cache *c, const struct stat *st, struct stat_ca
 	return true;
 }
 
-/* Whether a change from `begun` on would give the file another ctime. */
-static bool is_settled(const struct stat *st, const struct timespec *begun)
+int64_t stat_cache_settles_in_ns(const struct stat *st, const struct timespec *now)
 {
 	int64_t margin = st->st_ctim.tv_nsec == 0 ? SETTLED_S_NS : SETTLED_NS;
-	int64_t age_s = begun->tv_sec - st->st_ctim.tv_sec;
+	int64_t age_s = now->tv_sec - st->st_ctim.tv_sec, age;
 
-	if (age_s < 0 || age_s > 10)
-		return age_s > 10;
-	return age_s * NS + begun->tv_nsec - st->st_ctim.tv_nsec > margin;
+	if (age_s < -10 || age_s > 10)
+		return age_s > 10 ? 0 : INT64_MAX;
+	age = age_s * NS + now->tv_nsec - st->st_ctim.tv_nsec;
+	return age > margin ? 0 : margin - age + 1;
 }
 
 int stat_cache_add(struct stat_cache *c, const struct stat *st, const struct timespec *begun,
@@ -329,7 +329,7 @@ int stat_cache_add(struct stat_cache *c, const struct stat *st, const struct tim
 	uint32_t *place;
 	int r = 0;
 
-	if (!is_settled(st, begun) || c->max == 0)
+	if (stat_cache_settles_in_ns(st, begun) > 0 || c->max == 0)
 		return 0;
 	if (c->added_len * 2 >= c->table_len)
 		r = grow_table(c);

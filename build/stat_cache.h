@@ -40,6 +40,10 @@ void stat_cache_free_fn(struct stat_cache **c);
 /* Whether the file with this `st` is known. */
 bool stat_cache_find(struct stat_cache *c, const struct stat *st, struct stat_cache_facts *ret) MUST_CHECK;
 
+/* In how many nanoseconds any change of a file that has this `st` would give it another ctime: who begins to read it then may remember it. 0: it would now; INT64_MAX:
+ * nobody can tell. `now` by CLOCK_REALTIME. */
+int64_t stat_cache_settles_in_ns(const struct stat *st, const struct timespec *now);
+
 /* Remembers what was found out about the file that had this `st` before and after it was read. `begun`: when reading began, by
  * CLOCK_REALTIME. Does nothing for files that changed just then. -ENOMEM. */
 int stat_cache_add(struct stat_cache *c, const struct stat *st, const struct timespec *begun,

@@ -391,6 +391,51 @@ static void test_a_byte_that_changes_is_noticed_though_size_and_mtime_stay(void 
 	(void)close(c.fd);
 }
 
+/* It would be hashed twice, once before and once after the copy. */
+static void test_a_large_file_that_changed_just_then_is_remembered_all_the_same(void **state)
+{
+	struct scratch *s = *state;
+	struct context c = { .fd = tree_dir(s, "context") };
+	cleanup_stat_cache struct stat_cache *cache = NULL;
+	struct stat_cache_facts facts;
+	cleanup_fd int fd = -1;
+	struct stat st;
+	struct err e = { 0 };
+
+	assert_int_equal(stat_cache_open(s->fd, "cache", 1000, &cache, &e), 0);
+	fd = openat(c.fd, "large", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	assert_int_equal(ftruncate(fd, 256 << 20), 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	(void)digest_of(&c, ".", cache);
+	assert_true(stat_cache_find(cache, &st, &facts));
+	(void)close(c.fd);
+}
+
+static void test_waiting_for_a_large_file_can_be_interrupted(void **state)
+{
+	struct scratch *s = *state;
+	struct context c = { .fd = tree_dir(s, "context") };
+	cleanup_stat_cache struct stat_cache *cache = NULL;
+	const char *const source = "large";
+	cleanup_fd int fd = -1;
+	struct digest d;
+	struct err e = { 0 };
+	int pipe_fds[2];
+	struct context_digest_options o = { .cancel_fd = &pipe_fds[0] };
+
+	assert_int_equal(pipe(pipe_fds), 0);
+	assert_int_equal(write(pipe_fds[1], "x", 1), 1);
+	assert_int_equal(stat_cache_open(s->fd, "cache", 1000, &cache, &e), 0);
+	o.cache = cache;
+	fd = openat(c.fd, "large", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	assert_int_equal(ftruncate(fd, 256 << 20), 0);
+	assert_int_equal(context_digest(&c, &source, 1, &o, &d, &e), -EINTR);
+	assert_string_equal(e.text, "'/large': interrupted");
+	(void)close(pipe_fds[0]);
+	(void)close(pipe_fds[1]);
+	(void)close(c.fd);
+}
+
 /* --- attacks --- */
 
 static void test_sockets_whiteouts_and_pipes_do_no_harm(void **state)
@@ -485,6 +530,8 @@ int main(void)
 		SCRATCH_TEST(test_the_digest_of_a_known_tree_is_known),
 		SCRATCH_TEST(test_an_unchanged_context_is_not_read_and_nothing_is_written),
 		SCRATCH_TEST(test_a_byte_that_changes_is_noticed_though_size_and_mtime_stay),
+		SCRATCH_TEST(test_a_large_file_that_changed_just_then_is_remembered_all_the_same),
+		SCRATCH_TEST(test_waiting_for_a_large_file_can_be_interrupted),
 		SCRATCH_TEST(test_sockets_whiteouts_and_pipes_do_no_harm),
 		SCRATCH_TEST(test_names_with_newlines_and_brackets_are_names),
 		SCRATCH_TEST(test_more_directories_than_allowed_are_refused),

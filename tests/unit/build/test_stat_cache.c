@@ -187,6 +187,25 @@ static void test_a_file_that_changed_just_then_is_not_remembered(void **state)
 	assert_int_equal(find(c, &st), -1);
 }
 
+static void test_it_is_known_when_a_file_may_be_remembered(void **state)
+{
+	const struct timespec now = { .tv_sec = NOW_S, .tv_nsec = 500000000 };
+	struct stat st = stat_of(1);
+
+	(void)state;
+	assert_int_equal(stat_cache_settles_in_ns(&st, &now), 0);
+	st.st_ctim = (struct timespec){ .tv_sec = NOW_S, .tv_nsec = 450000000 };
+	assert_int_equal(stat_cache_settles_in_ns(&st, &now), 50000001);
+	st.st_ctim.tv_nsec = 399999999;
+	assert_int_equal(stat_cache_settles_in_ns(&st, &now), 0);
+	st.st_ctim.tv_nsec = 510000000;
+	assert_int_equal(stat_cache_settles_in_ns(&st, &now), 110000001);
+	st.st_ctim = (struct timespec){ .tv_sec = NOW_S - 1 };
+	assert_int_equal(stat_cache_settles_in_ns(&st, &now), 500000001);
+	st.st_ctim = (struct timespec){ .tv_sec = NOW_S + 86400, .tv_nsec = 1 };
+	assert_int_equal(stat_cache_settles_in_ns(&st, &now), INT64_MAX);
+}
+
 static void test_the_entries_that_were_used_least_recently_go_first(void **state)
 {
 	struct scratch *s = *state;
@@ -291,6 +310,7 @@ int main(void)
 		SCRATCH_TEST(test_a_changed_file_takes_the_place_of_what_it_was),
 		SCRATCH_TEST(test_nothing_is_written_where_nothing_was_added),
 		SCRATCH_TEST(test_a_file_that_changed_just_then_is_not_remembered),
+		SCRATCH_TEST(test_it_is_known_when_a_file_may_be_remembered),
 		SCRATCH_TEST(test_the_entries_that_were_used_least_recently_go_first),
 		SCRATCH_TEST(test_a_damaged_file_is_not_believed),
 		SCRATCH_TEST(test_a_foreign_file_is_not_believed),
