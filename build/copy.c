@@ -10,6 +10,7 @@
 
 #include "build/copy_dest.h"
 #include "build/copy_data.h"
+#include "build/copy_later.h"
 #include "build/xattrs.h"
 #include "common/cleanup.h"
 #include "store/file_sum.h"
@@ -208,17 +209,30 @@ static bool same_version(const struct stat *a, const struct stat *b)
 	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-static int copy_open_file(struct copying *c, int from, int to, const struct stat *before, struct err *e)
+/* Writing takes capabilities away, and without privileges set-ID bits: files that have some are complete before they get them. */
+static int copy_bytes(struct copying *c, int from, int to, const struct stat *st, const struct xattrs *x,
+		      const char *path)
+{
+	bool copied = false;
+
+	if (c->o->later && x->len == 0 && !(new_mode(c, st) & 06000) &&
+	    copy_later_take(c->o->later, from, to, st, path, &copied))
+		return 0;
+	return copied ? 0 : copy_data(&c->copier, from, to, st);
+}
+
+static int copy_open_file(struct copying *c, int from, int to, const struct stat *before, const char *path,
+			  struct err *e)
 {
 	cleanup_xattrs struct xattrs x = { 0 };
 	struct stat after;
-	int r = copy_data(&c->copier, from, to, before);
+	int r = xattrs_read(from, "", &x, e);
 
 	if (r < 0)
-		return err_code(e, r, "cannot be copied");
-	r = xattrs_read(from, "", &x, e);
-	if (r < 0)
 		return r;
+	r = copy_bytes(c, from, to, before, &x, path);
+	if (r < 0)
+		return err_code(e, r, "cannot be copied");
 	if (fstat(from, &after) < 0 || !same_version(before, &after))
 		return changed(e);
 	return set_attributes(c, to, before, &x, e);
@@ -226,7 +240,7 @@ static int copy_open_file(struct copying *c, int from, int to, const struct stat
 
 /* The file may be another one than it was when its directory was read: never a pipe that would wait, nor what a symlink leads to. */
 static int copy_file(struct copying *c, const struct context_entry *entry, int dir_fd, const char *name,
-		     struct err *e)
+		     const char *path, struct err *e)
 {
 	cleanup_fd int from = -1, to = -1;
 	struct stat st;
@@ -243,7 +257,7 @@ static int copy_file(struct copying *c, const struct context_entry *entry, int d
 	to = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (to < 0)
 		return err_errno(e, "cannot be made");
-	return copy_open_file(c, from, to, &st, e);
+	return copy_open_file(c, from, to, &st, path, e);
 }
 
 static int copy_symlink(const struct copying *c, const struct context_entry *entry, int dir_fd,
@@ -383,7 +397,7 @@ static int copy_entry(struct copying *c, const struct context_entry *entry, cons
 	r = make_room(dir_fd, name, path, e);
 	if (r < 0)
 		return r;
-	return S_ISREG(entry->st.st_mode) ? copy_file(c, entry, dir_fd, name, e)
+	return S_ISREG(entry->st.st_mode) ? copy_file(c, entry, dir_fd, name, path, e)
 					  : copy_special(c, entry, dir_fd, name, e);
 }
 

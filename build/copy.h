@@ -26,6 +26,8 @@
 #include "build/context.h"
 #include "common/err.h"
 
+struct copy_later;
+
 struct copy_options {
 	const char *
 		dest; /* in the tree: absolute, or relative to its root, the working directory already in front */
@@ -39,6 +41,7 @@ struct copy_options {
 	bool keep_owners; /* of a stage or an image, where there is no --chown; else 0:0 */
 	const struct timespec
 		*time; /* NULL: times are those of the files; else SOURCE_DATE_EPOCH's, for all of it */
+	struct copy_later *later; /* NULL: all is there when the copy is over; else it gets large files */
 };
 
 /* Copies what the sources select, in their order. As root, in a user namespace's terms at least. What was copied before an error stays.

@@ -145,6 +145,7 @@ int step_job_finish(struct step_job *j, struct step_report *ret, struct err *e) 
 /* --- in that process ---------------------------------------------------------------------------------------- */
 
 struct overlay_plan;
+struct copy_later;
 
 /* What a step writes goes into the tree of `overlay`; below_fd is the stage's tree so far. */
 struct step_place {
@@ -152,7 +153,8 @@ struct step_place {
 	struct step_job *job;
 	const struct plan_step *step;
 	struct overlay_plan *overlay;
-	int below_fd; /* -1: the stage is empty */
+	int below_fd;             /* -1: the stage is empty */
+	struct copy_later *later; /* what COPY leaves to step_layer_commit */
 };
 
 int step_copy_make(const struct step_place *p, struct err *e) MUST_CHECK;

@@ -92,7 +92,7 @@ static int make_layer(void *arg, struct err *e)
 		n = make_place(b, &to_fd, e);
 	if (n == 0)
 		n = squash_merge(trees.fds, trees.len, s->result->made_len, to_fd, e);
-	return n < 0 ? n : step_layer_commit(b->store, &b->staging, STAGED, s->epoch, &s->layer, e);
+	return n < 0 ? n : step_layer_commit(b->store, &b->staging, STAGED, s->epoch, NULL, &s->layer, e);
 }
 
 /* --- the image ------------------------------------------------------------------------------------------ */

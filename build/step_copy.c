@@ -81,6 +81,7 @@ static int set_options(struct copying *c, struct err *e)
 
 	c->options.dest = c->copy->dest;
 	c->options.parents = c->copy->parents;
+	c->options.later = c->place->later;
 	if (epoch) {
 		c->time.tv_sec = (time_t)*epoch;
 		c->options.time = &c->time;

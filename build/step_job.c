@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "build/copy_later.h"
 #include "build/execution.h"
 #include "build/tree_view.h"
 #include "common/cleanup.h"
@@ -150,11 +151,13 @@ static int make_layer(struct execution *x, struct step_job *j, struct step_repor
 {
 	const struct strvec *layers = &x->stages[j->stage].layers;
 	cleanup_overlay_plan struct overlay_plan overlay = { 0 };
+	cleanup_copy_later struct copy_later later = { 0 };
 	struct step_place place = { .x = x,
 				    .job = j,
 				    .step = execution_step(x, j->stage, j->step),
 				    .overlay = &overlay,
-				    .below_fd = -1 };
+				    .below_fd = -1,
+				    .later = &later };
 	struct tree *below;
 	int r = 0;
 
@@ -172,7 +175,7 @@ static int make_layer(struct execution *x, struct step_job *j, struct step_repor
 		r = errno == EINVAL ? 0 : err_errno(e, "cannot unmount '%s'", overlay.target);
 	return r < 0 ? r
 		     : step_layer_commit(x->build->store, &x->build->staging, j->name, execution_epoch(x),
-					 &report->layer, e);
+					 &later, &report->layer, e);
 }
 
 static int work(struct execution *x, struct step_job *j, struct step_report *report, struct err *e)

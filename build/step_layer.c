@@ -8,15 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "build/layer_tar.h"
 #include "common/cleanup.h"
 #include "oci/descriptor.h"
 #include "pull/encoder.h"
-#include "pull/hash.h"
-#include "pull/split_file.h"
-#include "pull/tar_split.h"
 #include "pull/tree_tar.h"
-
-#define SPLIT_MODE 0600
 
 /* --- times ---------------------------------------------------------------------------------------------- */
 
@@ -74,110 +70,21 @@ static int settle_root(int tree_fd, struct err *e)
 	return futimens(tree_fd, times) < 0 ? err_errno(e, "cannot set the time of a layer") : 0;
 }
 
-/* --- the tar -------------------------------------------------------------------------------------------- */
-
-/* Where it goes: into its digest, and what is no contents of files into a file. */
-struct outlet {
-	struct hash hash;
-	struct tar_split *split;
-	struct split_writer *kept;
-	uint64_t total, files; /* bytes: of it, and of files' contents in it */
-};
-
-static void outlet_done(struct outlet *o)
-{
-	hash_done(&o->hash);
-	tar_split_free(o->split);
-	split_writer_free(o->kept);
-}
-#define cleanup_outlet __attribute__((cleanup(outlet_done)))
-
-static int on_begin(void *arg, struct err *e)
-{
-	(void)arg; /* it is begun once */
-	(void)e;
-	return 0;
-}
-
-static int on_write(void *arg, const void *data, size_t len, struct err *e)
-{
-	struct outlet *o = arg;
-	int r = hash_update(&o->hash, data, len, e);
-
-	o->total += len;
-	return r < 0 ? r : tar_split_feed(o->split, data, len, e);
-}
-
-static int keep_raw(void *arg, const void *data, size_t len, struct err *e)
-{
-	struct outlet *o = arg;
-
-	return split_writer_raw(o->kept, data, len, e);
-}
-
-static int keep_file(void *arg, const char *path, uint64_t size_bytes, struct err *e)
-{
-	struct outlet *o = arg;
-
-	o->files += size_bytes;
-	return split_writer_file(o->kept, path, size_bytes, e);
-}
-
-static int open_outlet(int split_fd, struct outlet *o, struct err *e)
-{
-	int r = hash_init(&o->hash, "sha256", e);
-
-	if (r == 0)
-		r = split_writer_new(split_fd, &o->kept, e);
-	if (r == 0) {
-		const struct tar_split_out to = { .raw = keep_raw, .file = keep_file, .arg = o };
-
-		r = tar_split_new(&to, &o->split, e);
-	}
-	return r;
-}
-
-static int make_tar(int tree_fd, int split_fd, struct step_layer *ret, uint64_t *ret_files, struct err *e)
-{
-	cleanup_outlet struct outlet o = { 0 };
-	const struct sink sink = { .begin = on_begin, .write = on_write, .arg = &o };
-	int r = open_outlet(split_fd, &o, e);
-
-	if (r == 0)
-		r = tree_tar_write(tree_fd, TREE_TAR_LAYER, &sink, e);
-	if (r == 0)
-		r = tar_split_end(o.split, e);
-	if (r == 0)
-		r = split_writer_end(o.kept, e);
-	if (r == 0)
-		r = hash_final(&o.hash, &ret->diff_id, e);
-	ret->tar_bytes = o.total;
-	*ret_files = o.files;
-	return r;
-}
-
 /* --- the layer ------------------------------------------------------------------------------------------ */
 
-static int describe(int dir_fd, const int64_t *epoch, struct step_layer *ret, uint64_t *ret_files,
+/* Times, and what its tar is. */
+static int describe(int dir_fd, const int64_t *epoch, struct copy_later *later, struct layer_tar *ret,
 		    struct err *e)
 {
 	cleanup_fd int tree_fd = openat(dir_fd, "tree", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	cleanup_fd int split_fd = -1;
 	int r;
 
 	if (tree_fd < 0)
 		return err_errno(e, "cannot open 'tree' in staging");
-	split_fd = openat(dir_fd, LAYER_SPLIT_NAME, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, SPLIT_MODE);
-	if (split_fd < 0)
-		return err_errno(e, "cannot make '" LAYER_SPLIT_NAME "'");
 	r = epoch ? clamp(tree_fd, *epoch, e) : 0;
 	if (r == 0)
 		r = settle_root(tree_fd, e);
-	if (r == 0)
-		r = make_tar(tree_fd, split_fd, ret, ret_files, e);
-	if (r == 0)
-		(void)snprintf(ret->key, sizeof(ret->key), "%.64s", digest_hex(&ret->diff_id));
-	return r;
+	return r < 0 ? r : layer_tar_make(dir_fd, tree_fd, later, ret, e);
 }
 
 static void set_created(const int64_t *epoch, struct step_layer *layer)
@@ -210,18 +117,21 @@ static int keep(const struct store *s, const struct staging *st, const char *nam
 }
 
 int step_layer_commit(const struct store *s, const struct staging *st, const char *name, const int64_t *epoch,
-		      struct step_layer *ret, struct err *e)
+		      struct copy_later *later, struct step_layer *ret, struct err *e)
 {
 	cleanup_fd int dir_fd = openat(st->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct step_layer layer = { 0 };
-	uint64_t files = 0;
+	struct layer_tar tar;
 	int r;
 
 	if (dir_fd < 0)
 		return err_errno(e, "cannot open '%s' in staging", name);
-	r = describe(dir_fd, epoch, &layer, &files, e);
+	r = describe(dir_fd, epoch, later, &tar, e);
 	if (r < 0)
 		return r;
+	layer.diff_id = tar.diff_id;
+	layer.tar_bytes = tar.bytes;
+	(void)snprintf(layer.key, sizeof(layer.key), "%.64s", digest_hex(&tar.diff_id));
 	set_created(epoch, &layer);
 	if (layer_exists(s, layer.key)) {
 		/* What is equal needs no place of its own; its time is that of the first. */
@@ -230,7 +140,7 @@ int step_layer_commit(const struct store *s, const struct staging *st, const cha
 			ret->tar_bytes = layer.tar_bytes;
 		return r;
 	}
-	r = keep(s, st, name, &layer, files, e);
+	r = keep(s, st, name, &layer, tar.file_bytes, e);
 	if (r == 0)
 		*ret = layer;
 	return r;

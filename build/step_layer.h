@@ -12,6 +12,8 @@
 #include "store/step_cache.h"
 #include "store/store.h"
 
+struct copy_later;
+
 struct step_layer {
 	char key[LAYER_KEY_MAX + 1]; /* in layers/ */
 	struct digest diff_id;
@@ -20,9 +22,10 @@ struct step_layer {
 };
 
 /* Makes staging/<st>/<name>, whose tree/ nobody changes any more, a layer: hashes its tar (which is written nowhere), keeps what it takes to make that again, and
- * moves it into the store, durably. Of two equal ones the first stays. `epoch`: nothing in it is younger than that, in seconds; NULL: times stay. */
+ * moves it into the store, durably. Of two equal ones the first stays. `epoch`: nothing in it is younger than that, in seconds; NULL: times stay.
+ * `later`: files whose contents are still to be copied; NULL: none. */
 int step_layer_commit(const struct store *s, const struct staging *st, const char *name, const int64_t *epoch,
-		      struct step_layer *ret, struct err *e) MUST_CHECK;
+		      struct copy_later *later, struct step_layer *ret, struct err *e) MUST_CHECK;
 
 /* One that the store has. Its tar's size is not known where it was pulled: it is the blob's then. -ENOENT, -EBADMSG. */
 int step_layer_load(const struct store *s, const char *key, struct step_layer *ret, struct err *e) MUST_CHECK;

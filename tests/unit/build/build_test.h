@@ -38,7 +38,7 @@ static inline struct step_layer make_layer(const struct store *s, const char *co
 
 	assert_int_equal(staging_begin(s, &st, &e), 0);
 	stage_tree(&st, "layer", lines);
-	if (step_layer_commit(s, &st, "layer", epoch, &layer, &e) < 0)
+	if (step_layer_commit(s, &st, "layer", epoch, NULL, &layer, &e) < 0)
 		fail_msg("%s", e.text);
 	staging_end(s, &st);
 	return layer;

@@ -31,7 +31,8 @@ static void make_layer(struct made *m, struct build_result *r)
 	assert_int_equal(mkdirat(fd, "l", 0755), 0);
 	assert_int_equal(mkdirat(fd, "l/tree", 0755), 0);
 	write_file(fd, "l/tree/file", "contents\n");
-	assert_int_equal(step_layer_commit(m->build.store, &m->build.staging, "l", NULL, layer, &m->e), 0);
+	assert_int_equal(step_layer_commit(m->build.store, &m->build.staging, "l", NULL, NULL, layer, &m->e),
+			 0);
 	r->made = layer;
 	r->made_len = 1;
 	assert_int_equal(strvec_add(&r->layers, layer->key), 0);

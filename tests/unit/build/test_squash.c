@@ -132,7 +132,7 @@ static void add(struct squashed *t, bool is_made, const char *const *lines)
 	fd = openat(t->build.staging.fd, tree, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(fd >= 0);
 	fill(fd, lines);
-	if (step_layer_commit(t->store, &t->build.staging, name, NULL, &layer, &t->e) < 0)
+	if (step_layer_commit(t->store, &t->build.staging, name, NULL, NULL, &layer, &t->e) < 0)
 		fail_msg("%s", t->e.text);
 	keep_layer(t, &layer, is_made);
 }
@@ -350,7 +350,7 @@ static void attributes_and_owners_are_kept(void **state)
 	assert_int_equal(fchmod(file, 06755), 0);
 	if (fsetxattr(file, "user.test", "value", 5, 0) < 0)
 		skip(); /* a file system without them */
-	assert_int_equal(step_layer_commit(t->store, &t->build.staging, "own", NULL, &layer, &t->e), 0);
+	assert_int_equal(step_layer_commit(t->store, &t->build.staging, "own", NULL, NULL, &layer, &t->e), 0);
 	keep_layer(t, &layer, true);
 	MADE(t, "f other two");
 	squash(t);

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/step_layer.h"
 
+#include "build/layer_tar.h"
 #include "common/buf.h"
 #include "pull/hash.h"
 #include "pull/layer_rebuild.h"
+#include "store/layer_sums.h"
 #include "tests/unit/build/build_test.h"
+
+#include <sys/xattr.h>
 
 #define TAR_MAX   (1u << 20)
 
@@ -144,6 +148,95 @@ static void an_empty_tree_is_a_layer(void **state)
 	assert_true(layer_exists(f->store, layer.key));
 }
 
+static void read_sums(int dir_fd, struct buf *out)
+{
+	struct err e;
+
+	if (file_read(dir_fd, LAYER_SUMS_NAME, out, &e) < 0)
+		fail_msg("%s", e.text);
+}
+
+/* Files of all kinds, `len` plain ones among them. */
+static void stage_all_kinds(const struct staging *st, size_t len)
+{
+	cleanup_fd int tree_fd = -1, fd = -1;
+
+	stage_tree(st, "layer",
+		   LINES("d d", "f04755 d/suid text", "f a text", "h d/z a", "f empty ", "l l a", "p p",
+			 LONG_FILE, "f owned text", "f0000 none text", "f attr text"));
+	tree_fd = openat(st->fd, "layer/tree", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	IGNORE_RESULT(fchownat(tree_fd, "owned", 1234, 5678, 0)); /* where we may */
+	fd = openat(tree_fd, "attr", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(fsetxattr(fd, "user.a", "b", 1, 0), 0);
+	(void)close(fd);
+	fd = openat(tree_fd, "sparse", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	assert_int_equal(pwrite(fd, "x", 1, 300000), 1);
+	assert_int_equal(pwrite(fd, "y", 1, 5000000), 1);
+	assert_int_equal(ftruncate(fd, 9000000), 0);
+	(void)mknodat(tree_fd, "removed", S_IFCHR, 0); /* a whiteout, where we may */
+	for (size_t i = 0; i < len; i++) {
+		char line[64];
+
+		(void)snprintf(line, sizeof(line), "f d/%zu text%zu", i, i);
+		tree_make_one(tree_fd, line);
+	}
+}
+
+static void the_checksums_are_those_that_are_found_by_reading_all_again(void **state)
+{
+	const struct fixture *f = *state;
+
+	for (size_t len = 0; len <= 3000; len += 3000) {
+		cleanup_buf struct buf learnt = BUF_INIT(1u << 20), read = BUF_INIT(1u << 20);
+		struct staging st = { .fd = -1 };
+		struct step_layer layer;
+		cleanup_fd int dir_fd = -1;
+		struct err e = { 0 };
+
+		assert_int_equal(staging_begin(f->store, &st, &e), 0);
+		stage_all_kinds(&st, len);
+		if (step_layer_commit(f->store, &st, "layer", NULL, NULL, &layer, &e) < 0)
+			fail_msg("%s", e.text);
+		staging_end(f->store, &st);
+		assert_int_equal(layer_open_dir(f->store, layer.key, &dir_fd, &e), 0);
+		read_sums(dir_fd, &learnt);
+		assert_int_equal(layer_sums_write(dir_fd, -1, &e), 0);
+		read_sums(dir_fd, &read);
+		assert_string_equal(learnt.data, read.data);
+		assert_int_equal(faccessat(dir_fd, LAYER_CONTENTS_NAME, F_OK, 0), -1);
+	}
+}
+
+static bool is_listed(const struct fixture *f, size_t files)
+{
+	struct staging st = { .fd = -1 };
+	cleanup_fd int dir_fd = -1, tree_fd = -1;
+	struct layer_tar tar;
+	struct err e = { 0 };
+	bool is;
+
+	assert_int_equal(staging_begin(f->store, &st, &e), 0);
+	stage_tree(&st, "layer", LINES("d d"));
+	dir_fd = openat(st.fd, "layer", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	tree_fd = openat(dir_fd, "tree", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (size_t i = 0; i < files; i++) {
+		char line[32];
+
+		(void)snprintf(line, sizeof(line), "f d/%zu text", i);
+		tree_make_one(tree_fd, line);
+	}
+	assert_int_equal(layer_tar_make(dir_fd, tree_fd, NULL, &tar, &e), 0);
+	is = faccessat(dir_fd, LAYER_CONTENTS_NAME, F_OK, 0) == 0;
+	staging_end(f->store, &st);
+	return is;
+}
+
+static void what_is_learnt_of_few_small_files_is_not_listed(void **state)
+{
+	assert_false(is_listed(*state, 31));
+	assert_true(is_listed(*state, 32));
+}
+
 static void a_layer_is_loaded_as_it_was_made(void **state)
 {
 	const struct fixture *f = *state;
@@ -177,13 +270,13 @@ static void what_is_not_staged_is_no_layer(void **state)
 	struct err e = { 0 };
 
 	assert_int_equal(staging_begin(f->store, &st, &e), 0);
-	assert_int_equal(step_layer_commit(f->store, &st, "none", NULL, &layer, &e), -ENOENT);
+	assert_int_equal(step_layer_commit(f->store, &st, "none", NULL, NULL, &layer, &e), -ENOENT);
 	assert_string_equal(e.text, "cannot open 'none' in staging: no such file or directory");
 	assert_int_equal(mkdirat(st.fd, "no-tree", 0700), 0);
-	assert_int_equal(step_layer_commit(f->store, &st, "no-tree", NULL, &layer, &e), -ENOENT);
+	assert_int_equal(step_layer_commit(f->store, &st, "no-tree", NULL, NULL, &layer, &e), -ENOENT);
 	assert_string_equal(e.text, "cannot open 'tree' in staging: no such file or directory");
 	assert_int_equal(symlinkat("/etc", st.fd, "link"), 0);
-	assert_int_equal(step_layer_commit(f->store, &st, "link", NULL, &layer, &e), -ENOTDIR);
+	assert_int_equal(step_layer_commit(f->store, &st, "link", NULL, NULL, &layer, &e), -ENOTDIR);
 	staging_end(f->store, &st);
 }
 
@@ -198,6 +291,8 @@ int main(void)
 		FIXTURE_TEST(the_tar_comes_out_again_bit_for_bit),
 		FIXTURE_TEST(the_size_of_a_layer_is_that_of_its_files),
 		FIXTURE_TEST(an_empty_tree_is_a_layer),
+		FIXTURE_TEST(the_checksums_are_those_that_are_found_by_reading_all_again),
+		FIXTURE_TEST(what_is_learnt_of_few_small_files_is_not_listed),
 		FIXTURE_TEST(a_layer_is_loaded_as_it_was_made),
 		FIXTURE_TEST(a_layer_that_is_not_there_cannot_be_loaded),
 		FIXTURE_TEST(what_is_not_staged_is_no_layer),
