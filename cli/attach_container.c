@@ -13,6 +13,7 @@
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "common/process.h"
+#include "engine/launch.h"
 #include "engine/monitor.h"
 #include "engine/status_page.h"
 #include "store/container_event.h"
@@ -120,11 +121,44 @@ static int last_state(struct session *s, struct err *e)
 	return 0;
 }
 
+/* The container's lock is ours, too, while we are at it: should the monitor be killed, nobody else begins. */
+static int clean_up(const struct session *s, const struct monitor_message *m, const char *data, int lock_fd)
+{
+	struct container_end end = {
+		.final = true, .remove = true, .died = true, .asked = true, .exit_code = m->a, .netns_fd = -1
+	};
+	int64_t times[2];
+	struct err ignored; /* a helper comes to the same */
+
+	if (!s->a->store || lock_fd < 0 || m->data_len != sizeof(times))
+		return -EINVAL;
+	memcpy(times, data, sizeof(times));
+	end.started_ns = times[0];
+	end.finished_ns = times[1];
+	return container_clean_up(s->a->store, s->a->state_dir, s->a->record->id, &end, s->a->fd, &ignored);
+}
+
+static void take_clean_up(struct session *s, const struct monitor_message *m, const char *data, int lock_fd)
+{
+	const struct monitor_message cannot = { .type = MONITOR_CLEAN_UP };
+	int r = clean_up(s, m, data, lock_fd);
+
+	if (r < 0)
+		IGNORE_RESULT(monitor_send(s->a->fd, &cannot, NULL, -1, 0)); /* it sees our end as well */
+	if (r != 1)
+		return;
+	monitor_remove_dir(s->a->state_dir,
+			   s->a->record->id); /* it was killed, or hears us no more: what is to say we know */
+	s->end->exit_code = m->a;
+	s->ended = true;
+}
+
 static int read_monitor(struct session *s, struct err *e)
 {
 	struct monitor_message m;
 	char data[MONITOR_DATA_MAX];
-	int r = monitor_receive(s->a->fd, &m, data, sizeof(data), MSG_DONTWAIT, NULL);
+	cleanup_fd int fd = -1;
+	int r = monitor_receive(s->a->fd, &m, data, sizeof(data), MSG_DONTWAIT, &fd);
 
 	if (r == -EAGAIN)
 		return 0;
@@ -135,6 +169,9 @@ static int read_monitor(struct session *s, struct err *e)
 		return show(s, STDOUT_FILENO, data, m.data_len, e);
 	case MONITOR_STDERR:
 		return show(s, STDERR_FILENO, data, m.data_len, e);
+	case MONITOR_CLEAN_UP:
+		take_clean_up(s, &m, data, fd);
+		return 0;
 	case MONITOR_EXIT:
 		s->end->exit_code = m.a;
 		s->end->oom_killed = m.b != 0;

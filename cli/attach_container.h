@@ -20,6 +20,8 @@ struct attach {
 	struct attach_keys keys;
 	const char *state_dir; /* for events; borrowed, as what follows */
 	const struct container_record *record;
+	const struct store
+		*store; /* to clear away after the container, where its monitor may ask for that; NULL */
 	const struct shared_page *page; /* where the monitor's last word is, if its message is lost; NULL */
 };
 

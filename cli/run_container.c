@@ -25,6 +25,13 @@ static int run_detached(const struct container_start *start, struct creation *c,
 	return 0;
 }
 
+/* Others are a helper's, who may need longer than somebody waits for it (docs/adr/0016), or whose output is nobody's. */
+static bool is_cleared_quickly(const struct creation *c)
+{
+	return c->record.auto_remove && c->record.anonymous_volumes.len == 0 &&
+	       c->network.mode != NETWORK_BRIDGE && c->spec.hooks.poststop.len == 0;
+}
+
 static int run_attached(const struct container_start *start, struct creation *c, int *ret_exit_code,
 			struct err *e)
 {
@@ -32,6 +39,7 @@ static int run_attached(const struct container_start *start, struct creation *c,
 					    .tty = c->flags->tty,
 					    .interactive = c->flags->interactive,
 					    .no_signals = !c->flags->sig_proxy,
+					    .clears_away = is_cleared_quickly(c),
 					    .chosen = c->flags->attach != 0,
 					    .streams = c->flags->attach };
 

@@ -57,8 +57,9 @@ static int begin(const struct start_attached *how, struct run_foreground *f, str
 	return r == 0 && how->no_signals ? run_foreground_keep_signals(f, e) : r;
 }
 
-static int serve(const struct start_attached *how, const char *state_dir, const struct container_record *c,
-		 struct run_foreground *f, int fd, pid_t pid, int *ret_exit_code, struct err *e)
+static int serve(const struct start_attached *how, const struct store *store, const char *state_dir,
+		 const struct container_record *c, struct run_foreground *f, int fd, pid_t pid,
+		 int *ret_exit_code, struct err *e)
 {
 	cleanup_shared_page struct shared_page page = { 0 };
 	cleanup_fd int pidfd = how->no_signals ? -1 : process_pidfd_open(pid);
@@ -69,6 +70,7 @@ static int serve(const struct start_attached *how, const char *state_dir, const 
 			    .no_output = !shown(how),
 			    .state_dir = state_dir,
 			    .record = c,
+			    .store = how->clears_away ? store : NULL,
 			    .page = &page };
 	struct attach_end end = { 0 };
 	int r = attach_keys_parse(how->detach_keys ? how->detach_keys : ATTACH_KEYS_DEFAULT, &a.keys, e);
@@ -102,10 +104,10 @@ int start_attached(const struct start_attached *how, const struct container_star
 	ours = pair[0];
 	theirs = pair[1];
 	s.client_fd = theirs;
-	s.client_wants = wants(how) | MONITOR_WANT_PRIMARY;
+	s.client_wants = wants(how) | MONITOR_WANT_PRIMARY | (how->clears_away ? MONITOR_WANT_CLEANUP : 0);
 	r = container_start(&s, c, &pid, ret_exit_code, e);
 	(void)close(fd_take(&theirs));
-	return r < 0 ? r : serve(how, start->state_dir, c, &f, ours, pid, ret_exit_code, e);
+	return r < 0 ? r : serve(how, start->store, start->state_dir, c, &f, ours, pid, ret_exit_code, e);
 }
 
 int attach_running(const struct start_attached *how, const char *state_dir, struct container_record *c,
@@ -127,5 +129,5 @@ int attach_running(const struct start_attached *how, const char *state_dir, stru
 		r = err_code(e, r, "cannot attach to the container");
 	if (r == 0)
 		container_event(state_dir, c, "attach", NULL);
-	return r < 0 ? r : serve(how, state_dir, c, &f, fd, (pid_t)c->pid, ret_exit_code, e);
+	return r < 0 ? r : serve(how, NULL, state_dir, c, &f, fd, (pid_t)c->pid, ret_exit_code, e);
 }

@@ -12,7 +12,8 @@ struct start_attached {
 	bool tty, interactive;   /* it has a terminal; our stdin is its */
 	bool no_signals;         /* ours are ours */
 	bool chosen;             /* by -a: only these of its streams are shown */
-	int32_t streams;         /* MONITOR_WANT_STDOUT, MONITOR_WANT_STDERR */
+	bool clears_away; /* we do it after its end, in place of a helper that would have to be started */
+	int32_t streams;  /* MONITOR_WANT_STDOUT, MONITOR_WANT_STDERR */
 };
 
 /* Starts it and stays until it ends or the user detaches. *ret_exit_code: its own; docker's where it does not start; 0 when detached. */

@@ -332,24 +332,42 @@ static void tell_end(const char *state_dir, const struct container_record *c, co
 	launch_events_end(state_dir, c, &told);
 }
 
-static void tell_removed(void *report_fd)
-{
-	const struct monitor_message message = { .type = MONITOR_REMOVED };
+struct report {
+	int fd;
+	const char *id;
+	bool asked;
+	bool heard; /* it has been told that the container is gone */
+};
 
-	IGNORE_RESULT(
-		monitor_send(*(const int *)report_fd, &message, NULL, -1, 0)); /* it sees our end as well */
+static bool tell_removed(void *report, const struct container_removal *removal)
+{
+	struct report *to = report;
+	struct monitor_message message = { .type = MONITOR_REMOVED };
+	char trash[CONTAINER_TRASH_MAX];
+	bool leaves = to->asked && removal && removal->dir_fd >= 0;
+
+	container_trash_name(to->id, trash);
+	if (leaves)
+		message.data_len = (uint32_t)strlen(trash);
+	to->heard = monitor_send(to->fd, &message, trash, leaves ? removal->dir_fd : -1, 0) == 0;
+	return leaves && to->heard;
 }
 
+/* As container_clean_up. Of one that is gone somebody may have left a part, whose `rm -f` was faster, or who was to clear away and was killed. */
 static int settle(const struct store *s, const char *state_dir, const struct container_record *c,
-		  const struct container_end *end, bool oom, int report_fd, struct err *e)
+		  const char *id, const struct container_end *end, bool oom, int report_fd, struct err *e)
 {
-	int r = 0;
+	struct report report = { .fd = report_fd, .id = id, .asked = end->asked };
+	bool goes = end->final && end->remove;
+	int r = c ? 0 : -ENOENT;
 
-	if (end->final && end->remove)
-		r = launch_remove_telling(s, state_dir, c, tell_removed, &report_fd, e);
-	else if (end->final)
-		r = record_end(s, c->id, end, oom, e);
-	return r == -ENOENT ? 0 : r; /* somebody's `rm -f` was faster */
+	if (c && goes)
+		r = launch_remove_telling(s, state_dir, c, tell_removed, &report, e);
+	else if (c && end->final)
+		r = record_end(s, id, end, oom, e);
+	if (r == -ENOENT)
+		r = goes ? container_remove_rest(s, id, e) : 0;
+	return r == 0 && end->asked && !report.heard ? 1 : r;
 }
 
 /* Of several failures the first is told. */
@@ -374,8 +392,9 @@ int container_clean_up(const struct store *s, const char *state_dir, const char 
 	int r, found, opened;
 
 	read_oom(state_dir, id, &message);
-	IGNORE_RESULT(
-		monitor_send(report_fd, &message, NULL, -1, 0)); /* the work is to be done all the same */
+	r = monitor_send(report_fd, &message, NULL, -1, 0);
+	if (r < 0 && end->asked)
+		return err_code(e, r, "the container's monitor does without");
 	found = container_find(s, id, &c, &unreadable);
 	if (found == 0 && end->died)
 		tell_end(state_dir, &c, end, message.a != 0, had_networks);
@@ -391,10 +410,10 @@ int container_clean_up(const struct store *s, const char *state_dir, const char 
 	 * networks are down, of which the kernel's part alone is a tenth of a second. */
 	if (opened == 0 && !goes)
 		r = first_of(r, network_down_in(&networks, id, end->netns_fd, unless_failed(r, &later, e)));
-	if (found == 0)
-		r = first_of(r, settle(s, state_dir, &c, end, message.a != 0, report_fd,
-				       unless_failed(r, &later, e)));
-	else if (found != -ENOENT && r == 0) /* else somebody's `rm -f` was faster */
+	if (found == 0 || found == -ENOENT)
+		r = first_of(r, settle(s, state_dir, found == 0 ? &c : NULL, id, end, message.a != 0,
+				       report_fd, unless_failed(r, &later, e)));
+	else if (r == 0)
 		r = err_set(e, found, "%s", unreadable.text);
 	if (opened == 0 && goes)
 		r = first_of(r, network_down_in(&networks, id, end->netns_fd, unless_failed(r, &later, e)));

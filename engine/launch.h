@@ -19,6 +19,7 @@ struct container_end {
 	bool final;  /* it will not be started again by its monitor: the record is brought up to date */
 	bool remove; /* then the container goes */
 	bool died;   /* it has ended just now, which is an event */
+	bool asked; /* report_fd's monitor has a helper for it where we are late, and empties the directory */
 	int exit_code;
 	uint32_t restarts;
 	int64_t started_ns, finished_ns; /* since the epoch; 0: never */
@@ -27,7 +28,8 @@ struct container_end {
 };
 
 /* After the end of a container: tells report_fd whether memory was the reason (MONITOR_CLEANED), and removes what the runtime has of it. Goes
- * as far as it can; the first error is returned. */
+ * as far as it can; the first error is returned. It can be done again where it was cut short. With `asked` nothing is done where that cannot be told;
+ * 1: all is done, and report_fd has not heard of it. */
 int container_clean_up(const struct store *s, const char *state_dir, const char *id,
 		       const struct container_end *end, int report_fd, struct err *e) MUST_CHECK;
 

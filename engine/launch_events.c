@@ -99,7 +99,8 @@ int launch_remove(const struct store *s, const char *state_dir, const struct con
 }
 
 int launch_remove_telling(const struct store *s, const char *state_dir, const struct container_record *c,
-			  void (*told)(void *arg), void *arg, struct err *e)
+			  bool (*told)(void *arg, const struct container_removal *removal), void *arg,
+			  struct err *e)
 {
 	cleanup_container_removal struct container_removal removal = { .dir_fd = -1 };
 	cleanup_event_batch struct event_batch b = EVENT_BATCH_EMPTY;
@@ -108,7 +109,7 @@ int launch_remove_telling(const struct store *s, const char *state_dir, const st
 	if (c->anonymous_volumes.len > 0) { /* they go after it */
 		r = launch_remove(s, state_dir, c, true, e);
 		if (r == 0)
-			told(arg);
+			(void)told(arg, NULL); /* there is nothing left */
 		return r;
 	}
 	r = container_remove_begin(s, c->id, &removal, e);
@@ -116,6 +117,5 @@ int launch_remove_telling(const struct store *s, const char *state_dir, const st
 		return r;
 	container_event_add(&b, c, "destroy", NULL);
 	event_batch_write(&b, state_dir, true);
-	told(arg);
-	return container_remove_end(s, c->id, &removal, e);
+	return told(arg, &removal) ? 0 : container_remove_end(s, c->id, &removal, e);
 }

@@ -26,8 +26,10 @@ void launch_events_end(const char *state_dir, const struct container_record *c, 
 int launch_remove(const struct store *s, const char *state_dir, const struct container_record *c,
 		  bool volumes, struct err *e) MUST_CHECK;
 
-/* The same with `volumes`, and `told` is called as soon as all but the container's files has gone; not where it fails before. */
+/* The same with `volumes`, and `told` is called as soon as all but the container's files has gone; not where it fails before. If it says so, somebody else
+ * removes them, who has a copy of the removal's descriptor; NULL: they are gone. */
 int launch_remove_telling(const struct store *s, const char *state_dir, const struct container_record *c,
-			  void (*told)(void *arg), void *arg, struct err *e) MUST_CHECK;
+			  bool (*told)(void *arg, const struct container_removal *removal), void *arg,
+			  struct err *e) MUST_CHECK;
 
 #endif

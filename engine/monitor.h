@@ -75,6 +75,11 @@ enum monitor_message_type {
 
 	/* A helper to the monitor, after MONITOR_CLEANED; at the end, so that monitors of older builds understand the others. */
 	MONITOR_REMOVED, /* the container is gone for all to see; its files may take a moment more */
+
+	/* The monitor to a client with MONITOR_WANT_CLEANUP, with the container's lock: clear away. a: exit code; data: two int64_t, when it started and
+	 * ended, ns since the epoch. It answers as a helper does (container_clean_up): MONITOR_CLEANED is its word that it is at it, and nobody else
+	 * then is; MONITOR_REMOVED comes with the directory, locked by flock(2), and its name as data, for the monitor to empty. The same back: it cannot. */
+	MONITOR_CLEAN_UP,
 };
 
 #define MONITOR_WANT_STDIN  1
@@ -82,6 +87,7 @@ enum monitor_message_type {
 #define MONITOR_WANT_STDERR 4
 #define MONITOR_WANT_PRIMARY \
 	8 /* the container's streams are this client's: it is waited for as one waits for a pipe's reader */
+#define MONITOR_WANT_CLEANUP 16 /* it clears away after a container that goes with its end, if it is asked */
 
 /* One packet; data_len bytes follow the header in it. Between programs of one build on one machine. */
 struct monitor_message {

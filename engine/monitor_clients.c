@@ -34,6 +34,7 @@ static void drop(struct monitor *m, struct monitor_client *c)
 {
 	bool had_stdin = (c->wants & MONITOR_WANT_STDIN) != 0;
 
+	monitor_asked_drop(m, c);
 	(void)close(c->fd);
 	*c = (struct monitor_client){ .fd = -1 };
 	if (had_stdin && m->config.stdin_once && !m->config.tty)
@@ -139,7 +140,7 @@ static void obey(struct monitor *m, struct monitor_client *c, const struct monit
 {
 	switch (message->type) {
 	case MONITOR_ATTACH:
-		c->wants = message->a & ~MONITOR_WANT_PRIMARY;
+		c->wants = message->a & ~(MONITOR_WANT_PRIMARY | MONITOR_WANT_CLEANUP);
 		break;
 	case MONITOR_STDIN:
 		m->streams.in_from = 0;
@@ -172,17 +173,33 @@ static void obey(struct monitor *m, struct monitor_client *c, const struct monit
 	}
 }
 
-/* Only while nothing waits to be written to the container: the message's data goes where that would be. */
-void monitor_clients_serve(struct monitor *m, struct monitor_client *c)
+/* Only while nothing waits to be written to the container: the message's data goes where that would be. As monitor_receive. */
+static int take_message(struct monitor *m, struct monitor_client *c)
 {
 	struct monitor_message message;
+	cleanup_fd int fd = -1;
 	int r = monitor_receive(c->fd, &message, m->streams.input, sizeof(m->streams.input), MSG_DONTWAIT,
-				NULL);
+				&fd);
 
-	if (r > 0)
+	if (r > 0 && !monitor_asked_hear(m, c, &message, m->streams.input, fd))
 		obey(m, c, &message);
-	else if (r != -EAGAIN)
+	return r;
+}
+
+void monitor_clients_serve(struct monitor *m, struct monitor_client *c)
+{
+	int r = take_message(m, c);
+
+	if (r <= 0 && r != -EAGAIN)
 		drop(m, c);
+}
+
+void monitor_clients_hush(struct monitor *m, struct monitor_client *c)
+{
+	c->hushed = true;
+	(void)shutdown(c->fd, SHUT_RD); /* fails only where it is gone */
+	while (take_message(m, c) > 0)
+		;
 }
 
 void monitor_clients_end(struct monitor *m, int exit_code, bool oom, uint64_t memory_max)

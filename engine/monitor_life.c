@@ -173,6 +173,12 @@ static void take_removed(struct monitor *m)
 		finish(m);
 }
 
+void monitor_take_cleaned(struct monitor *m, const struct monitor_message *message)
+{
+	m->status.oom_killed = message->a != 0 || m->memory.killed;
+	m->memory_max = m->memory.killed ? m->memory.limit : message->u;
+}
+
 static void take_message(struct monitor *m, const struct monitor_message *message, const char *data, int fd)
 {
 	switch (message->type) {
@@ -200,8 +206,7 @@ static void take_message(struct monitor *m, const struct monitor_message *messag
 		m->status.exit_code = message->a;
 		break;
 	case MONITOR_CLEANED:
-		m->status.oom_killed = message->a != 0 || m->memory.killed;
-		m->memory_max = m->memory.killed ? m->memory.limit : message->u;
+		monitor_take_cleaned(m, message);
 		break;
 	case MONITOR_REMOVED:
 		take_removed(m);
@@ -270,6 +275,30 @@ static void clean_up(struct monitor *m, bool final)
 		m->helper = (struct monitor_helper){ .ended = true, .fd = -1 };
 }
 
+/* Its networks are a helper's, who may take its time (docs/adr/0016). Before it has started, its client waits for something else. */
+static bool ask_client(struct monitor *m)
+{
+	if (!m->config.auto_remove || m->phase != PHASE_RUNNING || m->netns_fd >= 0 ||
+	    !monitor_asked_begin(m))
+		return false;
+	m->phase = PHASE_CLEANING;
+	m->restarting = false;
+	m->memory_max = UINT64_MAX;
+	return true;
+}
+
+static void step_asked(struct monitor *m)
+{
+	monitor_asked_hurry(m);
+	if (m->asked.state == ASKED_DONE) {
+		finish(m);
+	} else if (m->asked.state == ASKED_FAILED) {
+		m->asked.state = ASKED_NOBODY;
+		m->phase = m->asked.told ? PHASE_CLEANING : PHASE_RUNNING;
+		clean_up(m, true);
+	}
+}
+
 static bool is_stopped(const struct monitor *m)
 {
 	return m->stopping || life_is_stopped(MONITOR_FD_CONTAINER);
@@ -289,7 +318,8 @@ static void end_of_run(struct monitor *m)
 	monitor_output_close(m);
 	while (m->held_len > 0)
 		(void)close(m->held[--m->held_len]); /* nobody reads them */
-	clean_up(m, !again);
+	if (again || !ask_client(m))
+		clean_up(m, !again);
 }
 
 /* The first start decides; later ones are tried again as the policy has it. */
@@ -395,6 +425,8 @@ void monitor_step(struct monitor *m)
 		return;
 	if (m->phase == PHASE_LAUNCHING)
 		launched(m);
+	else if (m->asked.state != ASKED_NOBODY)
+		step_asked(m);
 	else if (m->phase == PHASE_CLEANING)
 		cleaned_up(m);
 	else if (m->phase == PHASE_WAITING)

@@ -95,9 +95,11 @@ static void watch(const struct monitor *m, struct pollfd fds[WATCHED])
 	fds[WATCH_NOTIFY_OUT] = want(m->notify.out, m->notify.pending_len > 0 ? POLLOUT : 0);
 	for (size_t i = 0; i < MONITOR_CLIENTS_MAX; i++) {
 		const struct monitor_client *c = &m->clients.items[i];
+		short in = s->in_len == 0 ? POLLIN : 0;
 
-		fds[WATCH_CLIENTS + i] =
-			want(c->fd, (short)((s->in_len == 0 ? POLLIN : 0) | (c->owed ? POLLOUT : 0)));
+		fds[WATCH_CLIENTS + i] = want(c->fd, (short)(in | (c->owed ? POLLOUT : 0)));
+		if (c->hushed)
+			fds[WATCH_CLIENTS + i] = (struct pollfd){ .fd = c->fd }; /* POLLHUP */
 	}
 }
 
@@ -108,7 +110,7 @@ static int64_t earlier(int64_t a, int64_t b)
 
 static int timeout_ms(const struct monitor *m)
 {
-	int64_t due = monitor_probe_deadline(m), left;
+	int64_t due = earlier(monitor_probe_deadline(m), monitor_asked_deadline(m)), left;
 
 	if (m->phase == PHASE_WAITING)
 		due = earlier(due, m->deadline_ms);
@@ -241,7 +243,7 @@ int monitor_main(const struct monitor_config *config)
 	/* Member by member: assigning the whole would touch it all. */
 	m.report_fd = MONITOR_FD_REPORT;
 	m.signal_fd = m.netns_fd = m.helper.fd = m.probe.helper.fd = -1;
-	m.notify.in = m.notify.out = m.memory.events_fd = -1;
+	m.notify.in = m.notify.out = m.memory.events_fd = m.asked.trash_fd = -1;
 	m.config = *config;
 	if (begin(&m) < 0)
 		return MONITOR_EXIT_FAILED;
@@ -254,6 +256,7 @@ int monitor_main(const struct monitor_config *config)
 		turn(&m);
 	if (m.helper.pid > 0 && !m.helper.ended)
 		(void)waitpid(m.helper.pid, NULL,
-			      0);  /* of a service, what is left when the main process ends is killed */
+			      0); /* of a service, what is left when the main process ends is killed */
+	monitor_asked_empty(&m);
 	return m.status.exit_code; /* a service manager's verdict follows it */
 }

@@ -109,6 +109,7 @@ struct monitor_client {
 	int fd; /* -1: none */
 	int32_t wants;
 	bool owed;          /* it has not got the chunk yet */
+	bool hushed;        /* it can say nothing any more (monitor_clients_hush) */
 	int64_t owed_since; /* monotonic_ms */
 };
 
@@ -129,6 +130,9 @@ bool monitor_clients_deliver(struct monitor *m);
 /* Reads what a client says. */
 void monitor_clients_serve(struct monitor *m, struct monitor_client *c);
 
+/* What it has said is heard, and nothing that it says from now on. What we say it still hears, and its end is seen. */
+void monitor_clients_hush(struct monitor *m, struct monitor_client *c);
+
 /* The container has ended for good. */
 void monitor_clients_end(struct monitor *m, int exit_code, bool oom, uint64_t memory_max);
 
@@ -147,6 +151,42 @@ void monitor_protect(struct monitor *m);
 /* Runs `sampan ... <verb> ARGS ID`; stdio NULL: /dev/null. *ret is taken over. -errno */
 int monitor_helper_start(const struct monitor *m, const char *verb, char *const *args,
 			 const struct monitor_stdio *stdio, struct monitor_helper *ret) MUST_CHECK;
+
+/* --- a client in a helper's place ---------------------------------------------------------------- */
+
+enum asked_state {
+	ASKED_NOBODY,
+	ASKED_WAITING, /* it has not said yet that it is at it */
+	ASKED_CLAIMED,
+	ASKED_DONE,
+	ASKED_FAILED, /* it cannot, is gone, or was too late: a helper is needed */
+};
+
+struct monitor_asked {
+	enum asked_state state;
+	struct monitor_client *client;
+	int64_t deadline_ms; /* monotonic */
+	bool told;           /* ASKED_FAILED, and the container's end has been told as an event */
+	int trash_fd;        /* the container's directory, for us to empty; -1: none */
+	char trash[128];     /* its name in its parent directory */
+};
+
+/* Asks a client to clear away after the container. False: there is none that does. */
+bool monitor_asked_begin(struct monitor *m);
+
+/* Takes what a client says if it is about that. fd: borrowed; -1: none. */
+bool monitor_asked_hear(struct monitor *m, const struct monitor_client *c,
+			const struct monitor_message *message, const char *data, int fd);
+
+/* This client is gone. */
+void monitor_asked_drop(struct monitor *m, const struct monitor_client *c);
+
+/* Waits no longer where it is time, which monitor_asked_deadline tells (monotonic_ms; INT64_MAX: never). */
+void monitor_asked_hurry(struct monitor *m);
+int64_t monitor_asked_deadline(const struct monitor *m);
+
+/* Removes the files that it has left to us. */
+void monitor_asked_empty(struct monitor *m);
 
 /* --- health checks ----------------------------------------------------------------------------- */
 
@@ -229,6 +269,7 @@ struct monitor {
 	struct monitor_helper packer;
 	struct monitor_clients clients;
 	struct monitor_helper helper;
+	struct monitor_asked asked;
 	struct monitor_probe probe;
 	struct monitor_notify notify;
 	struct monitor_memory memory;
@@ -265,6 +306,9 @@ void monitor_report_failure(struct monitor *m, int exit_code);
 /* Begins a start of the container, and takes what the helper says that makes or cleans up. */
 void monitor_launch(struct monitor *m);
 void monitor_read_helper(struct monitor *m);
+
+/* How it was with the container's memory, as MONITOR_CLEANED has it. */
+void monitor_take_cleaned(struct monitor *m, const struct monitor_message *message);
 
 /* Goes on to the next phase where this one is over. */
 void monitor_step(struct monitor *m);

@@ -351,6 +351,32 @@ int container_remove_end(const struct store *s, const char *id, struct container
 	return r < 0 ? err_wrap(e, "container '%.12s'", id) : 0;
 }
 
+void container_trash_name(const char *id, char ret[CONTAINER_TRASH_MAX])
+{
+	(void)snprintf(ret, CONTAINER_TRASH_MAX, TRASH_PREFIX "%s", id);
+}
+
+int container_remove_rest(const struct store *s, const char *id, struct err *e)
+{
+	cleanup_container_removal struct container_removal removal = { .dir_fd = -1 };
+	cleanup_fd int names_fd = -1;
+	char path[SUBPATH_MAX];
+	int r;
+
+	if (!store_key_ok(id))
+		return 0;
+	r = container_name_lock(s, &names_fd, e);
+	if (r == 0)
+		r = release_names(s, names_fd, id, e);
+	if (r < 0)
+		return r;
+	(void)snprintf(path, sizeof(path), "containers/" TRASH_PREFIX "%s", id);
+	removal.dir_fd = openat(s->root_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (removal.dir_fd < 0 || flock(removal.dir_fd, LOCK_EX | LOCK_NB) < 0)
+		return 0;
+	return container_remove_end(s, id, &removal, e);
+}
+
 int container_remove(const struct store *s, const char *id, struct err *e)
 {
 	cleanup_container_removal struct container_removal removal = { .dir_fd = -1 };

@@ -112,6 +112,14 @@ int container_remove_begin(const struct store *s, const char *id, struct contain
 int container_remove_end(const struct store *s, const char *id, struct container_removal *removal,
 			 struct err *e) MUST_CHECK;
 
+/* What a removal has left whose process was killed between the two steps, or in the second: the name, and files that nobody else is removing.
+ * Nothing left is a success. */
+int container_remove_rest(const struct store *s, const char *id, struct err *e) MUST_CHECK;
+
+/* Under which name in its parent directory the second step finds it. */
+#define CONTAINER_TRASH_MAX (CONTAINER_ID_LEN + 16)
+void container_trash_name(const char *id, char ret[CONTAINER_TRASH_MAX]);
+
 /* Unmounts what is mounted in its directory; as much as it can. */
 void container_unmount(const struct store *s, const char *id);
 
