@@ -19,6 +19,7 @@
 #include "engine/monitor.h"
 #include "engine/network_state.h"
 #include "engine/network_up.h"
+#include "engine/notify.h"
 #include "runtime/control.h"
 #include "runtime/runtime.h"
 #include "store/container.h"
@@ -37,6 +38,7 @@ struct launch {
 	struct network_config network;
 	char *dir;
 	int dir_fd;
+	bool awaits; /* the monitor's word is still to come */
 };
 
 static void launch_done(struct launch *l)
@@ -174,7 +176,22 @@ static int start_networks(const struct store *s, const struct launch *l, const s
 	return r == 0 && networks->record.attachments_len > 0 ? hand_over_network(report_fd, c->pid, e) : r;
 }
 
-static int run(const struct store *s, const struct launch *l, const struct runtime_args *args, int report_fd,
+static int wait_for_monitor(struct launch *l, int report_fd, struct err *e)
+{
+	struct monitor_message message;
+	int r;
+
+	if (!l->awaits)
+		return 0;
+	l->awaits = false;
+	r = monitor_receive(report_fd, &message, NULL, 0, 0, NULL);
+	return r > 0 && message.type == MONITOR_GO
+		       ? 0
+		       : err_set(e, r < 0 ? r : -ECANCELED, "the container's monitor does not want it");
+}
+
+/* The monitor may still begin while the container is made, whose init waits for us before it runs anything. */
+static int run(const struct store *s, struct launch *l, const struct runtime_args *args, int report_fd,
 	       struct err *e)
 {
 	cleanup_runtime_container struct runtime_container c = RUNTIME_CONTAINER_EMPTY;
@@ -184,7 +201,9 @@ static int run(const struct store *s, const struct launch *l, const struct runti
 
 	if (r < 0)
 		return r;
-	r = tell(report_fd, MONITOR_CREATED, &c, c.console_fd, e);
+	r = wait_for_monitor(l, report_fd, e);
+	if (r == 0)
+		r = tell(report_fd, MONITOR_CREATED, &c, c.console_fd, e);
 	if (r == 0)
 		r = hand_over_memory(report_fd, &c, e);
 	if (r == 0)
@@ -202,20 +221,10 @@ static int run(const struct store *s, const struct launch *l, const struct runti
 	return r;
 }
 
-static int wait_for_monitor(int report_fd, struct err *e)
-{
-	struct monitor_message message;
-	int r = monitor_receive(report_fd, &message, NULL, 0, 0, NULL);
-
-	return r > 0 && message.type == MONITOR_GO
-		       ? 0
-		       : err_set(e, r < 0 ? r : -ECANCELED, "the container's monitor does not want it");
-}
-
 int container_launch(const struct store *s, const char *state_dir, const char *id, int report_fd, bool first,
 		     struct err *e)
 {
-	cleanup_launch struct launch l = { .dir_fd = -1 };
+	cleanup_launch struct launch l = { .dir_fd = -1, .awaits = first };
 	struct runtime_args args = { .state_root = state_dir, .id = id };
 	cleanup_launch_additions struct launch_additions additions = { .store = s,
 								       .state_dir = state_dir,
@@ -230,9 +239,9 @@ int container_launch(const struct store *s, const char *state_dir, const char *i
 		r = launch_add(&additions, e);
 	if (r == 0)
 		r = launch_network_join(s, state_dir, &l.network, &l.config.spec, e);
-	if (r == 0 && first)
-		r = wait_for_monitor(report_fd, e);
-	if (r == 0) /* only now has the monitor made its socket, or none */
+	if (r == 0 && notify_address()) /* only then has the monitor made its socket, or none */
+		r = wait_for_monitor(&l, report_fd, e);
+	if (r == 0 && !l.awaits)
 		r = launch_add_notify(&additions, e);
 	if (r == 0) {
 		args.bundle = l.dir;
