@@ -187,6 +187,15 @@ static void check_platform(const struct platform *p, const struct machine *m)
 			  p->variant, m->amd64_level);
 }
 
+/* Whether it takes no more than all machines of its kind have. */
+static bool is_plain(const struct elf_needs *needs, const struct platform *p, const struct machine *m)
+{
+	const struct architecture *a = find_architecture(needs);
+
+	return a && a->cpu == m->cpu && needs->amd64_level <= 1 &&
+	       !(m->cpu == MACHINE_AMD64 && p->variant[0]);
+}
+
 void run_check_program(const struct strvec *lower, const struct strvec *args, const struct strvec *env,
 		       const char *cwd, const struct platform *platform)
 {
@@ -203,7 +212,9 @@ void run_check_program(const struct strvec *lower, const struct strvec *args, co
 		found = read_beginning(lower, &b);
 	if (!found || !elf_needs_read(b.data, b.len, &needs))
 		return;
-	machine_detect(&machine);
+	machine_detect_baseline(&machine);
+	if (!is_plain(&needs, platform, &machine))
+		machine_detect(&machine);
 	check_platform(platform, &machine);
 	if (run_check_needs(&needs, b.path, &host, &text) < 0 || !text.data)
 		return;

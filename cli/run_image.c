@@ -50,6 +50,10 @@ static void warn_if_foreign(const struct run_image *i)
 	struct platform_list list;
 	struct machine machine;
 
+	machine_detect_baseline(&machine);
+	platform_list_for_machine(&machine, &list);
+	if (platform_rank(&list, &i->config.platform) >= 0)
+		return;
 	machine_detect(&machine);
 	platform_list_for_machine(&machine, &list);
 	if (list.len == 0 || platform_rank(&list, &i->config.platform) >= 0)

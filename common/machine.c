@@ -175,7 +175,7 @@ static enum machine_cpu see_through_personality(enum machine_cpu cpu)
 #endif
 }
 
-void machine_detect(struct machine *ret)
+static void detect(struct machine *ret, bool baseline)
 {
 	int persona = personality(0xffffffff); /* asks without setting */
 	bool asked_32bit = persona >= 0 && (persona & PER_MASK) == PER_LINUX32;
@@ -187,15 +187,25 @@ void machine_detect(struct machine *ret)
 	(void)snprintf(ret->uname_machine, sizeof(ret->uname_machine), "%s", uts.machine);
 	ret->cpu = see_through_personality(cpu_from_uname(uts.machine));
 	if (ret->cpu == MACHINE_AMD64) {
-		ret->amd64_level = detect_amd64_level();
+		ret->amd64_level = baseline ? 0 : detect_amd64_level();
 		ret->userland_32bit = ret->userland_32bit || asked_32bit;
 	}
 	if (ret->cpu == MACHINE_ARM64) {
 		/* A 32-bit program that runs here is proof enough. */
-		ret->aarch32 = ret->userland_32bit || detect_aarch32();
+		ret->aarch32 = ret->userland_32bit || ((asked_32bit || !baseline) && detect_aarch32());
 		ret->userland_32bit = ret->userland_32bit || (asked_32bit && ret->aarch32);
 		ret->arm_version = ret->userland_32bit ? 8 : 0;
 	}
 	if (ret->cpu == MACHINE_ARM)
 		ret->arm_version = arm_version_from_uname(uts.machine);
+}
+
+void machine_detect(struct machine *ret)
+{
+	detect(ret, false);
+}
+
+void machine_detect_baseline(struct machine *ret)
+{
+	detect(ret, true);
 }

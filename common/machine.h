@@ -21,4 +21,8 @@ struct machine {
 /* Cheap but for aarch32, which starts a process once on arm64; never fails: what cannot be found out is off. */
 void machine_detect(struct machine *ret);
 
+/* The same without aarch32 and amd64_level (a virtual machine pays for each cpuid), unless the rest depends on them: what such a machine runs
+ * this one runs, and perhaps more. */
+void machine_detect_baseline(struct machine *ret);
+
 #endif

@@ -34,6 +34,20 @@ static void the_cpu_is_the_one_that_this_test_was_compiled_for(void **state)
 	assert_false(m.userland_32bit);
 }
 
+static void the_baseline_asks_neither_the_cpu_nor_a_process(void **state)
+{
+	struct machine all, m;
+
+	(void)state;
+	machine_detect(&all);
+	machine_detect_baseline(&m);
+	assert_int_equal(m.amd64_level, 0);
+	assert_false(m.aarch32);
+	m.amd64_level = all.amd64_level;
+	m.aarch32 = all.aarch32;
+	assert_memory_equal(&m, &all, sizeof(m));
+}
+
 #if defined(__x86_64__)
 /* Not what /proc/cpuinfo lists: a hypervisor can keep from the kernel what programs see and may use. */
 static void the_amd64_level_agrees_with_the_compilers_runtime(void **state)
@@ -91,6 +105,7 @@ static void detecting_twice_gives_the_same(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_baseline_asks_neither_the_cpu_nor_a_process),
 		cmocka_unit_test(the_cpu_is_the_one_that_this_test_was_compiled_for),
 #if defined(__x86_64__)
 		cmocka_unit_test(the_amd64_level_agrees_with_the_compilers_runtime),
