@@ -26,7 +26,7 @@ int cmd_monitor_launch(int argc, char **argv, const struct cli_globals *g)
 	(void)fcntl(MONITOR_FD_HELPER, F_SETFD,
 		    FD_CLOEXEC); /* fails only without a monitor, and so does what follows */
 	if (store_open(g->root, &store, &e) < 0 ||
-	    container_launch(store, g->state_dir, argv[1], MONITOR_FD_HELPER, false, &e) < 0)
+	    container_launch(store, g->state_dir, argv[1], MONITOR_FD_HELPER, -1, &e) < 0)
 		return CLI_EXIT_FAILED;
 	return 0;
 }

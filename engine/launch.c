@@ -38,7 +38,7 @@ struct launch {
 	struct network_config network;
 	char *dir;
 	int dir_fd;
-	bool awaits; /* the monitor's word is still to come */
+	int starter_fd; /* until the monitor has given its word; -1: it has */
 };
 
 static void launch_done(struct launch *l)
@@ -50,6 +50,8 @@ static void launch_done(struct launch *l)
 	network_config_done(&l->network);
 	if (l->dir_fd >= 0)
 		(void)close(l->dir_fd);
+	if (l->starter_fd >= 0)
+		(void)close(l->starter_fd);
 	free(l->dir);
 }
 #define cleanup_launch __attribute__((cleanup(launch_done)))
@@ -181,13 +183,13 @@ static int wait_for_monitor(struct launch *l, int report_fd, struct err *e)
 	struct monitor_message message;
 	int r;
 
-	if (!l->awaits)
+	if (l->starter_fd < 0)
 		return 0;
-	l->awaits = false;
 	r = monitor_receive(report_fd, &message, NULL, 0, 0, NULL);
-	return r > 0 && message.type == MONITOR_GO
-		       ? 0
-		       : err_set(e, r < 0 ? r : -ECANCELED, "the container's monitor does not want it");
+	if (r <= 0 || message.type != MONITOR_GO)
+		return err_set(e, r < 0 ? r : -ECANCELED, "the container's monitor does not want it");
+	(void)close(fd_take(&l->starter_fd));
+	return 0;
 }
 
 /* The monitor may still begin while the container is made, whose init waits for us before it runs anything. */
@@ -221,10 +223,10 @@ static int run(const struct store *s, struct launch *l, const struct runtime_arg
 	return r;
 }
 
-int container_launch(const struct store *s, const char *state_dir, const char *id, int report_fd, bool first,
-		     struct err *e)
+int container_launch(const struct store *s, const char *state_dir, const char *id, int report_fd,
+		     int starter_fd, struct err *e)
 {
-	cleanup_launch struct launch l = { .dir_fd = -1, .awaits = first };
+	cleanup_launch struct launch l = { .dir_fd = -1, .starter_fd = starter_fd };
 	struct runtime_args args = { .state_root = state_dir, .id = id };
 	cleanup_launch_additions struct launch_additions additions = { .store = s,
 								       .state_dir = state_dir,
@@ -241,7 +243,7 @@ int container_launch(const struct store *s, const char *state_dir, const char *i
 		r = launch_network_join(s, state_dir, &l.network, &l.config.spec, e);
 	if (r == 0 && notify_address()) /* only then has the monitor made its socket, or none */
 		r = wait_for_monitor(&l, report_fd, e);
-	if (r == 0 && !l.awaits)
+	if (r == 0 && l.starter_fd < 0)
 		r = launch_add_notify(&additions, e);
 	if (r == 0) {
 		args.bundle = l.dir;

@@ -10,10 +10,11 @@
 
 /* Creates and starts container `id` with this process's standard streams, or the terminal that goes to report_fd, which is told of all
  * (MONITOR_CREATED, MONITOR_STARTED or MONITOR_FAILED). On failure nothing of it is left in the runtime. The container's init becomes the
- * child of the nearest subreaper when this process ends. `first`: the monitor has only just been started, and what it can do without it is done
- * meanwhile; it is waited for (MONITOR_GO) before anything of the container runs. -ECANCELED: it has ended, or has failed. */
-int container_launch(const struct store *s, const char *state_dir, const char *id, int report_fd, bool first,
-		     struct err *e) MUST_CHECK;
+ * child of the nearest subreaper when this process ends. starter_fd >= 0: the monitor has only just been started, and the container is made meanwhile; its
+ * word (MONITOR_GO) is waited for before anything of the container runs. -ECANCELED: it has ended, or has failed. starter_fd is closed with that word, or
+ * when nothing is left of the container: who has the other end hears no sooner that there is no monitor. */
+int container_launch(const struct store *s, const char *state_dir, const char *id, int report_fd,
+		     int starter_fd, struct err *e) MUST_CHECK;
 
 struct container_end {
 	bool final;  /* it will not be started again by its monitor: the record is brought up to date */

@@ -207,6 +207,15 @@ static int watch_signals(struct monitor *m)
 	return m->signal_fd < 0 ? -errno : 0;
 }
 
+/* Without our word it takes back what it has made. */
+static void end_launcher(const struct monitor *m)
+{
+	if (m->config.launcher <= 0)
+		return;
+	(void)close(MONITOR_FD_LAUNCHER);
+	(void)waitpid(m->config.launcher, NULL, 0); /* the one child that there is */
+}
+
 static int begin(struct monitor *m)
 {
 	struct err e = { 0 };
@@ -229,6 +238,7 @@ static int begin(struct monitor *m)
 	if (r == 0)
 		r = monitor_notify_open(m);
 	if (r < 0) {
+		end_launcher(m);
 		(void)snprintf(m->error, sizeof(m->error), "the container's monitor: %.200s",
 			       e.code < 0 ? e.text : errno_text(-r));
 		monitor_report_failure(m, MONITOR_EXIT_FAILED);

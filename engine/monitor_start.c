@@ -224,7 +224,9 @@ static int build_args(const struct monitor_start *s, const char *program, struct
 
 /* --- the first start's helper ---------------------------------------------------------------------------- */
 
-static int become_helper(const struct monitor_stdio *stdio, int socket_fd)
+#define STARTER_FD (MONITOR_FD_HELPER + 1)
+
+static int become_helper(const struct monitor_stdio *stdio, int socket_fd, int report_fd)
 {
 	sigset_t none;
 
@@ -235,23 +237,24 @@ static int become_helper(const struct monitor_stdio *stdio, int socket_fd)
 	for (int i = 0; i < 3; i++)
 		if (dup2(stdio->fd[i], i) < 0)
 			return -errno;
-	if (dup3(socket_fd, MONITOR_FD_HELPER, O_CLOEXEC) < 0)
+	/* The store, the container's lock and its directory were open before these two, whose numbers are higher therefore. */
+	if (dup3(socket_fd, MONITOR_FD_HELPER, O_CLOEXEC) < 0 || dup3(report_fd, STARTER_FD, O_CLOEXEC) < 0)
 		return -errno;
-	return process_close_from(MONITOR_FD_HELPER + 1);
+	return process_close_from(STARTER_FD + 1);
 }
 
 /* A copy of this process: all is loaded that a start takes. Later starts are those of programs that the monitor runs. */
 static _Noreturn void be_launcher(const struct monitor_start *s, const struct monitor_stdio *stdio,
-				  int socket_fd)
+				  int socket_fd, int report_fd)
 {
 	cleanup_store struct store *store = NULL;
 	struct err e = { 0 };
-	int r = become_helper(stdio, socket_fd);
+	int r = become_helper(stdio, socket_fd, report_fd);
 
 	if (r == 0)
 		r = store_open(s->root, &store, &e);
 	if (r == 0)
-		r = container_launch(store, s->state_dir, s->id, MONITOR_FD_HELPER, true, &e);
+		r = container_launch(store, s->state_dir, s->id, MONITOR_FD_HELPER, STARTER_FD, &e);
 	_exit(r < 0); /* the error has gone to the monitor */
 }
 
@@ -267,7 +270,7 @@ struct launcher {
 	struct monitor_streams streams;
 };
 
-static int start_launcher(const struct monitor_start *s, struct launcher *ret)
+static int start_launcher(const struct monitor_start *s, int report_fd, struct launcher *ret)
 {
 	struct monitor_stdio stdio;
 	int pair[2];
@@ -280,7 +283,7 @@ static int start_launcher(const struct monitor_start *s, struct launcher *ret)
 		return -errno;
 	ret->pid = fork();
 	if (ret->pid == 0)
-		be_launcher(s, &stdio, pair[1]);
+		be_launcher(s, &stdio, pair[1], report_fd);
 	if (ret->pid < 0)
 		return -errno;
 	monitor_stdio_close(&stdio);
@@ -364,7 +367,7 @@ static _Noreturn void become_monitor(const struct monitor_start *s, const struct
 	(void)sigemptyset(&child);
 	(void)sigaddset(&child, SIGCHLD); /* it may end before the monitor listens */
 	if (setsid() < 0 || sigprocmask(SIG_BLOCK, &child, NULL) < 0 ||
-	    prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || start_launcher(s, &l) < 0)
+	    prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || start_launcher(s, report_fd, &l) < 0)
 		_exit(0);
 	(void)snprintf(args->launcher, LAUNCHER_MAX, LAUNCHER_OPTION "%d", (int)l.pid);
 	if (arrange(s, report_fd, run_dir_fd, &l) == 0)

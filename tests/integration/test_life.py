@@ -155,6 +155,17 @@ def test_without_a_monitor_there_is_no_container(sampan, image, scratch):
     assert sampan("rm", "bad", check=True).stdout == "bad\n"
 
 
+def test_of_a_monitor_that_cannot_begin_no_container_is_left(sampan, image):
+    """What has been made of it meanwhile has gone by the time that the error is told."""
+    ident = sampan("create", "--name", "bad", image, "sleep", "100", check=True).stdout.strip()
+    (sampan.state_dir / "monitor" / ident / "attach.sock").mkdir(parents=True)
+    done = sampan("start", "bad")
+    assert (done.returncode, done.stderr) == (1, "sampan: error starting container bad: the container's monitor: Address already in use\n")
+    assert set(os.listdir(sampan.state_dir)) <= {"monitor", "events", ":seccomp"}
+    (sampan.state_dir / "monitor" / ident / "attach.sock").rmdir()
+    sampan("start", "bad", check=True)
+
+
 def test_a_container_whose_monitor_is_of_an_older_build_is_listed_as_it_is(sampan, image):
     """Such a monitor has no lock on its page: the container's own tells, and after SIGKILL that as well."""
     ident = run(sampan, "--name", "old", image, "sleep", "100")
