@@ -130,10 +130,27 @@ void monitor_launch(struct monitor *m)
 	}
 }
 
+/* The last who has it takes its mounts down: not init, of whose end we hear after that only, but we, while somebody clears away. */
+static void hold_mounts(struct monitor *m)
+{
+	char path[32];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", m->status.pid);
+	m->mntns_fd = open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static void let_go_of_mounts(struct monitor *m)
+{
+	if (m->mntns_fd >= 0)
+		(void)close(m->mntns_fd); /* nothing was written */
+	m->mntns_fd = -1;
+}
+
 static void take_created(struct monitor *m, const struct monitor_message *message, int console_fd)
 {
 	m->status.pid = message->a;
 	m->status.pid_start_ticks = message->u;
+	hold_mounts(m);
 	if (console_fd >= 0)
 		monitor_streams_take_terminal(&m->streams, console_fd, m->config.interactive);
 }
@@ -320,6 +337,7 @@ static void end_of_run(struct monitor *m)
 		(void)close(m->held[--m->held_len]); /* nobody reads them */
 	if (again || !ask_client(m))
 		clean_up(m, !again);
+	let_go_of_mounts(m);
 }
 
 /* The first start decides; later ones are tried again as the policy has it. */

@@ -253,7 +253,7 @@ int monitor_main(const struct monitor_config *config)
 	/* Member by member: assigning the whole would touch it all. */
 	m.report_fd = MONITOR_FD_REPORT;
 	m.signal_fd = m.netns_fd = m.helper.fd = m.probe.helper.fd = -1;
-	m.notify.in = m.notify.out = m.memory.events_fd = m.asked.trash_fd = -1;
+	m.notify.in = m.notify.out = m.memory.events_fd = m.asked.trash_fd = m.mntns_fd = -1;
 	m.config = *config;
 	if (begin(&m) < 0)
 		return MONITOR_EXIT_FAILED;

@@ -276,6 +276,7 @@ struct monitor {
 	int report_fd; /* -1: it has been told */
 	int signal_fd;
 	int netns_fd;        /* -1: it has no network of ours */
+	int mntns_fd;        /* of the container that runs; -1: none */
 	int64_t launched_ms; /* monotonic */
 	int64_t deadline_ms; /* of PHASE_WAITING */
 	int64_t kill_ms;     /* when a container that was told to stop gets SIGKILL; 0: never */
