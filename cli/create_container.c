@@ -396,20 +396,31 @@ static int write_cidfile(const struct creation *run, struct err *e)
 	return r < 0 ? err_code(e, r, "failed to create the container ID file '%s'", path) : 0;
 }
 
-/* What belongs to a container: made durable at once, but for one that goes with its process. */
-static int write_files(const struct creation *run, struct err *e)
+int creation_sync(void *creation, struct err *e)
 {
-	const char *names[] = { CONTAINER_SPEC_FILE, CONTAINER_LIFE_FILE, NETWORK_CONFIG_FILE };
-	size_t len = ARRAY_LEN(names);
+	static const char *const NAMES[] = { CONTAINER_SPEC_FILE, CONTAINER_LIFE_FILE, NETWORK_CONFIG_FILE };
+	struct creation *run = creation;
+	size_t len = ARRAY_LEN(NAMES);
+
+	if (!run->unsynced)
+		return 0;
+	run->unsynced = false;
+	if (run->network.mode == NETWORK_NONE)
+		len--;
+	return file_sync_all(run->dir_fd, NAMES, len, e);
+}
+
+/* What belongs to a container: to be durable, but for one that goes with its process. One that is started is so before it runs anything (run_container). */
+static int write_files(struct creation *run, struct err *e)
+{
 	int r = container_spec_write(run->dir_fd, &run->spec, false, e);
 
 	if (r == 0)
 		r = life_write(run->dir_fd, &run->life, false, e);
-	if (run->network.mode == NETWORK_NONE)
-		len--;
-	else if (r == 0)
+	if (r == 0 && run->network.mode != NETWORK_NONE)
 		r = network_config_save(run->dir_fd, &run->network, false, e);
-	return r < 0 || run->record.auto_remove ? r : file_sync_all(run->dir_fd, names, len, e);
+	run->unsynced = r == 0 && !run->record.auto_remove;
+	return r < 0 || run->starts ? r : creation_sync(run, e);
 }
 
 /* The spec, the files, the terminal's size. */

@@ -41,6 +41,7 @@ struct creation {
 	char *dir;    /* of the container, absolute */
 	int dir_fd, lock_fd;
 	int volumes_lock_fd, ids_lock_fd; /* until the record is there */
+	bool unsynced;                    /* creation_sync is still to come */
 };
 void creation_done(struct creation *c);
 #define cleanup_creation __attribute__((cleanup(creation_done)))
@@ -55,9 +56,13 @@ void creation_done(struct creation *c);
 			    .passwd = BUF_INIT(CREATION_PASSWD_MAX), \
 			    .group = BUF_INIT(CREATION_PASSWD_MAX) })
 
-/* Makes a container of `image` that is to run `args` (may be empty); the caller has its lock (c->lock_fd). On failure nothing is left of it. */
+/* Makes a container of `image` that is to run `args` (may be empty); the caller has its lock (c->lock_fd). On failure nothing is left of it. One that
+ * `starts` is on the disk for good after creation_sync only. */
 int create_container(struct creation *c, const char *image, char **args, size_t args_len,
 		     struct err *e) MUST_CHECK;
+
+/* Makes it durable where that is still to be done, and worth it. `creation`: a struct creation. */
+int creation_sync(void *creation, struct err *e) MUST_CHECK;
 
 /* With --debug: what took how long, on stderr. */
 void creation_debug(const struct creation *c, const char *what);

@@ -119,6 +119,8 @@ int run_container(const struct run_flags *f, const char *image, char **args, siz
 	}
 	start = CONTAINER_START(c.store, g->state_dir);
 	start.lock_fd = &c.lock_fd;
+	start.make_durable = creation_sync;
+	start.durable_arg = &c;
 	r = is_detached(f) ? run_detached(&start, &c, &exit_code, &e)
 			   : run_attached(&start, &c, &exit_code, &e);
 	if (r < 0)

@@ -73,7 +73,9 @@ int container_start(const struct container_start *s, struct container_record *c,
 				     .life = &life,
 				     .auto_remove = c->auto_remove,
 				     .client_fd = s->client_fd,
-				     .client_wants = s->client_wants };
+				     .client_wants = s->client_wants,
+				     .make_durable = s->make_durable,
+				     .durable_arg = s->durable_arg };
 	int r = 0;
 
 	if (s->lock_fd)

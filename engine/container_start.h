@@ -12,6 +12,8 @@ struct container_start {
 	int *lock_fd; /* of one that was made just now, and whose record says that it runs: closed, as the monitor has it; NULL: take it */
 	int client_fd; /* as struct monitor_start; -1: none */
 	int32_t client_wants;
+	int (*make_durable)(void *arg, struct err *e); /* as struct monitor_start */
+	void *durable_arg;
 };
 #define CONTAINER_START(s, dir) \
 	((struct container_start){ .store = (s), .state_dir = (dir), .client_fd = -1 })

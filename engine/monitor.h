@@ -66,7 +66,7 @@ enum monitor_message_type {
 	MONITOR_CHECK,   /* look again whether the user has stopped it */
 	MONITOR_RESTART, /* another restart policy. a: its kind; u: its max */
 
-	MONITOR_GO, /* the monitor to the first start's helper: it is ready for the container */
+	MONITOR_GO, /* who started the monitor to it: the container may run. The monitor to the first start's helper: the same, and it is ready for it */
 
 	/* The monitor to clients. */
 	MONITOR_STDOUT, /* data */
@@ -117,6 +117,11 @@ struct monitor_start {
 	int dir_fd;           /* the container's directory */
 	int client_fd;        /* the monitor's end of an attached client's socket; -1: none */
 	int32_t client_wants; /* MONITOR_WANT_* */
+	int (*make_durable)(
+		void *arg,
+		struct err *
+			e); /* done while monitor and container begin, and before anything of it runs; NULL */
+	void *durable_arg;
 };
 
 /* Starts a monitor for a container that the caller has locked, and waits until the container's program runs. The lock is the monitor's from here

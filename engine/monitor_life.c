@@ -85,6 +85,18 @@ static void say_why(struct monitor *m, int r, const struct err *e)
 		       e->code < 0 ? e->text : errno_text(-r));
 }
 
+static int wait_for_starter(const struct monitor *m, struct err *e)
+{
+	struct monitor_message message;
+	int r = monitor_receive(m->report_fd, &message, NULL, 0, 0, NULL);
+
+	return r > 0 && message.type == MONITOR_GO
+		       ? 0
+		       : err_set(e, r < 0 ? r : -ECANCELED,
+				 "cannot start the container: who started it has ended, or could not "
+				 "write it to disk");
+}
+
 /* That of the first start runs already, and waits for our word to make the container. Without it, or without us, it ends. */
 static void take_launcher(struct monitor *m)
 {
@@ -96,6 +108,8 @@ static void take_launcher(struct monitor *m)
 	m->config.launcher = 0;
 	monitor_streams_adopt(&m->streams, m->config.tty, m->config.interactive, has_own_streams(m));
 	r = monitor_output_open(m, &e);
+	if (r == 0)
+		r = wait_for_starter(m, &e);
 	if (r == 0) {
 		IGNORE_RESULT(monitor_send(m->helper.fd, &go, NULL, -1, 0)); /* its end will say why */
 		return;

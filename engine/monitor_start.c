@@ -375,6 +375,20 @@ static _Noreturn void become_monitor(const struct monitor_start *s, const struct
 	_exit(0);
 }
 
+/* Without our word the monitor begins nothing, and says so. */
+static int give_word(const struct monitor_start *s, int fd, struct err *e)
+{
+	const struct monitor_message go = { .type = MONITOR_GO };
+	int r = s->make_durable ? s->make_durable(s->durable_arg, e) : 0;
+
+	if (r == 0)
+		IGNORE_RESULT(
+			monitor_send(fd, &go, NULL, -1, 0)); /* it may have ended, which read_report tells */
+	else
+		(void)shutdown(fd, SHUT_WR); /* fails where it has ended */
+	return r;
+}
+
 static int read_report(int fd, pid_t *ret_pid, int *ret_exit_code, struct err *e)
 {
 	struct monitor_message message;
@@ -435,7 +449,8 @@ int monitor_run(const struct monitor_start *s, pid_t *ret_pid, int *ret_exit_cod
 	cleanup_monitor_args struct monitor_args args = { 0 };
 	cleanup_fd int run_dir_fd = -1;
 	cleanup_fd int report_fd = -1;
-	int r = program_path(PROGRAM, &program, e);
+	struct err why = { 0 };
+	int refused, r = program_path(PROGRAM, &program, e);
 
 	*ret_exit_code = EXIT_SAMPAN;
 	if (r == 0)
@@ -446,5 +461,11 @@ int monitor_run(const struct monitor_start *s, pid_t *ret_pid, int *ret_exit_cod
 	if (r < 0)
 		return err_code(e, r, "cannot start the container's monitor");
 	r = spawn(s, &args, run_dir_fd, &report_fd, e);
-	return r < 0 ? r : read_report(report_fd, ret_pid, ret_exit_code, e);
+	if (r < 0)
+		return r;
+	refused = give_word(s, report_fd, &why);
+	r = read_report(report_fd, ret_pid, ret_exit_code, e);
+	if (refused < 0)
+		*e = why;
+	return refused < 0 ? refused : r;
 }
