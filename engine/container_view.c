@@ -234,7 +234,7 @@ int container_view_recover(const struct store *s, const char *state_dir, struct 
 	if (r < 0)
 		return r;
 	monitor_remove_dir(state_dir, c->id);
-	launch_undo(s, c->id);
+	launch_undo(s, c->id, c);
 	launch_events_end(state_dir, c, &(struct launch_end){ .exit_code = EXIT_LOST });
 	if (c->auto_remove)
 		return launch_remove(s, state_dir, c, true, e);

@@ -255,7 +255,7 @@ int container_launch(const struct store *s, const char *state_dir, const char *i
 		r = run(s, &l, &args, report_fd, e);
 	}
 	if (r < 0) {
-		launch_undo(s, id);
+		launch_undo(s, id, l.record.id[0] ? &l.record : NULL);
 		tell_failure(report_fd, e);
 	}
 	return r;
@@ -398,7 +398,7 @@ int container_clean_up(const struct store *s, const char *state_dir, const char 
 	cleanup_container_record struct container_record c = { 0 };
 	cleanup_network_state struct network_state networks = NETWORK_STATE_EMPTY;
 	struct monitor_message message = { .type = MONITOR_CLEANED };
-	bool goes = end->final && end->remove, had_networks = may_have_networks(s, id);
+	bool goes = end->final && end->remove, had_networks = !end->asked && may_have_networks(s, id);
 	struct err later, unreadable;
 	int r, found, opened;
 
@@ -412,7 +412,7 @@ int container_clean_up(const struct store *s, const char *state_dir, const char 
 	r = runtime_delete(state_dir, id, true, e);
 	if (r == -ENOENT || r > 0)
 		r = 0;
-	launch_undo(s, id);
+	launch_undo(s, id, found == 0 ? &c : NULL);
 	opened = had_networks ? network_state_open(state_dir, false, &networks, unless_failed(r, &later, e))
 			      : -ENOENT;
 	if (opened != -ENOENT)

@@ -20,7 +20,7 @@ struct container_end {
 	bool final;  /* it will not be started again by its monitor: the record is brought up to date */
 	bool remove; /* then the container goes */
 	bool died;   /* it has ended just now, which is an event */
-	bool asked; /* report_fd's monitor has a helper for it where we are late, and empties the directory */
+	bool asked; /* it has no networks, and report_fd's monitor has a helper for us if we are late, and empties the directory */
 	int exit_code;
 	uint32_t restarts;
 	int64_t started_ns, finished_ns; /* since the epoch; 0: never */

@@ -348,14 +348,11 @@ int launch_add(struct launch_additions *a, struct err *e)
 	return r == 0 ? launch_add_secrets(a, e) : r;
 }
 
-void launch_undo(const struct store *s, const char *id)
+void launch_undo(const struct store *s, const char *id, const struct container_record *c)
 {
-	cleanup_container_record struct container_record c = { 0 };
 	struct err ignored; /* what stays mounted is found by the next start, and by who removes it */
 
 	container_unmount(s, id);
-	if (container_find(s, id, &c, &ignored) < 0)
-		return;
-	for (size_t i = 0; i < c.volumes.len; i++)
-		IGNORE_RESULT(volume_unmount_unused(s, c.volumes.items[i], c.id, &ignored));
+	for (size_t i = 0; c && i < c->volumes.len; i++)
+		IGNORE_RESULT(volume_unmount_unused(s, c->volumes.items[i], id, &ignored));
 }

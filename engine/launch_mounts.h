@@ -29,8 +29,8 @@ void launch_additions_done(struct launch_additions *a);
  * launch_undo is due. -ENOENT, -EBUSY the other container does not run. */
 int launch_add(struct launch_additions *a, struct err *e) MUST_CHECK;
 
-/* Unmounts what launch_add has mounted; as much as it can. */
-void launch_undo(const struct store *s, const char *id);
+/* Unmounts what launch_add has mounted; as much as it can. c: the container's record; NULL where it cannot be read. */
+void launch_undo(const struct store *s, const char *id, const struct container_record *c);
 
 /* engine/launch_secrets.c, for launch_add: --secret. dir_fd is the container's directory. */
 int launch_add_secrets(struct launch_additions *a, struct err *e) MUST_CHECK;
