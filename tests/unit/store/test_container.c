@@ -414,6 +414,30 @@ static void removal_takes_everything(void **state)
 	assert_non_null(strstr(e.text, "no such container: "));
 }
 
+static void what_a_killed_removal_has_left_goes_unless_somebody_is_at_it(void **state)
+{
+	struct fixture *f = *state;
+	cleanup_container_record struct container_record c = { 0 };
+	struct container_removal removal;
+	char trash[CONTAINER_TRASH_MAX], path[128];
+	struct stat st;
+	struct err e;
+
+	make(f->store, "gone", "", &c);
+	assert_int_equal(container_remove_begin(f->store, c.id, &removal, &e), 0);
+	container_trash_name(c.id, trash);
+	(void)snprintf(path, sizeof(path), "containers/%s", trash);
+	assert_int_equal(symlinkat(c.id, store_root_fd(f->store), "container-names/gone"), 0);
+	assert_int_equal(container_remove_rest(f->store, c.id, &e), 0);
+	assert_int_equal(fstatat(store_root_fd(f->store), path, &st, AT_SYMLINK_NOFOLLOW), 0);
+	assert_int_equal(unlinkat(store_root_fd(f->store), "container-names", AT_REMOVEDIR), 0); /* empty */
+	assert_int_equal(mkdirat(store_root_fd(f->store), "container-names", 0700), 0);
+	container_removal_done(&removal);
+	assert_int_equal(container_remove_rest(f->store, c.id, &e), 0);
+	assert_int_equal(fstatat(store_root_fd(f->store), path, &st, AT_SYMLINK_NOFOLLOW), -1);
+	assert_int_equal(container_remove_rest(f->store, c.id, &e), 0);
+}
+
 static void who_writes_a_record_does_not_take_a_new_name_back(void **state)
 {
 	struct fixture *f = *state;
@@ -490,6 +514,7 @@ int main(void)
 		TEST(a_process_of_another_boot_is_not_ours),
 		TEST(a_list_is_newest_first_and_shows_the_damaged),
 		TEST(removal_takes_everything),
+		TEST(what_a_killed_removal_has_left_goes_unless_somebody_is_at_it),
 		TEST(who_writes_a_record_does_not_take_a_new_name_back),
 		TEST(an_upper_directory_that_was_in_memory_is_gone_with_the_container),
 		TEST(the_overlay_is_planned_topmost_first),
