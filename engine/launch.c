@@ -364,21 +364,45 @@ static bool tell_removed(void *report, const struct container_removal *removal)
 	return leaves && to->heard;
 }
 
+/* A container as it was found, or why it was not. */
+struct ended {
+	int found;
+	struct container_record record;
+	struct err why;
+};
+
+static void ended_done(struct ended *c)
+{
+	container_record_done(&c->record);
+}
+#define cleanup_ended __attribute__((cleanup(ended_done)))
+
 /* As container_clean_up. Of one that is gone somebody may have left a part, whose `rm -f` was faster, or who was to clear away and was killed. */
-static int settle(const struct store *s, const char *state_dir, const struct container_record *c,
-		  const char *id, const struct container_end *end, bool oom, int report_fd, struct err *e)
+static int settle(const struct store *s, const char *state_dir, const struct ended *c, const char *id,
+		  const struct container_end *end, bool oom, int report_fd, struct err *e)
 {
 	struct report report = { .fd = report_fd, .id = id, .asked = end->asked };
 	bool goes = end->final && end->remove;
-	int r = c ? 0 : -ENOENT;
+	int r = c->found;
 
-	if (c && goes)
-		r = launch_remove_telling(s, state_dir, c, tell_removed, &report, e);
-	else if (c && end->final)
+	if (r < 0 && r != -ENOENT)
+		return err_set(e, r, "%s", c->why.text);
+	if (r == 0 && goes)
+		r = launch_remove_telling(s, state_dir, &c->record, tell_removed, &report, e);
+	else if (r == 0 && end->final)
 		r = record_end(s, id, end, oom, e);
 	if (r == -ENOENT)
 		r = goes ? container_remove_rest(s, id, e) : 0;
 	return r == 0 && end->asked && !report.heard ? 1 : r;
+}
+
+static int delete_ended(const struct store *s, const char *state_dir, const char *id, const struct ended *c,
+			struct err *e)
+{
+	int r = runtime_delete(state_dir, id, true, e);
+
+	launch_undo(s, id, c->found == 0 ? &c->record : NULL);
+	return r == -ENOENT || r > 0 ? 0 : r;
 }
 
 /* Of several failures the first is told. */
@@ -395,24 +419,21 @@ static int first_of(int r, int next)
 int container_clean_up(const struct store *s, const char *state_dir, const char *id,
 		       const struct container_end *end, int report_fd, struct err *e)
 {
-	cleanup_container_record struct container_record c = { 0 };
+	cleanup_ended struct ended c = { 0 };
 	cleanup_network_state struct network_state networks = NETWORK_STATE_EMPTY;
 	struct monitor_message message = { .type = MONITOR_CLEANED };
 	bool goes = end->final && end->remove, had_networks = !end->asked && may_have_networks(s, id);
-	struct err later, unreadable;
-	int r, found, opened;
+	struct err later;
+	int r, opened;
 
 	read_oom(state_dir, id, &message);
 	r = monitor_send(report_fd, &message, NULL, -1, 0);
 	if (r < 0 && end->asked)
 		return err_code(e, r, "the container's monitor does without");
-	found = container_find(s, id, &c, &unreadable);
-	if (found == 0 && end->died)
-		tell_end(state_dir, &c, end, message.a != 0, had_networks);
-	r = runtime_delete(state_dir, id, true, e);
-	if (r == -ENOENT || r > 0)
-		r = 0;
-	launch_undo(s, id, found == 0 ? &c : NULL);
+	c.found = container_find(s, id, &c.record, &c.why);
+	if (c.found == 0 && end->died)
+		tell_end(state_dir, &c.record, end, message.a != 0, had_networks);
+	r = delete_ended(s, state_dir, id, &c, e);
 	opened = had_networks ? network_state_open(state_dir, false, &networks, unless_failed(r, &later, e))
 			      : -ENOENT;
 	if (opened != -ENOENT)
@@ -421,11 +442,8 @@ int container_clean_up(const struct store *s, const char *state_dir, const char 
 	 * networks are down, of which the kernel's part alone is a tenth of a second. */
 	if (opened == 0 && !goes)
 		r = first_of(r, network_down_in(&networks, id, end->netns_fd, unless_failed(r, &later, e)));
-	if (found == 0 || found == -ENOENT)
-		r = first_of(r, settle(s, state_dir, found == 0 ? &c : NULL, id, end, message.a != 0,
-				       report_fd, unless_failed(r, &later, e)));
-	else if (r == 0)
-		r = err_set(e, found, "%s", unreadable.text);
+	r = first_of(r, settle(s, state_dir, &c, id, end, message.a != 0, report_fd,
+			       unless_failed(r, &later, e)));
 	if (opened == 0 && goes)
 		r = first_of(r, network_down_in(&networks, id, end->netns_fd, unless_failed(r, &later, e)));
 	return r;
