@@ -24,6 +24,7 @@ struct session {
 	struct run_foreground *f;
 	struct attach_end *end;
 	bool ended;
+	bool cleared;           /* away, by us */
 	bool in_open, end_owed; /* stdin is read; its end has not been told */
 	size_t pending;         /* bytes of `data` that wait */
 	char data[MONITOR_DATA_MAX];
@@ -145,6 +146,7 @@ static void take_clean_up(struct session *s, const struct monitor_message *m, co
 
 	if (r < 0)
 		IGNORE_RESULT(monitor_send(s->a->fd, &cannot, NULL, -1, 0)); /* it sees our end as well */
+	s->cleared = r >= 0;
 	if (r != 1)
 		return;
 	monitor_remove_dir(s->a->state_dir,
@@ -172,11 +174,12 @@ static int read_monitor(struct session *s, struct err *e)
 	case MONITOR_CLEAN_UP:
 		take_clean_up(s, &m, data, fd);
 		return 0;
+	case MONITOR_LEAVE:
 	case MONITOR_EXIT:
 		s->end->exit_code = m.a;
 		s->end->oom_killed = m.b != 0;
 		s->end->memory_max = m.u;
-		s->ended = true;
+		s->ended = m.type == MONITOR_EXIT || s->cleared;
 		return 0;
 	default:
 		return 0; /* of a later version */

@@ -80,6 +80,7 @@ enum monitor_message_type {
 	 * ended, ns since the epoch. It answers as a helper does (container_clean_up): MONITOR_CLEANED is its word that it is at it, and nobody else
 	 * then is; MONITOR_REMOVED comes with the directory, locked by flock(2), and its name as data, for the monitor to empty. The same back: it cannot. */
 	MONITOR_CLEAN_UP,
+	MONITOR_LEAVE, /* the same to the same, once it has begun: it need not wait for MONITOR_EXIT when it is done. a, b, u as there */
 };
 
 #define MONITOR_WANT_STDIN  1

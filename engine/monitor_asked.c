@@ -51,6 +51,17 @@ static void take_trash(struct monitor *m, const struct monitor_message *message,
 	m->asked.trash_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }
 
+/* So that it need not wait for us in the end: what is left then is ours alone. The container's mounts are gone by now (monitor_life). */
+static void let_leave(const struct monitor *m)
+{
+	const struct monitor_message message = {
+		.type = MONITOR_LEAVE, .a = m->status.exit_code, .b = m->status.oom_killed, .u = m->memory_max
+	};
+
+	IGNORE_RESULT(
+		monitor_send(m->asked.client->fd, &message, NULL, -1, MSG_DONTWAIT)); /* then it waits */
+}
+
 bool monitor_asked_hear(struct monitor *m, const struct monitor_client *c,
 			const struct monitor_message *message, const char *data, int fd)
 {
@@ -60,6 +71,7 @@ bool monitor_asked_hear(struct monitor *m, const struct monitor_client *c,
 		return false;
 	if (message->type == MONITOR_CLEANED) {
 		monitor_take_cleaned(m, message);
+		let_leave(m);
 		a->state = ASKED_CLAIMED;
 		a->deadline_ms = monotonic_ms() + WORK_MS;
 	} else if (message->type == MONITOR_REMOVED && a->state == ASKED_CLAIMED) {

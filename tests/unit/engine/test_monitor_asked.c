@@ -100,7 +100,9 @@ static void what_it_leaves_the_monitor_removes(void **state)
 	int dir_fd = scratch->fd;
 	cleanup_fd int fd = ask();
 	cleanup_fd int trash_fd = -1;
+	struct monitor_message message;
 	struct stat st;
+	char data[64];
 
 	assert_int_equal(mkdirat(dir_fd, "trash", 0700), 0);
 	trash_fd = openat(dir_fd, "trash", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -112,6 +114,10 @@ static void what_it_leaves_the_monitor_removes(void **state)
 	assert_int_equal(say(fd, MONITOR_CLEANED, NULL, -1), 0);
 	hear();
 	assert_int_equal(m.asked.state, ASKED_CLAIMED);
+	assert_int_equal(monitor_receive(fd, &message, data, sizeof(data), MSG_DONTWAIT, NULL), 1);
+	assert_int_equal(monitor_receive(fd, &message, data, sizeof(data), MSG_DONTWAIT, NULL), 1);
+	assert_int_equal(message.type, MONITOR_LEAVE);
+	assert_int_equal(message.a, 3);
 	assert_int_equal(say(fd, MONITOR_REMOVED, "trash", trash_fd), 0);
 	hear();
 	assert_int_equal(m.asked.state, ASKED_DONE);
