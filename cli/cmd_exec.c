@@ -94,14 +94,15 @@ static int adapt(const struct exec_flags *f, int root_fd, char *const *args, str
 	return exec_process_adapt(f, &c, args, p, e);
 }
 
-static int load_spec(const struct store *s, const char *id, struct runtime_spec *ret, struct err *e)
+static int load_spec(const struct store *s, const char *state_dir, const char *id, struct filtered_spec *ret,
+		     struct err *e)
 {
 	cleanup_fd int dir_fd = -1;
 	int r = container_open_dir(s, id, &dir_fd, e);
 
 	if (r == 0)
-		r = container_spec_read(dir_fd, ret, e);
-	if (r == 0 && !ret->process)
+		r = container_spec_read_filtered(dir_fd, state_dir, ret, e);
+	if (r == 0 && !ret->spec.process)
 		r = err_set(e, -EINVAL, "config.json: process: missing");
 	return r;
 }
@@ -184,15 +185,17 @@ static bool is_there(const struct cli_globals *g, const struct container_record 
 }
 
 static int execute(const struct exec_flags *f, const struct cli_globals *g, const struct container_record *c,
-		   const struct runtime_spec *spec, int *ret_exit, struct err *e)
+		   const struct filtered_spec *config, int *ret_exit, struct err *e)
 {
-	const struct runtime_exec_args args = {
-		.state_root = g->state_dir, .id = c->id, .process = spec->process, .linux_ = &spec->linux_
-	};
+	const struct runtime_exec_args args = { .state_root = g->state_dir,
+						.id = c->id,
+						.process = config->spec.process,
+						.linux_ = &config->spec.linux_,
+						.filter = config->filter.insns ? &config->filter : NULL };
 	struct exec_events events;
 	int r;
 
-	exec_events_begin(g->state_dir, c, &spec->process->args, &events);
+	exec_events_begin(g->state_dir, c, &config->spec.process->args, &events);
 	r = f->detach ? exec_detach(&args, &events, g, e) : attach(f, &args, ret_exit, e);
 	if (r == -ENOENT && !is_there(g, c)) /* else a directory, or the program, is not */
 		r = container_ended_since(c, r, e);
@@ -211,7 +214,7 @@ static int run(const struct exec_flags *f, const struct cli_globals *g, char **a
 	       struct err *e)
 {
 	cleanup_container_record struct container_record c = { 0 };
-	cleanup_runtime_spec struct runtime_spec spec = { 0 };
+	cleanup_filtered_spec struct filtered_spec config = { 0 };
 	cleanup_store struct store *store = NULL;
 	cleanup_fd int root_fd = -1;
 	int r;
@@ -222,10 +225,10 @@ static int run(const struct exec_flags *f, const struct cli_globals *g, char **a
 	if (r == 0)
 		r = find(store, g, argv[1], &c, &root_fd, e);
 	if (r == 0)
-		r = load_spec(store, c.id, &spec, e);
+		r = load_spec(store, g->state_dir, c.id, &config, e);
 	if (r == 0)
-		r = adapt(f, root_fd, argv + 2, spec.process, e);
-	return r == 0 ? execute(f, g, &c, &spec, ret_exit, e) : r;
+		r = adapt(f, root_fd, argv + 2, config.spec.process, e);
+	return r == 0 ? execute(f, g, &c, &config, ret_exit, e) : r;
 }
 
 int cmd_exec(int argc, char **argv, const struct cli_globals *g)

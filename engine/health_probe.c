@@ -112,32 +112,35 @@ static int append(int dir_fd, const struct entry *entry, struct err *e)
 
 struct probe {
 	struct life life;
-	struct runtime_spec spec;
+	struct filtered_spec config;
 };
 
 static void probe_done(struct probe *p)
 {
 	life_done(&p->life);
-	runtime_spec_done(&p->spec);
+	filtered_spec_done(&p->config);
 }
 #define cleanup_probe __attribute__((cleanup(probe_done)))
 
-static int load(const struct store *s, const char *id, struct probe *ret, struct err *e)
+static int load(const struct store *s, const char *state_dir, const char *id, struct probe *ret,
+		struct err *e)
 {
+	struct spec_process *process;
 	cleanup_fd int dir_fd = -1;
 	int r = container_open_dir(s, id, &dir_fd, e);
 
 	if (r == 0)
 		r = life_read(dir_fd, &ret->life, e);
 	if (r == 0)
-		r = container_spec_read(dir_fd, &ret->spec, e);
+		r = container_spec_read_filtered(dir_fd, state_dir, &ret->config, e);
 	if (r < 0)
 		return r;
-	if (ret->life.health.test.len == 0 || !ret->spec.process)
+	process = ret->config.spec.process;
+	if (ret->life.health.test.len == 0 || !process)
 		return err_set(e, -ENOENT, "the container has no health check");
-	ret->spec.process->terminal = false;
-	strvec_done(&ret->spec.process->args);
-	r = strvec_add_all(&ret->spec.process->args, &ret->life.health.test);
+	process->terminal = false;
+	strvec_done(&process->args);
+	r = strvec_add_all(&process->args, &ret->life.health.test);
 	return r < 0 ? err_code(e, r, "cannot run the health check") : 0;
 }
 
@@ -208,9 +211,12 @@ static int run(const char *state_dir, const char *id, const struct probe *p, str
 	       int *ret_exit_code, struct err *e)
 {
 	cleanup_runtime_container struct runtime_container c = RUNTIME_CONTAINER_EMPTY;
-	const struct runtime_exec_args args = {
-		.state_root = state_dir, .id = id, .process = p->spec.process, .linux_ = &p->spec.linux_
-	};
+	const struct filtered_spec *config = &p->config;
+	const struct runtime_exec_args args = { .state_root = state_dir,
+						.id = id,
+						.process = config->spec.process,
+						.linux_ = &config->spec.linux_,
+						.filter = config->filter.insns ? &config->filter : NULL };
 	cleanup_fd int output_fd = -1;
 	int r = catch_output(&output_fd, e);
 
@@ -240,7 +246,7 @@ int health_probe(const struct store *s, const char *state_dir, const char *id, b
 	char start[TIMESTAMP_MAX], end[TIMESTAMP_MAX];
 	struct entry entry = { .start = start, .end = end };
 	int exit_code = 1;
-	int r = load(s, id, &p, e);
+	int r = load(s, state_dir, id, &p, e);
 
 	*ret_passed = false;
 	if (r == 0)
