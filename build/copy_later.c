@@ -47,6 +47,7 @@ static int failed(const struct copy_later_file *f, int code, const char *what, s
 static bool is_worth_it(const struct copy_later *l, const struct stat *st)
 {
 	return l->len < COPY_LATER_MAX && st->st_size >= (off_t)COPY_LATER_WORTH_BYTES &&
+	       (uint64_t)st->st_size <= COPY_LATER_MAX_BYTES - l->bytes &&
 	       (off_t)st->st_blocks * 512 >= st->st_size;
 }
 
@@ -72,6 +73,7 @@ bool copy_later_take(struct copy_later *l, int from_fd, int to_fd, const struct 
 	}
 	f.inode = to.st_ino;
 	l->files[l->len++] = f;
+	l->bytes += (uint64_t)st->st_size;
 	return true;
 }
 
