@@ -152,7 +152,7 @@ S := $(O)/static
 KERNEL_HEADERS := $(if $(CROSS),/usr/$(TRIPLET)/include,/usr/include)
 STATIC_HEADERS := $(addprefix $(KERNEL_HEADERS)/,linux asm-generic) \
 	$(firstword $(wildcard $(KERNEL_HEADERS)/asm $(KERNEL_HEADERS)/$(MACHINE)-linux-gnu/asm)) \
-	$(wildcard $(foreach d,/usr/include /usr/include/$(MACHINE)-linux-gnu,$(addprefix $d/,jansson.h jansson_config.h yajl seccomp.h seccomp-syscalls.h)))
+	$(wildcard $(foreach d,/usr/include /usr/include/$(MACHINE)-linux-gnu,$(addprefix $d/,jansson.h jansson_config.h yajl seccomp.h seccomp-syscalls.h xxhash.h xxh3.h)))
 STATIC_CPPFLAGS := -nostdinc -isystem /usr/include/$(MACHINE)-linux-musl -isystem $(shell $(CC) -print-file-name=include) \
 	-isystem $(S)/include -DSAMPAN_STATIC
 # What runs once is worth no space: sampan-oci has to be below 400 KiB with its libc.
@@ -176,28 +176,33 @@ $(S)/obj/%.o: %.c $(O)/flags | $(S)/include
 	$(if $(V),,@echo "  CC      $< (static)")
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(STATIC_CPPFLAGS) $(ALL_CFLAGS) $(STATIC_CFLAGS) -MMD -MP -c -o $@ $<
 
+# Of pull/ what reads configuration: the rest is of libraries.
+static_sources = $(if $(filter pull,$(1)),$(addprefix pull/,config_dirs.c registries_conf.c registries_conf_files.c),$(call sources,$(1)))
 define static_rules
-$(S)/lib/$(1).a: $(call static_objects,$(call sources,$(1)))
+$(S)/lib/$(1).a: $(call static_objects,$(call static_sources,$(1)))
 	$$(Q)mkdir -p $$(@D) && rm -f $$@ && $$(AR) rcs $$@ $$^
 endef
-$(foreach f,common oci cgroups runtime engine cli,$(eval $(call static_rules,$(f))))
+$(foreach f,common oci cgroups store runtime pull engine cli,$(eval $(call static_rules,$(f))))
 
 # --- programs -------------------------------------------------------------------------------------
 
-# What needs a shared library is done by sampan-oci once more, linked with glibc.
+# What needs a shared library is done by programs of the same names that are linked with glibc.
 DYNAMIC_OCI := $(if $(STATIC),$(O)/libexec/sampan/sampan-oci,$(O)/sampan-oci)
-PROGRAMS := $(O)/sampan $(sort $(O)/sampan-oci $(DYNAMIC_OCI)) $(O)/libexec/sampan/sampan-image $(O)/libexec/sampan/sampan-monitor \
+DYNAMIC_SAMPAN := $(if $(STATIC),$(O)/libexec/sampan/sampan,$(O)/sampan)
+PROGRAMS := $(sort $(O)/sampan $(DYNAMIC_SAMPAN) $(O)/sampan-oci $(DYNAMIC_OCI)) $(O)/libexec/sampan/sampan-image $(O)/libexec/sampan/sampan-monitor \
 	$(O)/libexec/sampan/netavark/iptables $(O)/libexec/sampan/netavark/ip6tables
 .PHONY: programs
 programs: $(PROGRAMS)
 
 # Of pull/ only what reads configuration is linked: tools/check-linked sees to that.
 BASE_ARCHIVES := $(call archives,cli engine runtime pull store cgroups oci common)
-$(O)/sampan: $(call objects,$(CLI_SAMPAN)) $(BASE_ARCHIVES)
+$(DYNAMIC_SAMPAN): $(call objects,$(CLI_SAMPAN)) $(BASE_ARCHIVES)
 	$(call link,$^,$(LIBS_START))
 $(DYNAMIC_OCI): $(call objects,$(CLI_OCI)) $(call archives,cli runtime cgroups oci common)
 	$(call link,$^,$(LIBS_START))
 ifdef STATIC
+$(O)/sampan: $(call static_objects,$(CLI_SAMPAN)) $(call static_archives,cli engine runtime pull store cgroups oci common)
+	$(call static_link,$^,-ljansson -lyajl_s)
 $(O)/sampan-oci: $(call static_objects,$(CLI_OCI)) $(call static_archives,cli runtime cgroups oci common)
 	$(call static_link,$^,-ljansson -lyajl_s)
 # One for each container that runs: its pages are shared with the other ones or never touched.

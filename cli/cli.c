@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/take_over.h"
+
 void cli_error(const char *fmt, ...)
 {
 	va_list ap;
@@ -21,7 +23,11 @@ void cli_error(const char *fmt, ...)
 int cli_fail(const struct err *e)
 {
 	char text[sizeof(e->text)];
+	struct err cannot;
 	size_t i = 0;
+
+	if (PROGRAM_IS_STATIC && e->code == -ELIBACC && take_over("sampan", &cannot) < 0)
+		cli_error("%s", cannot.text);
 
 	for (; i < sizeof(text) - 1 && e->text[i]; i++) {
 		unsigned char c = (unsigned char)e->text[i],

@@ -10,23 +10,20 @@
 
 #include "cli/oci.h"
 #include "cli/startup.h"
+#include "cli/take_over.h"
+#include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "common/json_write.h"
 #include "common/process.h"
-#include "common/program_path.h"
 #include "common/timestamp.h"
 #include "oci/runtime_spec.h"
+#include "runtime/filtered_spec.h"
 #include "runtime/state.h"
 
 #define LOG_LINE_MAX    65536
 #define NO_SUCH_COMMAND 3            /* runc's exit code */
 #define DYNAMIC         "sampan-oci" /* in libexec */
-#ifdef SAMPAN_STATIC
-#define OCI_STATIC true
-#else
-#define OCI_STATIC false
-#endif
 
 struct command {
 	const char *name;
@@ -35,7 +32,7 @@ struct command {
 };
 
 /* A command that needs shared libraries whatever it is to do. NULL: not by this program. */
-#define WITH_LIBRARIES(run) (OCI_STATIC ? NULL : (run))
+#define WITH_LIBRARIES(run) (PROGRAM_IS_STATIC ? NULL : (run))
 
 static const struct command COMMANDS[] = {
 	{ "create", oci_create, "Create a container" },
@@ -142,17 +139,12 @@ static void append_to_log(const struct oci_globals *g, const char *level, const 
 		write_log_line(fd, g->log_json, level, text);
 }
 
-/* The same program, linked dynamically, does all of it again: docs/adr/0021. Returns where it cannot be executed. */
-static void take_over(const struct oci_globals *g)
+/* Returns where it cannot be executed. */
+static void hand_over(void)
 {
-	cleanup_free char *path = NULL;
 	struct err e;
-	int r = program_path(DYNAMIC, &path, &e);
 
-	if (r == 0) {
-		(void)execv(path, g->argv);
-		(void)err_errno(&e, "cannot run '%s'", path);
-	}
+	IGNORE_RESULT(take_over(DYNAMIC, &e));
 	(void)fprintf(stderr, "sampan-oci: %s\n", e.text);
 }
 
@@ -161,14 +153,14 @@ void oci_settle_program(const struct oci_globals *g, const char *id)
 	cleanup_container_state struct container_state state = { 0 };
 	struct err e;
 
-	if (OCI_STATIC && container_state_read(g->root, id, &state, &e) == 0 && state.systemd_unit)
-		take_over(g);
+	if (PROGRAM_IS_STATIC && container_state_read(g->root, id, &state, &e) == 0 && state.systemd_unit)
+		hand_over();
 }
 
 int oci_fail(const struct oci_globals *g, const struct err *e)
 {
-	if (e->code == -ELIBACC && OCI_STATIC)
-		take_over(g);
+	if (e->code == -ELIBACC && PROGRAM_IS_STATIC)
+		hand_over();
 	append_to_log(g, "error", e->text);
 	(void)fprintf(stderr, "sampan-oci: %s\n", e->text);
 	return 1;
@@ -249,8 +241,8 @@ static int run_command(const struct command *c, int argc, char **argv, const str
 	int64_t begin_ms = g->debug ? monotonic_ms() : 0;
 	int exit_code;
 
-	if (OCI_STATIC && (!c->run || g->systemd_cgroup))
-		take_over(g);
+	if (PROGRAM_IS_STATIC && (!c->run || g->systemd_cgroup))
+		hand_over();
 	if (!c->run)
 		return 1;
 	oci_debug(g, "%s: sampan-oci %s, state in '%s'%s", c->name, SAMPAN_VERSION, g->root,
@@ -281,6 +273,18 @@ static int help(int count, char **argv, const struct oci_globals *g)
 	char *command[] = { argv[1], flag, NULL };
 
 	return count < 2 ? usage(0) : dispatch(2, command, g);
+}
+
+/* For static programs of ours (runtime/filtered_spec.c), not for people: the filter of the config.json on standard input is compiled and kept, if it can be. */
+static int keep_filter(const struct oci_globals *g)
+{
+	cleanup_filtered_spec struct filtered_spec config = { 0 };
+	cleanup_buf struct buf text = BUF_INIT(SPEC_MAX_BYTES);
+	struct err e;
+
+	return read_fd(STDIN_FILENO, &text, &e) == 0 && filtered_spec_decode(g->root, &text, &config, &e) == 0
+		       ? 0
+		       : 1;
 }
 
 /* Those who may not write below /run: users, and root of a user namespace who is not called so. */
@@ -374,15 +378,13 @@ static int read_globals(const struct global_options *o, struct oci_globals *ret,
 int main(int argc, char **argv)
 {
 	struct global_options o = { 0 };
-	cleanup_free char **all = calloc((size_t)argc + 1, sizeof(*all));
-	struct oci_globals g = { .argv = all };
+	struct oci_globals g = { 0 };
 	cleanup_free char *root = NULL;
 	struct err e;
 	int exit_code, count;
 
-	if (!all || startup_fill_streams() < 0)
+	if (startup_fill_streams() < 0)
 		return 1;
-	memcpy(all, argv, (size_t)argc * sizeof(*all)); /* options are taken out of argv */
 	if (!oci_options(&g, &SAMPAN_OCI, argc, argv, &o, &count, &exit_code))
 		return exit_code;
 	if (o.version)
@@ -391,6 +393,8 @@ int main(int argc, char **argv)
 		return usage(0);
 	if (read_globals(&o, &g, &root, &e) < 0)
 		return oci_fail(&g, &e);
+	if (!PROGRAM_IS_STATIC && strcmp(argv[1], "keep-filter") == 0)
+		return keep_filter(&g);
 	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "h") == 0)
 		return help(count, argv + 1, &g);
 	startup_end(dispatch(count, argv + 1, &g));

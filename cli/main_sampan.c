@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/startup.h"
+#include "cli/take_over.h"
 #include "common/buf.h"
 #include "common/cleanup.h"
 #include "common/program_path.h"
@@ -187,10 +188,16 @@ static int take_path(const char *given, const char *of_root, int (*of_user)(char
 /* Once more, in there: /proc/self/exe is then of this mount namespace, as who protects it from containers needs it. Returns only on failure. */
 static int start_again(char **argv, const struct cli_globals *g, struct err *e)
 {
-	cleanup_free char *self = program_path_self();
+	cleanup_free char *self = NULL;
 	cleanup_strvec struct strvec args = { 0 };
-	int r = self ? strvec_add(&args, self) : -ENOENT;
+	int r;
 
+	if (PROGRAM_IS_STATIC)
+		IGNORE_RESULT(program_path("sampan", &self,
+					   e)); /* users' cgroups are systemd's: it would be needed soon */
+	if (!self)
+		self = program_path_self();
+	r = self ? strvec_add(&args, self) : -ENOENT;
 	if (r == 0)
 		r = strvec_addf(&args, "--root=%s", g->root);
 	if (r == 0)

@@ -21,7 +21,6 @@ struct oci_globals {
 	bool debug; /* oci_debug says something */
 	bool systemd_cgroup;
 	bool not_rootless; /* --rootless=false */
-	char **argv;       /* of the program, whole */
 };
 
 /* The commands. argv[0] is the command's name. Each returns the exit code of the program. */

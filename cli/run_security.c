@@ -10,6 +10,7 @@
 #include "common/file.h"
 #include "common/parse.h"
 #include "oci/seccomp_default.h"
+#include "runtime/seccomp.h"
 #include "runtime/capabilities.h"
 
 static int no_memory(struct err *e)
@@ -177,6 +178,8 @@ static int seccomp_from_file(const char *path, struct runtime_spec *s, struct er
 		return err_wrap(e, "opening seccomp profile (%s) failed", path);
 	r = spec_seccomp_decode_profile(text.data ? text.data : "", text.len,
 					&s->process->capabilities->bounding, &s->linux_.seccomp, e);
+	if (r == 0)
+		r = seccomp_check_program(s->linux_.seccomp, e);
 	return r < 0 ? err_wrap(e, "seccomp profile '%s'", path) : 0;
 }
 

@@ -82,7 +82,7 @@ static int path_of(const char *state_dir, const char *name, char ret[PATH_MAX])
 static int open_file(const char *state_dir, const char *path)
 {
 	int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
-	int fd = open(path, flags, 0600);
+	int fd = openat(AT_FDCWD, path, flags, 0600);
 	cleanup_fd int dir_fd = -1;
 	char dir[PATH_MAX];
 	struct err ignored;
@@ -91,7 +91,7 @@ static int open_file(const char *state_dir, const char *path)
 		return fd;
 	if (path_of(state_dir, "", dir) < 0 || dir_make_open(AT_FDCWD, dir, 0700, &dir_fd, &ignored) < 0)
 		return -1;
-	return open(path, flags, 0600);
+	return openat(AT_FDCWD, path, flags, 0600);
 }
 
 /* Who has the file's lock is the only one to rename it, and only while it is the current one. Whoever has it open still writes to it: readers

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/program_path.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <sys/auxv.h>
 
@@ -28,16 +29,20 @@ static char *own_path(void)
 	return strdup((const char *)executed); // NOLINT(performance-no-int-to-ptr): getauxval(3)
 }
 
-/* <dir of this program>/libexec/sampan/NAME. Owned; NULL where that cannot be told. */
+/* <dir of this program>/libexec/sampan/NAME; of a program that is in such a directory itself the one beside it. Owned; NULL where that cannot be told. */
 static char *beside_us(const char *name)
 {
+	static const char LIBEXEC[] = "/libexec/sampan";
 	cleanup_free char *self = own_path();
 	const char *slash = self ? strrchr(self, '/') : NULL;
+	size_t len = slash ? (size_t)(slash - self) : 0;
+	bool inside = len >= sizeof(LIBEXEC) - 1 &&
+		      strncmp(slash - (sizeof(LIBEXEC) - 1), LIBEXEC, sizeof(LIBEXEC) - 1) == 0;
 	char *path;
 
 	if (!slash)
 		return NULL;
-	return asprintf(&path, "%.*s/libexec/sampan/%s", (int)(slash - self), self, name) < 0 ? NULL : path;
+	return asprintf(&path, "%.*s%s/%s", (int)len, self, inside ? "" : LIBEXEC, name) < 0 ? NULL : path;
 }
 
 static char *in_dir(const char *dir, const char *name)

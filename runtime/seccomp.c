@@ -510,6 +510,14 @@ int seccomp_compile_for(uint32_t audit_arch, const struct spec_seccomp *p, struc
 	return 0;
 }
 
+int seccomp_check_program(const struct spec_seccomp *p, struct err *e)
+{
+	for (size_t i = 0; i < p->syscalls_len; i++)
+		if (p->syscalls[i].action && strcmp(p->syscalls[i].action, "SCMP_ACT_NOTIFY") == 0)
+			return seccomp_names_possible(e);
+	return 0;
+}
+
 int seccomp_compile(const struct spec_seccomp *p, struct seccomp_program *ret, struct err *e)
 {
 	return seccomp_compile_for(OUR_MACHINE, p, ret, e);

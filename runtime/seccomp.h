@@ -44,6 +44,9 @@ void seccomp_program_done(struct seccomp_program *p);
  * more than SECCOMP_MAX_RULES; -ENOMEM. */
 int seccomp_compile(const struct spec_seccomp *p, struct seccomp_program *ret, struct err *e) MUST_CHECK;
 
+/* Whether starts of this program can use the profile: -ELIBACC if it is static and the filter is of a kind that is not kept (runtime/filtered_spec.h), as it notifies. */
+int seccomp_check_program(const struct spec_seccomp *p, struct err *e) MUST_CHECK;
+
 /* The same for a machine whose native audit architecture (AUDIT_ARCH_X86_64, AUDIT_ARCH_AARCH64) is given. -EOPNOTSUPP others. */
 int seccomp_compile_for(uint32_t audit_arch, const struct spec_seccomp *p, struct seccomp_program *ret,
 			struct err *e) MUST_CHECK;

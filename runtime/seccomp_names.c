@@ -29,15 +29,20 @@ const char *const SECCOMP_ARCHITECTURES[] = {
 	"SCMP_ARCH_X32",      "SCMP_ARCH_X86",         "SCMP_ARCH_X86_64",      NULL
 };
 
+static const struct library LIBRARY = { "libseccomp.so.2", "a seccomp profile needs", "libseccomp",
+					"libseccomp2" };
+
+int seccomp_names_possible(struct err *e)
+{
+	return library_possible(&LIBRARY, e);
+}
+
 int seccomp_names_open(struct seccomp_names *ret, struct err *e)
 {
 	static const struct library_symbol SYMBOLS[] = {
 		{ "seccomp_syscall_resolve_name_arch", offsetof(struct seccomp_names, resolve) },
 		{ "seccomp_version", offsetof(struct seccomp_names, version) },
 	};
-	static const struct library LIBRARY = { "libseccomp.so.2", "a seccomp profile needs", "libseccomp",
-						"libseccomp2" };
-
 	return library_open(&LIBRARY, SYMBOLS, ARRAY_LEN(SYMBOLS), ret, &ret->library, e);
 }
 

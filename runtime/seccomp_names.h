@@ -18,6 +18,8 @@ struct seccomp_names {
 
 /* -EOPNOTSUPP: it is not there, or too old; -ELIBACC: library_open. */
 int seccomp_names_open(struct seccomp_names *ret, struct err *e) MUST_CHECK;
+/* -ELIBACC: not by this program. Pure. */
+int seccomp_names_possible(struct err *e) MUST_CHECK;
 void seccomp_names_close(struct seccomp_names *n);
 #define cleanup_seccomp_names __attribute__((cleanup(seccomp_names_close)))
 

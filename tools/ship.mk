@@ -34,7 +34,7 @@ out/completions/%: $(O)/sampan
 
 install: programs man completions ## DESTDIR, PREFIX (default /usr)
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(O)/sampan $(O)/sampan-oci
-	install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR)/sampan $(O)/libexec/sampan/sampan-image $(O)/libexec/sampan/sampan-monitor $(if $(STATIC),$(DYNAMIC_OCI))
+	install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR)/sampan $(O)/libexec/sampan/sampan-image $(O)/libexec/sampan/sampan-monitor $(if $(STATIC),$(DYNAMIC_OCI) $(DYNAMIC_SAMPAN))
 	install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR)/sampan/netavark $(O)/libexec/sampan/netavark/iptables
 	ln -sf iptables $(DESTDIR)$(LIBEXECDIR)/sampan/netavark/ip6tables
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system packaging/systemd/sampan-boot.service

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""sampan-oci is static; what needs a shared library is done by its other program, to which the command is handed over (docs/adr/0021)."""
+"""sampan and sampan-oci are static; what needs a shared library is done by their other programs, to which the command is handed over (docs/adr/0021)."""
 import json
 import os
+import shutil
 import subprocess
 
 import pytest
 
 from bundle_fixture import Bundle, copy_oci
 from conftest import BUILD, Program
+from container_fixture import load
 
 DYNAMIC = "libexec/sampan/sampan-oci"
 
@@ -91,6 +93,43 @@ def test_commands_of_libraries_are_the_other_programs(oci, command):
     done = oci(*command)
     assert done.returncode == 1
     assert done.stderr == f"sampan-oci: cannot run '{oci.dynamic}' (install it there, or set SAMPAN_LIBEXEC to its directory): no such file or directory\n"
+
+
+@pytest.fixture
+def image(sampan, scratch):
+    return load(sampan, scratch, "img")
+
+
+@pytest.fixture
+def sampan_alone(sampan, scratch):
+    """sampan without its dynamic programs, which is not a thing that anybody has: what needs them fails."""
+    top = scratch / "alone"
+    (top / "libexec/sampan").mkdir(parents=True)
+    shutil.copy(BUILD / "sampan", top / "sampan")
+    for name in ("sampan-monitor", "sampan-image"):
+        shutil.copy(BUILD / "libexec/sampan" / name, top / "libexec/sampan" / name)
+    return lambda *args, **kwargs: subprocess.run([top / "sampan", *sampan.argv[1:], *map(str, args)], check=False, capture_output=True, text=True,
+                                                  env={**os.environ, "SAMPAN_LIBEXEC": str(top / "libexec/sampan")}, **kwargs)
+
+
+def test_sampan_finds_a_filter_that_was_kept_and_else_has_it_compiled(sampan, image, sampan_alone):
+    missing = "a seccomp profile needs libseccomp, which a static program cannot open"
+    assert missing in sampan_alone("run", "--rm", image, "true").stderr
+    assert sampan("run", "--rm", image, "true").returncode == 0  # the default profile's is kept now
+    assert sampan_alone("run", "--rm", image, "sh", "-c", "exit 6").returncode == 6
+    assert sampan_alone("run", "-d", "--name", "box", image, "sleep", "100").returncode == 0
+    assert sampan_alone("exec", "box", "sh", "-c", "exit 7").returncode == 7
+    assert sampan_alone("rm", "-f", "box").returncode == 0
+
+
+def test_a_profile_that_notifies_is_handed_over_before_anything_is_made(sampan, image, sampan_alone, scratch):
+    profile = scratch / "notify.json"
+    profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mknod"], "action": "SCMP_ACT_NOTIFY"}]}))
+    done = sampan_alone("create", "--name", "box", "--cidfile", scratch / "cid", "--security-opt", f"seccomp={profile}", image, "true")
+    assert done.returncode != 0 and "cannot run" in done.stderr
+    assert not (scratch / "cid").exists() and sampan("ps", "-aq", check=True).stdout == ""
+    sampan("create", "--name", "box", "--cidfile", scratch / "cid", "--security-opt", f"seccomp={profile}", image, "true", check=True)
+    assert sampan("ps", "-aq", "--no-trunc", check=True).stdout.strip() == (scratch / "cid").read_text()
 
 
 def test_the_other_program_does_all_by_itself(oci, bundle):
