@@ -31,7 +31,7 @@ $(MEMORY)/shared_page.arm64.o: common/shared_page.c common/shared_page.h common/
 	@mkdir -p $(@D)
 	$(ARM64_TOOLS)gcc $(MEMORY_FLAGS) -fstack-protector-strong -c -o $@ $<
 
-STRESS_SOURCES := tests/stress/stress_shared_page.c $(addprefix common/,shared_page.c process.c err.c parse.c file.c buf.c)
+STRESS_SOURCES := tests/stress/stress_shared_page.c $(addprefix common/,shared_page.c process.c err.c names.c parse.c file.c buf.c)
 $(MEMORY)/stress: $(STRESS_SOURCES) common/seqlock.h common/shared_page.h
 	@mkdir -p $(@D)
 	$(CC) $(MEMORY_FLAGS) -o $@ $(filter %.c,$^) -pthread
