@@ -264,8 +264,11 @@ const struct log_source LOG_SOURCE_JOURNAL = { journal_next, journal_wake_fd, jo
 int log_source_journal_open(const struct log_config *c, const struct log_query *q, void **ret, struct err *e)
 {
 	struct journal *s = calloc(1, sizeof(*s));
-	int r = s ? load(s, e) : err_code(e, -ENOMEM, "cannot read the journal");
+	int r;
 
+	if (!s)
+		return err_code(e, -ENOMEM, "cannot read the journal");
+	r = load(s, e);
 	if (r == 0) {
 		s->follow = q->follow;
 		r = begin(s, c, q);
@@ -273,7 +276,7 @@ int log_source_journal_open(const struct log_config *c, const struct log_query *
 	}
 	if (r == 0)
 		*ret = s;
-	else if (s)
+	else
 		journal_free(s);
 	return r;
 }

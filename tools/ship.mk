@@ -55,6 +55,9 @@ $(O)/bench/%: $(O)/obj/bench/%.o $(call archives,common)
 ifdef STATIC
 $(O)/bench/put_log: $(call static_objects,bench/put_log.c) $(call static_archives,engine common)
 	$(call static_link,$^,)
+else
+$(O)/bench/put_log: $(O)/obj/bench/put_log.o $(call archives,engine common)
+	$(call link,$^,$(if $(filter asan fuzz,$(CONFIG)),,-static-pie))
 endif
 .PHONY: bench-programs
 bench-programs: $(patsubst bench/%.c,$(O)/bench/%,$(wildcard bench/*.c))
