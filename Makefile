@@ -200,20 +200,19 @@ $(DYNAMIC_SAMPAN): $(call objects,$(CLI_SAMPAN)) $(BASE_ARCHIVES)
 	$(call link,$^,$(LIBS_START))
 $(DYNAMIC_OCI): $(call objects,$(CLI_OCI)) $(call archives,cli runtime cgroups oci common)
 	$(call link,$^,$(LIBS_START))
+# One for each container that runs: static, so that its pages are shared with the other ones or never touched. With glibc, whose memchr and memcpy are worth more to logs than its
+# start costs.
+$(O)/libexec/sampan/sampan-monitor: $(call objects,$(CLI_MONITOR)) $(call archives,cli engine common)
+	$(call link,$^,$(LINK_STATIC))
 ifdef STATIC
 $(O)/sampan: $(call static_objects,$(CLI_SAMPAN)) $(call static_archives,cli engine runtime pull store cgroups oci common)
 	$(call static_link,$^,-ljansson -lyajl_s)
 $(O)/sampan-oci: $(call static_objects,$(CLI_OCI)) $(call static_archives,cli runtime cgroups oci common)
 	$(call static_link,$^,-ljansson -lyajl_s)
-# One for each container that runs: its pages are shared with the other ones or never touched.
-$(O)/libexec/sampan/sampan-monitor: $(call static_objects,$(CLI_MONITOR)) $(call static_archives,cli engine common)
-	$(call static_link,$^,)
 # Some forty of them run for each container on a network, one after the other.
 $(O)/libexec/sampan/netavark/iptables: $(call static_objects,$(CLI_IPTABLES)) $(call static_archives,common)
 	$(call static_link,$^,)
 else
-$(O)/libexec/sampan/sampan-monitor: $(call objects,$(CLI_MONITOR)) $(call archives,cli engine common)
-	$(call link,$^,$(LINK_STATIC))
 $(O)/libexec/sampan/netavark/iptables: $(call objects,$(CLI_IPTABLES)) $(call archives,common)
 	$(call link,$^,$(LINK_STATIC))
 endif

@@ -51,13 +51,8 @@ deb: ## out/sampan_VERSION_ARCH.deb
 # The bench's own programs: one source each.
 $(O)/bench/%: $(O)/obj/bench/%.o $(call archives,common)
 	$(call link,$^,$(LIBS_IMAGE))
-# As the monitor is.
-ifdef STATIC
-$(O)/bench/put_log: $(call static_objects,bench/put_log.c) $(call static_archives,engine common)
-	$(call static_link,$^,)
-else
+# As the monitor is: nothing but libc, and that statically where no sanitizer is in the way.
 $(O)/bench/put_log: $(O)/obj/bench/put_log.o $(call archives,engine common)
 	$(call link,$^,$(if $(filter asan fuzz,$(CONFIG)),,-static-pie))
-endif
 .PHONY: bench-programs
 bench-programs: $(patsubst bench/%.c,$(O)/bench/%,$(wildcard bench/*.c))
