@@ -349,10 +349,9 @@ static int read_rootless(const char *mode, bool *ret_false)
 static int read_globals(const struct global_options *o, struct oci_globals *ret, char **ret_root,
 			struct err *e)
 {
-	ret->log = o->log;
-	ret->criu = o->criu;
-	ret->debug = o->debug;
-	ret->systemd_cgroup = o->systemd_cgroup;
+	*ret = (struct oci_globals){
+		.log = o->log, .criu = o->criu, .debug = o->debug, .systemd_cgroup = o->systemd_cgroup
+	};
 	if (o->log_format) {
 		ret->log_json = strcmp(o->log_format, "json") == 0;
 		if (!ret->log_json && strcmp(o->log_format, "text") != 0)

@@ -192,9 +192,9 @@ static int start_again(char **argv, const struct cli_globals *g, struct err *e)
 	cleanup_strvec struct strvec args = { 0 };
 	int r;
 
+	/* Users' cgroups are systemd's: the dynamic program would be needed soon. Without it we say so then. */
 	if (PROGRAM_IS_STATIC)
-		IGNORE_RESULT(program_path("sampan", &self,
-					   e)); /* users' cgroups are systemd's: it would be needed soon */
+		IGNORE_RESULT(program_path("sampan", &self, e));
 	if (!self)
 		self = program_path_self();
 	r = self ? strvec_add(&args, self) : -ENOENT;

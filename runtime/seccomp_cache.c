@@ -20,7 +20,7 @@
 #define CACHE_MAX_FILTERS \
 	64 /* distinct profiles on a machine are few: more come from somebody who makes them up */
 
-/* What compiles, as a digest of its sources (Makefile): another version may do it otherwise. Not of a program: there are two of ours, docs/adr/0021. */
+/* What compiles, as a digest of its sources (Makefile): another version may do it otherwise. Not of a program: several of ours share what is kept, docs/adr/0021. */
 #ifndef SAMPAN_SECCOMP_COMPILER
 #define SAMPAN_SECCOMP_COMPILER SAMPAN_VERSION
 #endif
