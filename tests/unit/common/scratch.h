@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sched.h>
@@ -204,6 +205,20 @@ static inline int run_shell(const char *command)
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Descriptors that a process has open; SIZE_MAX: there is no such process. */
+static inline size_t count_fds(pid_t pid)
+{
+	char path[64];
+	cleanup_dir DIR *dir = NULL;
+	size_t n = 0;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	dir = opendir(path);
+	while (dir && readdir(dir))
+		n++;
+	return dir ? n - 2 : SIZE_MAX; /* "." and ".." */
 }
 
 #endif

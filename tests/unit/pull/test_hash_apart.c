@@ -172,19 +172,6 @@ static void its_process_is_gone_when_it_is_dropped(void **state)
 	hash_apart_done(&h); /* an empty one */
 }
 
-static size_t count_fds(pid_t pid)
-{
-	cleanup_dir DIR *dir = NULL;
-	char path[64];
-	size_t n = 0;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/fd", pid);
-	dir = opendir(path);
-	while (dir && readdir(dir))
-		n++;
-	return dir ? n - 2 : SIZE_MAX; /* "." and ".." */
-}
-
 static void its_process_holds_one_descriptor_and_no_stream_of_ours(void **state)
 {
 	cleanup_free unsigned char *data = make_bytes(WORTH);

@@ -3,7 +3,6 @@
 
 #include "tests/unit/common/scratch.h"
 
-#include <dirent.h>
 #include <time.h>
 
 #define TRIES 500 /* of 10 ms */
@@ -11,19 +10,6 @@
 static void nap(void)
 {
 	(void)nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
-}
-
-static size_t count_fds(pid_t pid)
-{
-	char path[64];
-	cleanup_dir DIR *dir = NULL;
-	size_t n = 0;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/fd", pid);
-	dir = opendir(path);
-	while (dir && readdir(dir))
-		n++;
-	return dir ? n - 2 : SIZE_MAX; /* "." and ".." */
 }
 
 /* 'Z' once it has ended and before it is reaped; 0: it is gone. */
