@@ -18,7 +18,31 @@
 #include "runtime/state_dir.h"
 #include "runtime/sync.h"
 
-#define KILL_WAIT_MS 10000 /* for a SIGKILLed init to go: it may have much memory to give back */
+#define END_WAIT_MS 10000 /* for an init to go that ends: it may have much memory to give back */
+
+/* Opens init's pidfd and makes sure that it is still the process that the state means. */
+static int open_init(const struct container_state *s, int *ret_pidfd, struct err *e)
+{
+	cleanup_fd int pidfd = process_pidfd_open(s->pid);
+	uint64_t ticks;
+
+	/* The descriptor comes first: what is found out of the number afterwards is of the process that it holds. */
+	if (pidfd < 0 || process_start_time(s->pid, &ticks) < 0 || ticks != s->pid_start_ticks)
+		return err_set(e, -ESRCH, "container not running");
+	*ret_pidfd = fd_take(&pidfd);
+	return 0;
+}
+
+static bool ends_in_time(int pidfd)
+{
+	struct pollfd wait = { .fd = pidfd, .events = POLLIN };
+	int n;
+
+	do
+		n = poll(&wait, 1, END_WAIT_MS);
+	while (n < 0 && errno == EINTR);
+	return n == 1;
+}
 
 /* --- start ---------------------------------------------------------------------------------------------- */
 
@@ -79,19 +103,22 @@ static int leave_to_itself(int dir, int *fifo, struct err *e)
 	return err_errno(e, "cannot note that the container is started");
 }
 
-/* Until init has called execve. */
-static int see_to_execve(int dir, struct err *e)
+/* Until init has called execve, or has ended because it could not: who asks after this is told `stopped`. */
+static int see_to_execve(const struct container_state *s, int dir, struct err *e)
 {
-	cleanup_fd int connection = -1;
+	cleanup_fd int connection = -1, pidfd = -1;
+	struct err ignored;
 	int r = state_dir_connect(dir, &connection, e);
 
 	if (r == 0)
 		r = sync_expect(connection, SYNC_READY, NULL, e);
-
-	if (r == 0)
-		r = sync_expect_end(connection, e);
+	if (r < 0)
+		return r;
+	r = sync_expect_end(connection, e);
 	if (r == 0)
 		state_dir_wait_for_lock(dir);
+	else if (open_init(s, &pidfd, &ignored) == 0)
+		(void)ends_in_time(pidfd); /* else the error says enough */
 	return r;
 }
 
@@ -116,7 +143,7 @@ int runtime_start_by_id(const char *state_root, const char *id, struct err *e)
 	if (r == 0)
 		return leave_to_itself(dir, &fifo, e);
 	if (r == -ENOENT)
-		r = see_to_execve(dir, e);
+		r = see_to_execve(&s, dir, e);
 	return r == 0 ? run_poststart(&s, &s.poststart, e) : r;
 }
 
@@ -135,19 +162,6 @@ static int open_cgroup(const struct container_state *s, struct cgroup *ret, stru
 	if (r == 0 && s->systemd_unit)
 		r = cgroup_set_unit(ret, s->systemd_unit, e);
 	return r == -ENOENT ? 0 : r;
-}
-
-/* Opens init's pidfd and makes sure that it is still the process that the state means. */
-static int open_init(const struct container_state *s, int *ret_pidfd, struct err *e)
-{
-	cleanup_fd int pidfd = process_pidfd_open(s->pid);
-	uint64_t ticks;
-
-	/* The descriptor comes first: what is found out of the number afterwards is of the process that it holds. */
-	if (pidfd < 0 || process_start_time(s->pid, &ticks) < 0 || ticks != s->pid_start_ticks)
-		return err_set(e, -ESRCH, "container not running");
-	*ret_pidfd = fd_take(&pidfd);
-	return 0;
 }
 
 int runtime_kill(const char *state_root, const char *id, int signal, bool all, struct err *e)
@@ -182,20 +196,17 @@ int runtime_kill(const char *state_root, const char *id, int signal, bool all, s
 
 static int kill_and_wait(const struct container_state *s, struct err *e)
 {
-	struct pollfd wait = { .events = POLLIN };
 	cleanup_fd int pidfd = -1;
-	int n, r = open_init(s, &pidfd, e);
+	int r = open_init(s, &pidfd, e);
 
 	if (r < 0)
 		return 0; /* gone in the meantime */
 	r = process_signal(pidfd, SIGKILL);
 	if (r < 0 && r != -ESRCH)
 		return err_code(e, r, "cannot kill container '%s'", s->id);
-	wait.fd = pidfd;
-	do
-		n = poll(&wait, 1, KILL_WAIT_MS);
-	while (n < 0 && errno == EINTR);
-	return n == 1 ? 0 : err_set(e, -ETIMEDOUT, "container '%s' does not end after SIGKILL", s->id);
+	return ends_in_time(pidfd)
+		       ? 0
+		       : err_set(e, -ETIMEDOUT, "container '%s' does not end after SIGKILL", s->id);
 }
 
 /* A directory whose creator died before it wrote the state, or whose state is damaged: what is left is looked for where it

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What cannot be run, and when sampan-oci says so: at create, at start, or on the container's standard error."""
 import concurrent.futures
+import os
 import shutil
 import subprocess
 
@@ -50,6 +51,22 @@ def test_a_start_waits_for_what_may_not_be_a_program(sampan_oci, bundle, content
     assert state(sampan_oci, "c")["status"] == "stopped"
     sampan_oci("delete", "c", check=True)
     assert nothing_left(sampan_oci)
+
+
+def test_a_start_that_fails_ends_after_init(sampan_oci, bundle):
+    """Even where init takes its time between its error and its end."""
+    (bundle.rootfs / "bad").write_bytes(b"\x00\x01\x02")
+    (bundle.rootfs / "bad").chmod(0o755)
+    bundle.config["process"]["args"] = ["/bad"]
+    bundle.save()
+    slowly = ["strace", "-qq", "-f", "-o", "/dev/null", "-e", "trace=exit_group", "-e", "inject=exit_group:delay_enter=500000"]
+    with subprocess.Popen([*slowly, *sampan_oci.argv, "create", "-b", bundle.path, "c"], stdin=subprocess.DEVNULL,
+                          env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}) as tracer:  # LeakSanitizer fails under strace
+        wait_for(lambda: sampan_oci("state", "c").returncode == 0 and state(sampan_oci, "c")["status"] == "created")
+        done = sampan_oci("start", "c")
+        assert (done.returncode, state(sampan_oci, "c")["status"]) == (1, "stopped")
+        sampan_oci("delete", "c", check=True)
+    assert tracer.returncode == 0
 
 
 def test_a_program_that_goes_between_create_and_start_is_told_of_on_its_standard_error(sampan_oci, bundle):
