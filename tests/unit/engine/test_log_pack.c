@@ -327,6 +327,30 @@ static void a_gzip_that_is_given_up_leaves_its_original(void **state)
 	log_writer_close(&writer);
 }
 
+/* Its end is heard late: on a busy machine a killed helper, of the lowest priority, takes its time to go. */
+static void what_is_rotated_before_one_is_given_up_is_not_forgotten(void **state)
+{
+	struct scratch *scratch = *state;
+	struct log_config c = small_files(4);
+	struct log_file *f;
+	int from, to;
+
+	log_test_open(scratch->fd, &c, &writer);
+	f = log_writer_file(&writer);
+	put_lines(0, 15);
+	assert_int_equal(log_file_pack_begin(f, &from, &to), 1);
+	(void)close(from);
+	(void)close(to);
+	put_lines(15, 30);
+	log_file_pack_end(f, false);
+	assert_true(f->pack_due);
+	pack_all(f);
+	assert_string_equal(forms(scratch, 1), "gz");
+	assert_string_equal(forms(scratch, 2), "gz");
+	assert_int_equal(count_lines(scratch, 30), 30);
+	log_writer_close(&writer);
+}
+
 /* The monitor was killed while a gzip was made, or between the two steps at its end. */
 static void the_next_start_finishes_what_a_killed_monitor_has_left(void **state)
 {
@@ -534,6 +558,7 @@ int main(void)
 		SCRATCH_TEST(rotated_files_become_gzip_one_by_one),
 		SCRATCH_TEST(a_file_may_be_rotated_while_it_is_compressed),
 		SCRATCH_TEST(a_gzip_that_is_given_up_leaves_its_original),
+		SCRATCH_TEST(what_is_rotated_before_one_is_given_up_is_not_forgotten),
 		SCRATCH_TEST(the_next_start_finishes_what_a_killed_monitor_has_left),
 		SCRATCH_TEST(a_gap_is_filled_and_costs_no_file),
 		SCRATCH_TEST(wherever_the_monitor_is_killed_the_log_has_each_line_once),
