@@ -159,6 +159,10 @@ STATIC_CPPFLAGS := -nostdinc -isystem /usr/include/$(MACHINE)-linux-musl -isyste
 STATIC_CFLAGS := $(if $(filter release,$(CONFIG)),-Os) -U_FORTIFY_SOURCE
 # musl's start of a static program protects nothing of what it has relocated: no pages are set apart for that.
 STATIC_LDFLAGS := -static-pie -nostdlib -Wl,-z,norelro,-z,now,-z,noexecstack,-z,noseparate-code,--no-eh-frame-hdr
+# A Cortex-A53 (Pi 3) must not meet some sequences of instructions. A program below 1 MiB needs no stubs for that, for which ld sets a page of the file apart.
+ifeq ($(ARCH),arm64)
+$(O)/sampan-oci: private STATIC_LDFLAGS += -Wl,--fix-cortex-a53-843419=adr
+endif
 static_objects = $(patsubst %.c,$(S)/obj/%.o,$(1))
 static_archives = $(foreach f,$(1),$(S)/lib/$(f).a)
 static_link = $(if $(V),,@echo "  LINK    $@" &&) mkdir -p $(@D) && \

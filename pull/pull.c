@@ -411,10 +411,10 @@ static int get_layers(struct pull *p, struct err *e)
 	if (is_much(&p->fetch))
 		write_back_begin(p->staging.fd, &write_back);
 	r = fetch_run(&p->fetch, e);
-
-	if (r == 0)
-		r = finish(p, e);
-	return r;
+	if (r < 0)
+		return r;
+	write_back_hurry(&write_back);
+	return finish(p, e);
 }
 
 /* Whichever process has met it. */

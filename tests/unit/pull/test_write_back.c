@@ -59,6 +59,41 @@ static void it_holds_one_descriptor_and_ends_when_it_is_told_to(void **state)
 	write_back_end(&w); /* an empty one */
 }
 
+static bool has_pending_signals(pid_t pid)
+{
+	static const char NONE[] = "ShdPnd:\t0000000000000000\n";
+	char path[64], line[256];
+	bool none = false;
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	file = fopen(path, "re");
+	while (file && !none && fgets(line, sizeof(line), file))
+		none = strcmp(line, NONE) == 0;
+	if (file)
+		(void)fclose(file);
+	return !none;
+}
+
+static void it_can_be_hurried_again_and_again(void **state)
+{
+	const struct scratch *s = *state;
+	struct write_back w = { 0 };
+
+	write_back_hurry(&w); /* an empty one */
+	write_back_begin(s->fd, &w);
+	for (int i = 0; i < TRIES && count_fds(w.pid) != 1; i++)
+		nap();
+	for (int n = 0; n < 5; n++) {
+		write_back_hurry(&w);
+		for (int i = 0; i < TRIES && has_pending_signals(w.pid); i++)
+			nap();
+		assert_false(has_pending_signals(w.pid));
+		assert_int_equal(waitpid(w.pid, NULL, WNOHANG), 0); /* it lives */
+	}
+	write_back_end(&w);
+}
+
 static void it_dies_with_who_began_it(void **state)
 {
 	const struct scratch *s = *state;
@@ -99,6 +134,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SCRATCH_TEST(it_holds_one_descriptor_and_ends_when_it_is_told_to),
+		SCRATCH_TEST(it_can_be_hurried_again_and_again),
 		SCRATCH_TEST(it_dies_with_who_began_it),
 		SCRATCH_TEST(a_descriptor_that_cannot_be_synced_ends_it),
 	};
