@@ -208,20 +208,43 @@ static int visit_lines(const struct event_reader *r, struct event_file *f, const
 	return rc;
 }
 
-static int read_file(const struct event_reader *r, struct event_file *f, const struct visitor *v,
+/* Not beyond `until`. */
+static int read_file(const struct event_reader *r, struct event_file *f, off_t until, const struct visitor *v,
 		     struct err *e)
 {
+	off_t at = f->fd >= 0 ? lseek(f->fd, 0, SEEK_CUR) : until;
 	char piece[PIECE];
 	ssize_t n = 0;
 	int rc = 0;
 
-	while (rc == 0 && f->fd >= 0 && (n = read(f->fd, piece, sizeof(piece))) > 0) {
+	while (rc == 0 && at < until) {
+		n = read(f->fd, piece, until - at < PIECE ? (size_t)(until - at) : PIECE);
+		if (n <= 0)
+			break;
+		at += n;
 		if (buf_add(&f->rest, piece, (size_t)n) < 0)
 			buf_clear(&f->rest); /* nobody writes such lines */
 		else
 			rc = visit_lines(r, f, v, e);
 	}
 	return rc == 0 && n < 0 ? err_errno(e, "cannot read events") : rc;
+}
+
+static int read_rest(const struct event_reader *r, struct event_file *f, const struct visitor *v,
+		     struct err *e)
+{
+	return read_file(r, f, INT64_MAX, v, e);
+}
+
+/* Whoever has the old file open still writes to it, and what he writes next is in the current one. What that has by now is his only after what the
+ * old one has when it is read. */
+static int read_both(struct event_reader *r, const struct visitor *v, struct err *e)
+{
+	struct stat st;
+	off_t until = r->current.fd >= 0 && fstat(r->current.fd, &st) == 0 ? st.st_size : 0;
+	int rc = read_rest(r, &r->old, v, e);
+
+	return rc == 0 ? read_file(r, &r->current, until, v, e) : rc;
 }
 
 static bool is_file(const struct event_reader *r, const char *name, const struct event_file *f)
@@ -232,11 +255,26 @@ static bool is_file(const struct event_reader *r, const char *name, const struct
 	       fstat(f->fd, &ours) == 0 && there.st_ino == ours.st_ino && there.st_dev == ours.st_dev;
 }
 
+/* The old one and the current one, at the same moment. What is open as the old one is read to its end before it is closed. */
+static int open_both(struct event_reader *r, const struct visitor *v, struct err *e)
+{
+	int rc = 0;
+
+	do {
+		if (!is_file(r, EVENT_LOG_OLD, &r->old)) {
+			rc = read_rest(r, &r->old, v, e);
+			file_open(r, EVENT_LOG_OLD, &r->old);
+		}
+		file_open(r, EVENT_LOG_FILE, &r->current);
+	} while (rc == 0 && r->old.fd >= 0 && !is_file(r, EVENT_LOG_OLD, &r->old));
+	return rc;
+}
+
 /* The current one has become the old one; where that has happened twice since the last look, or once to a file that was not there at the last look, the one
  * between them is read too. */
 static int follow_rotation(struct event_reader *r, const struct visitor *v, struct err *e)
 {
-	int rc = read_file(r, &r->current, v, e);
+	int rc = read_both(r, v, e);
 
 	if (rc != 0)
 		return rc;
@@ -245,11 +283,8 @@ static int follow_rotation(struct event_reader *r, const struct visitor *v, stru
 		r->old = r->current;
 		r->current = (struct event_file){ .fd = -1 };
 	}
-	if (!is_file(r, EVENT_LOG_OLD, &r->old))
-		file_open(r, EVENT_LOG_OLD, &r->old);
-	file_open(r, EVENT_LOG_FILE, &r->current);
-	rc = read_file(r, &r->old, v, e);
-	return rc == 0 ? read_file(r, &r->current, v, e) : rc;
+	rc = open_both(r, v, e);
+	return rc == 0 ? read_both(r, v, e) : rc;
 }
 
 int event_reader_read(struct event_reader *r,
@@ -257,10 +292,8 @@ int event_reader_read(struct event_reader *r,
 		      struct err *e)
 {
 	const struct visitor v = { .visit = visit, .arg = arg };
-	int rc = read_file(r, &r->old, &v, e);
+	int rc = read_both(r, &v, e);
 
-	if (rc == 0)
-		rc = read_file(r, &r->current, &v, e);
 	if (rc == 0 && !is_file(r, EVENT_LOG_FILE, &r->current))
 		rc = follow_rotation(r, &v, e);
 	return rc;

@@ -162,6 +162,62 @@ static void many_writers_lose_nothing_across_rotations(void **state)
 	(void)close(allowed[1]);
 }
 
+/* Who has opened the current file just before it turned. */
+struct latecomer {
+	struct seen seen;
+	int fd;
+	bool has_written;
+};
+
+static void copy_record(int from, int to, const char *as)
+{
+	char text[512];
+	ssize_t n = pread(from, text, sizeof(text), 0);
+	char *number = memmem(text, n > 0 ? (size_t)n : 0, "number\":\"0", 10);
+
+	assert_non_null(number);
+	number[9] = *as;
+	assert_int_equal(write(to, text, (size_t)n), n);
+}
+
+static int write_late(const struct event_record *r, void *arg, struct err *e)
+{
+	struct latecomer *late = arg;
+
+	if (r->id[0] == '1' && !late->has_written && late->fd >= 0) {
+		/* The old file has been read; now the record before comes, and the next one. */
+		late->has_written = true;
+		copy_record(late->fd, late->fd, "1");
+		write_numbered("0", 2);
+	}
+	return check(r, &late->seen, e);
+}
+
+static void a_late_record_comes_before_its_writers_next_one(void **state)
+{
+	static char filler[4000] = "2";
+	cleanup_event_reader struct event_reader r = EVENT_READER_EMPTY;
+	struct latecomer late = { .fd = -1 };
+	int total = 1;
+	char path[128];
+	struct err e;
+
+	(void)state;
+	memset(filler + 1, 'x', sizeof(filler) - 2);
+	write_numbered("0", 0);
+	open_reader(&r);
+	(void)snprintf(path, sizeof(path), "%s/" EVENT_LOG_DIR "/" EVENT_LOG_FILE, dir);
+	late.fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
+	assert_true(late.fd >= 0);
+	for (; access(path, F_OK) == 0; total++)
+		write_numbered(filler, total - 1);
+	write_numbered("1", 0);
+	while (late.seen.total < total + 3)
+		assert_int_equal(event_reader_read(&r, write_late, &late, &e), 0);
+	assert_true(late.has_written);
+	(void)close(late.fd);
+}
+
 static void a_file_that_comes_and_turns_before_the_first_look_is_read(void **state)
 {
 	static char id[4000] = "0";
@@ -270,6 +326,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(what_is_written_is_read_once, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(many_writers_lose_nothing_across_rotations, make_dir,
+						remove_dir),
+		cmocka_unit_test_setup_teardown(a_late_record_comes_before_its_writers_next_one, make_dir,
 						remove_dir),
 		cmocka_unit_test_setup_teardown(a_file_that_comes_and_turns_before_the_first_look_is_read,
 						make_dir, remove_dir),
