@@ -159,7 +159,8 @@ STATIC_CPPFLAGS := -nostdinc -isystem /usr/include/$(MACHINE)-linux-musl -isyste
 STATIC_CFLAGS := $(if $(filter release,$(CONFIG)),-Os) -U_FORTIFY_SOURCE
 # musl's start of a static program protects nothing of what it has relocated: no pages are set apart for that.
 STATIC_LDFLAGS := -static-pie -nostdlib -Wl,-z,norelro,-z,now,-z,noexecstack,-z,noseparate-code,--no-eh-frame-hdr
-# A Cortex-A53 (Pi 3) must not meet some sequences of instructions. A program below 1 MiB needs no stubs for that, for which ld sets a page of the file apart.
+# Erratum 843419 of Cortex-A53 (Pi 3): ld makes an ADR of an ADRP where that reaches far enough, 1 MiB, and a stub elsewhere. For stubs it sets a page of the file
+# apart, used or not; without them it fails if one is needed. sampan is too large for that.
 ifeq ($(ARCH),arm64)
 $(O)/sampan-oci: private STATIC_LDFLAGS += -Wl,--fix-cortex-a53-843419=adr
 endif

@@ -208,7 +208,7 @@ static int visit_lines(const struct event_reader *r, struct event_file *f, const
 	return rc;
 }
 
-/* Not beyond `until`. */
+/* From where it was left to its end, not beyond the offset `until`. */
 static int read_file(const struct event_reader *r, struct event_file *f, off_t until, const struct visitor *v,
 		     struct err *e)
 {

@@ -267,8 +267,8 @@ void log_file_pack_end(struct log_file *f, bool complete)
 	unsigned int n = f->packing;
 
 	f->packing = 0;
-	f->pack_due |=
-		complete; /* what does not go now is tried again when there is more, as there may be already */
+	/* What does not go now is tried again when there is more, as there may be already. */
+	f->pack_due |= complete;
 	/* Both are changes of one directory: a power cut leaves none, the first, or both. */
 	if (complete && n < f->max_files &&
 	    renameat(f->dir_fd, packing_name(f, from), f->dir_fd, packed_name(f, n, to)) == 0)

@@ -16,7 +16,8 @@ struct write_back {
 /* Starts a process that syncs the file system of fd (borrowed) again and again. Without one things take longer, and that is all. */
 void write_back_begin(int fd, struct write_back *ret);
 
-/* Has it sync at once, and not when its pause is over: most of what is to come has come. Does not wait. */
+/* Has it sync at once, and not when its pause is over: most of what is to come has come. Does not wait. One that began a moment
+ * ago may end of it, which costs time and no more. */
 void write_back_hurry(const struct write_back *w);
 
 /* Ends it, and does not wait for a sync that is under way. */
